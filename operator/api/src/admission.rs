@@ -1,0 +1,155 @@
+//! What the API server does with a manifest, without an API server: schema, unknown fields, defaults, CEL rules.
+//!
+//! For the local path, for `firehose-operator check`, and for the tests of the rules themselves. The rules are those of the
+//! definition; there is no second copy of them here. Not a client, and no judge of what only the plan can see.
+
+use std::fmt;
+
+use kube::core::cel::{Validator, apply_defaults};
+use serde::{Deserialize as _, de::Error as _};
+use serde_json::Value;
+
+use crate::{FirehoseDestination, crd::schema, structure};
+
+const API_VERSION: &str = "firehose-operator.dev/v1alpha1";
+const KIND: &str = "FirehoseDestination";
+
+/// One reason for which a manifest is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The field, for example `spec.mappings[3].event`.
+    pub field: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.field, self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The YAML documents of a file, empty ones left out, whatever kind they are of.
+///
+/// # Errors
+///
+/// When the text is not YAML, with the place.
+pub fn documents(text: &str) -> Result<Vec<Value>, serde_yaml::Error> {
+    let mut documents = Vec::new();
+    for document in serde_yaml::Deserializer::from_str(text) {
+        // Through YAML's own value, because it refuses a key that occurs twice and JSON's would take the last.
+        let value = serde_yaml::Value::deserialize(document)?;
+        if !value.is_null() {
+            documents.push(serde_json::to_value(value).map_err(serde_yaml::Error::custom)?);
+        }
+    }
+    Ok(documents)
+}
+
+/// Whether a document says that it is a `FirehoseDestination`, of any version.
+pub fn is_destination(document: &Value) -> bool {
+    document["kind"] == KIND
+}
+
+/// Admits a manifest as the API server would admit a new object.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, by field.
+pub fn admit(manifest: &Value) -> Result<FirehoseDestination, Vec<Refusal>> {
+    admit_after(manifest, None)
+}
+
+/// Admits a manifest as the API server would admit a change of `old`, which has been admitted before.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, by field.
+pub fn admit_change(manifest: &Value, old: &FirehoseDestination) -> Result<FirehoseDestination, Vec<Refusal>> {
+    let old = serde_json::to_value(old).expect("an admitted object serializes");
+    admit_after(manifest, Some(&old))
+}
+
+fn admit_after(manifest: &Value, old: Option<&Value>) -> Result<FirehoseDestination, Vec<Refusal>> {
+    let mut refusals = check_head(manifest);
+    let mut object = manifest.clone();
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status"); // the API server takes it from the status subresource only
+        if let Some(spec) = fields.get_mut("spec") {
+            drop_nulls(spec, 0);
+        }
+    }
+    let schema = schema();
+    match object.get("spec") {
+        Some(spec) => structure::check(&schema["properties"]["spec"], spec, "spec", &mut refusals),
+        None => refusals.push(Refusal::new("spec", "is required")),
+    }
+    for name in object.as_object().into_iter().flat_map(serde_json::Map::keys) {
+        if !["apiVersion", "kind", "metadata", "spec"].contains(&name.as_str()) {
+            refusals.push(Refusal::new(name, "unknown field"));
+        }
+    }
+    if !refusals.is_empty() {
+        return Err(refusals); // the rules are only for values of the right shape
+    }
+    let object = apply_defaults(&schema, &object);
+    if let Err(errors) = Validator::new().validate(&schema, &object, old) {
+        let refused = errors.into_vec().into_iter();
+        return Err(refused
+            .map(|error| Refusal::new(field_of(&error.field_path), error.message))
+            .collect());
+    }
+    serde_json::from_value(object).map_err(|error| vec![Refusal::new("spec", error.to_string())])
+}
+
+/// What stands above the spec.
+fn check_head(manifest: &Value) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for (field, expected) in [("apiVersion", API_VERSION), ("kind", KIND)] {
+        if manifest[field] != expected {
+            refusals.push(Refusal::new(
+                field,
+                format!("must be {expected}, not {}", manifest[field]),
+            ));
+        }
+    }
+    if !manifest["metadata"]["name"].is_string() {
+        refusals.push(Refusal::new("metadata.name", "is required"));
+    }
+    refusals
+}
+
+/// A rule about the whole object is about its name.
+fn field_of(path: &str) -> String {
+    match path.trim_start_matches('.') {
+        "" => "metadata.name".to_owned(),
+        path => path.to_owned(),
+    }
+}
+
+/// The API server drops a null where the schema does not allow one, and the default takes its place.
+fn drop_nulls(value: &mut Value, depth: usize) {
+    const DEEPER_THAN_THE_SCHEMA: usize = 16;
+    if depth > DEEPER_THAN_THE_SCHEMA {
+        return;
+    }
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(|value| drop_nulls(value, depth + 1));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| drop_nulls(value, depth + 1)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

@@ -1,0 +1,210 @@
+//! The vocabulary: condition types, and the one closed list of reasons that conditions, metrics and events share.
+//!
+//! A reason is for programs and may be compared; what a person needs beyond it is in the condition's message. A reader takes
+//! a name that a newer operator wrote as `Unknown` instead of failing on the whole object.
+
+use std::fmt;
+
+use firehose_proxy_config::report::{CredentialsReason, StreamReason};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a condition is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ConditionType {
+    /// Events are accepted under the current spec. Does not include `Delivering`.
+    Ready,
+    /// The spec is valid and everything in it is built. While it is not, the last good spec stays in force.
+    Accepted,
+    /// The revision in status is live in every ready proxy.
+    ConfigSynced,
+    /// There are AWS credentials, and AWS takes them.
+    CredentialsReady,
+    /// A 200 outlives the loss of a pod.
+    Durable,
+    /// Records reach every stream that has traffic. Unknown while there is none.
+    Delivering,
+    /// kstatus: work is under way towards the current spec.
+    Reconciling,
+    /// kstatus: no progress without a person.
+    Stalled,
+    /// A type of a newer operator, or of another writer.
+    #[serde(other)]
+    Unknown,
+}
+
+/// True, False or Unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ConditionStatus {
+    /// It is so.
+    True,
+    /// It is not so.
+    False,
+    /// It cannot be said.
+    Unknown,
+}
+
+/// Why something is as it is. The only list of reasons there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Reason {
+    // Accepted
+    /// The spec is valid.
+    Valid,
+    /// The spec breaks a rule that the API server's schema cannot express.
+    Invalid,
+    /// The spec asks for something that this version does not do.
+    NotImplemented,
+    /// Two mappings have the same event in lower case.
+    DuplicateEvent,
+    /// The configuration would not fit into a ConfigMap.
+    TooLarge,
+    /// An object that this destination does not own has the name of one of its children.
+    NameConflict,
+
+    // ConfigSynced
+    /// Every ready proxy runs the revision.
+    Synced,
+    /// Proxies have been told and have not answered with the revision yet.
+    Propagating,
+    /// A proxy refuses the configuration document and keeps its last good one.
+    ConfigRejected,
+    /// The operator cannot ask the proxies: a network policy, or a mesh.
+    ProxiesUnreachable,
+    /// There is no ready proxy.
+    NoReadyProxies,
+
+    // CredentialsReady
+    /// Credentials are loaded; AWS has not been called with them yet.
+    CredentialsLoaded,
+    /// AWS takes the credentials.
+    CredentialsAccepted,
+    /// The Secret does not exist or is empty.
+    SecretMissing,
+    /// The Secret lacks a key, or a value is not usable.
+    SecretIncomplete,
+    /// No ambient source has credentials.
+    SourceUnavailable,
+    /// STS refuses the role.
+    AssumeRoleDenied,
+    /// STS does not answer.
+    AssumeRoleUnavailable,
+    /// AWS does not take the access key or the signature.
+    CredentialsRejected,
+    /// The session token has expired.
+    CredentialsExpired,
+
+    // Durable
+    /// A 200 is on a persistent volume.
+    PersistentSpool,
+    /// A 200 is on a volume that goes with its pod.
+    EphemeralSpool,
+    /// A 200 is given when Firehose has the events.
+    AcknowledgedByFirehose,
+
+    // Delivering and streams
+    /// Firehose takes the records.
+    Succeeded,
+    /// Nothing was sent for a while.
+    NoTraffic,
+    /// Firehose takes the records one by one, because the policy lacks firehose:PutRecordBatch.
+    SinglePutsOnly,
+    /// Firehose asks for a slower pace.
+    Throttled,
+    /// There is no delivery stream of this name in the region.
+    StreamNotFound,
+    /// The policy does not allow the call.
+    AccessDenied,
+    /// There are no usable credentials.
+    CredentialsUnavailable,
+    /// The stream's KMS key cannot be used.
+    KeyUnavailable,
+    /// Firehose refuses records for what they are.
+    RecordRejected,
+    /// Firehose answers with an error of its own.
+    ServiceError,
+    /// Firehose cannot be reached.
+    FirehoseUnreachable,
+    /// Delivery is paused by the spec.
+    Paused,
+
+    // Ready, Reconciling, Stalled
+    /// Nothing is in the way.
+    Ready,
+    /// Proxies are being started or replaced.
+    RollingOut,
+    /// The operator could not write an object; it tries again.
+    ApplyFailed,
+    /// Nothing is left to do.
+    Settled,
+    /// Not known, or a name of a newer operator.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter) // the variants are named as they are written
+    }
+}
+
+impl fmt::Display for ConditionType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter)
+    }
+}
+
+impl From<CredentialsReason> for Reason {
+    fn from(reason: CredentialsReason) -> Self {
+        match reason {
+            CredentialsReason::Loaded => Self::CredentialsLoaded,
+            CredentialsReason::Accepted => Self::CredentialsAccepted,
+            CredentialsReason::SecretMissing => Self::SecretMissing,
+            CredentialsReason::SecretIncomplete => Self::SecretIncomplete,
+            CredentialsReason::SourceUnavailable => Self::SourceUnavailable,
+            CredentialsReason::AssumeRoleDenied => Self::AssumeRoleDenied,
+            CredentialsReason::AssumeRoleUnavailable => Self::AssumeRoleUnavailable,
+            CredentialsReason::Rejected => Self::CredentialsRejected,
+            CredentialsReason::Expired => Self::CredentialsExpired,
+            CredentialsReason::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<StreamReason> for Reason {
+    fn from(reason: StreamReason) -> Self {
+        match reason {
+            StreamReason::NoTraffic => Self::NoTraffic,
+            StreamReason::Succeeded => Self::Succeeded,
+            StreamReason::SinglePutsOnly => Self::SinglePutsOnly,
+            StreamReason::Throttled => Self::Throttled,
+            StreamReason::StreamNotFound => Self::StreamNotFound,
+            StreamReason::AccessDenied => Self::AccessDenied,
+            StreamReason::CredentialsUnavailable => Self::CredentialsUnavailable,
+            StreamReason::KeyUnavailable => Self::KeyUnavailable,
+            StreamReason::RecordRejected => Self::RecordRejected,
+            StreamReason::ServiceError => Self::ServiceError,
+            StreamReason::Unreachable => Self::FirehoseUnreachable,
+            StreamReason::Paused => Self::Paused,
+            StreamReason::Unknown => Self::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_written_as_it_is_displayed() {
+        for reason in [Reason::NotImplemented, Reason::StreamNotFound, Reason::Unknown] {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.to_string());
+        }
+    }
+
+    #[test]
+    fn a_reason_of_a_newer_operator_reads_as_unknown() {
+        let reason: Reason = serde_json::from_str("\"FromTheFuture\"").unwrap();
+        assert_eq!(reason, Reason::Unknown);
+    }
+}

@@ -1,0 +1,186 @@
+//! Checks a JSON value against a structural schema, as far as this crate's definition uses one.
+//!
+//! Not a general JSON Schema validator: it knows the keywords that the definition has, and a test fails when the definition
+//! gains one that it does not know. Unlike the API server's default it refuses unknown fields, as `kubectl apply` does.
+//! Recursion is bounded by the schema, which has no cycles: a value deeper than the schema is an unknown field.
+
+use regex::Regex;
+use serde_json::{Map, Value};
+
+use crate::admission::Refusal;
+
+/// The keywords that [`check`] enforces or may ignore.
+#[cfg(test)]
+pub(crate) const KNOWN_KEYWORDS: &[&str] = &[
+    "additionalProperties",
+    "default",
+    "description",
+    "enum",
+    "format",
+    "items",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minimum",
+    "pattern",
+    "properties",
+    "required",
+    "title",
+    "type",
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-list-type",
+    "x-kubernetes-validations",
+];
+
+/// Adds to `refusals` whatever in `value` the schema does not allow. `path` names the value, for example `spec.mappings[3]`.
+pub(crate) fn check(schema: &Value, value: &Value, path: &str, refusals: &mut Vec<Refusal>) {
+    let mut refuse = |message: String| refusals.push(Refusal::new(path, message));
+    let expected = schema["type"].as_str().unwrap_or("int-or-string");
+    let fits = match expected {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "boolean" => value.is_boolean(),
+        "int-or-string" => value.is_string() || value.is_i64(),
+        _ => false,
+    };
+    if !fits {
+        refuse(format!("must be of type {expected}, not {value}"));
+        return;
+    }
+    match value {
+        Value::String(text) => check_text(schema, text, &mut refuse),
+        Value::Number(_) => check_number(schema, value, &mut refuse),
+        Value::Array(items) => check_items(schema, items, path, refusals),
+        Value::Object(fields) => check_fields(schema, fields, path, refusals),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+fn check_text(schema: &Value, text: &str, refuse: &mut impl FnMut(String)) {
+    if let Some(allowed) = schema["enum"].as_array() {
+        if !allowed.iter().any(|name| name == text) {
+            let allowed: Vec<String> = allowed.iter().map(Value::to_string).collect();
+            refuse(format!(
+                "{text:?} is not supported; supported are {}",
+                allowed.join(", ")
+            ));
+        }
+        return;
+    }
+    let length = text.chars().count() as u64;
+    if let Some(limit) = schema["maxLength"].as_u64().filter(|limit| length > *limit) {
+        refuse(format!("must have at most {limit} characters, not {length}"));
+        return;
+    }
+    if let Some(limit) = schema["minLength"].as_u64().filter(|limit| length < *limit) {
+        refuse(format!("must have at least {limit} characters, not {length}"));
+        return;
+    }
+    if let Some(pattern) = schema["pattern"].as_str() {
+        let expression = Regex::new(pattern).expect("the definition's patterns are regular expressions");
+        if !expression.is_match(text) {
+            refuse(format!("{text:?} must match {pattern}"));
+        }
+    }
+}
+
+fn check_number(schema: &Value, value: &Value, refuse: &mut impl FnMut(String)) {
+    let Some(number) = value.as_f64() else { return };
+    if let Some(limit) = schema["maximum"].as_f64().filter(|limit| number > *limit) {
+        refuse(format!("must be at most {limit}, not {value}"));
+    }
+    if let Some(limit) = schema["minimum"].as_f64().filter(|limit| number < *limit) {
+        refuse(format!("must be at least {limit}, not {value}"));
+    }
+}
+
+fn check_items(schema: &Value, items: &[Value], path: &str, refusals: &mut Vec<Refusal>) {
+    let count = items.len() as u64;
+    if let Some(limit) = schema["maxItems"].as_u64().filter(|limit| count > *limit) {
+        refusals.push(Refusal::new(
+            path,
+            format!("must have at most {limit} items, not {count}"),
+        ));
+        return;
+    }
+    if let Some(limit) = schema["minItems"].as_u64().filter(|limit| count < *limit) {
+        refusals.push(Refusal::new(
+            path,
+            format!("must have at least {limit} items, not {count}"),
+        ));
+    }
+    if let Some(keys) = schema["x-kubernetes-list-map-keys"].as_array() {
+        let identity = |item: &Value| {
+            keys.iter()
+                .map(|key| item[key.as_str().unwrap_or_default()].clone())
+                .collect()
+        };
+        let identities: Vec<Vec<Value>> = items.iter().map(identity).collect();
+        for (index, identity) in identities.iter().enumerate() {
+            if identities[..index].contains(identity) {
+                refusals.push(Refusal::new(format!("{path}[{index}]"), "is a duplicate".to_owned()));
+            }
+        }
+    }
+    for (index, item) in items.iter().enumerate() {
+        check(&schema["items"], item, &format!("{path}[{index}]"), refusals);
+    }
+}
+
+fn check_fields(schema: &Value, fields: &Map<String, Value>, path: &str, refusals: &mut Vec<Refusal>) {
+    let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
+    for name in required
+        .iter()
+        .filter_map(Value::as_str)
+        .filter(|name| !fields.contains_key(*name))
+    {
+        refusals.push(Refusal::new(format!("{path}.{name}"), "is required".to_owned()));
+    }
+    let count = fields.len() as u64;
+    if let Some(limit) = schema["maxProperties"].as_u64().filter(|limit| count > *limit) {
+        refusals.push(Refusal::new(
+            path,
+            format!("must have at most {limit} entries, not {count}"),
+        ));
+        return;
+    }
+    let others = schema.get("additionalProperties").filter(|schema| schema.is_object());
+    for (name, value) in fields {
+        let inner = format!("{path}.{name}");
+        match schema["properties"].get(name).or(others) {
+            Some(schema) => check(schema, value, &inner, refusals),
+            None => refusals.push(Refusal::new(inner, "unknown field".to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_uses_no_keyword_that_is_not_checked() {
+        fn walk(node: &Value) {
+            for keyword in node.as_object().into_iter().flat_map(Map::keys) {
+                assert!(KNOWN_KEYWORDS.contains(&keyword.as_str()), "{keyword}");
+            }
+            node["properties"]
+                .as_object()
+                .into_iter()
+                .flat_map(Map::values)
+                .for_each(walk);
+            for keyword in ["items", "additionalProperties"] {
+                if node[keyword].is_object() {
+                    walk(&node[keyword]);
+                }
+            }
+        }
+        walk(&crate::schema());
+    }
+}
