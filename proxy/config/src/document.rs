@@ -1,0 +1,387 @@
+//! The document's types. Plain data: nothing here checks, computes or talks.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything one proxy pod needs to know about its destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    /// Shape of the document; see [`crate::FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Semantics that a reader must know to apply this document correctly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<String>,
+    /// Hash of the content without this field; see [`crate::revision()`].
+    pub revision: String,
+    /// Whose document it is. A spool of another UID is never replayed.
+    pub destination: Destination,
+    /// AWS region, for example `eu-west-1`.
+    pub region: String,
+    /// Address of the Firehose API in place of the region's public one.
+    #[serde(default, rename = "endpointURL", skip_serializing_if = "Option::is_none")]
+    pub endpoint_url: Option<String>,
+    /// Whether the FIPS endpoint of the region is used.
+    #[serde(default, rename = "useFIPS")]
+    pub use_fips: Toggle,
+    /// Whether the dual-stack (IPv4 and IPv6) endpoint of the region is used.
+    #[serde(default)]
+    pub use_dual_stack: Toggle,
+    /// Where AWS credentials come from.
+    #[serde(default)]
+    pub credentials: Credentials,
+    /// Event name, event type or `*` to delivery stream, in the order of the custom resource.
+    pub mappings: Vec<Mapping>,
+    /// The HTTP endpoint.
+    #[serde(default)]
+    pub ingest: Ingest,
+    /// How records reach Firehose.
+    #[serde(default)]
+    pub delivery: Delivery,
+    /// Settings of single streams; a stream that is not listed has the defaults of [`Delivery`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<Stream>,
+    /// Where accepted events wait.
+    #[serde(default)]
+    pub spool: Spool,
+    /// Pods of this destination. A stream's quota is divided by it.
+    #[serde(default = "one")]
+    pub replicas: u32,
+    /// Pods with an ordinal at or above this number stop intake, flush and report empty (scale down by draining).
+    #[serde(default = "one")]
+    pub active_replicas: u32,
+}
+
+/// Identity of the `FirehoseDestination` a document was rendered from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Destination {
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+}
+
+/// One row of the routing table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mapping {
+    /// Event name, event type, or `*`. Compared without regard to case, never trimmed.
+    #[serde(default)]
+    pub event: String,
+    /// The delivery stream, exactly as named in AWS.
+    #[serde(default)]
+    pub delivery_stream_name: String,
+}
+
+/// A switch with names instead of a boolean, as the Kubernetes API conventions advise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Toggle {
+    /// On.
+    Enabled,
+    /// Off.
+    #[default]
+    Disabled,
+}
+
+/// Where AWS credentials come from. Fails closed: [`CredentialsType::Static`] never falls back to another source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Credentials {
+    /// The source.
+    #[serde(rename = "type", default)]
+    pub kind: CredentialsType,
+    /// Present when the source is [`CredentialsType::Static`].
+    #[serde(default, rename = "static", skip_serializing_if = "Option::is_none")]
+    pub static_: Option<StaticCredentials>,
+    /// A role to assume with the source's credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assume_role: Option<AssumeRole>,
+}
+
+/// The source of AWS credentials.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CredentialsType {
+    /// The AWS default chain: environment, web identity, Pod Identity, profile, instance metadata.
+    #[default]
+    Ambient,
+    /// Files of a mounted Secret.
+    Static,
+}
+
+/// Files that hold an access key; see [`StaticCredentials::directory`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StaticCredentials {
+    /// Directory with the files `accessKeyID`, `secretAccessKey` and, optionally, `sessionToken`.
+    pub directory: String,
+}
+
+impl StaticCredentials {
+    /// File name of the access key ID.
+    pub const ACCESS_KEY_ID_FILE: &str = "accessKeyID";
+    /// File name of the secret access key.
+    pub const SECRET_ACCESS_KEY_FILE: &str = "secretAccessKey";
+    /// File name of the session token; the file may be absent.
+    pub const SESSION_TOKEN_FILE: &str = "sessionToken";
+}
+
+/// STS AssumeRole on top of the base credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssumeRole {
+    /// ARN of the role.
+    #[serde(rename = "roleARN")]
+    pub role_arn: String,
+    /// External ID that the role's trust policy asks for.
+    #[serde(default, rename = "externalID", skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Session name that CloudTrail shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_name: Option<String>,
+    /// Address of STS in place of the region's public one.
+    #[serde(default, rename = "endpointURL", skip_serializing_if = "Option::is_none")]
+    pub endpoint_url: Option<String>,
+}
+
+/// The HTTP endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Ingest {
+    /// Whether events are accepted.
+    pub state: IngestState,
+    /// Keys that clients must present; absent means that every request is accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub write_keys: Option<WriteKeys>,
+    /// Largest request body in bytes, after decompression.
+    pub max_request_size_bytes: u64,
+    /// What one invalid event in a batch does.
+    pub invalid_event_policy: InvalidEventPolicy,
+    /// Events per second that one pod accepts; absent means no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events_per_second_per_pod: Option<u32>,
+    /// Networks in CIDR notation whose `X-Forwarded-For` is believed; empty means every peer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trusted_proxies: Vec<String>,
+    /// Cross-origin requests of browsers.
+    pub cors: Cors,
+}
+
+impl Default for Ingest {
+    fn default() -> Self {
+        Self {
+            state: IngestState::default(),
+            write_keys: None,
+            max_request_size_bytes: 10 * 1024 * 1024,
+            invalid_event_policy: InvalidEventPolicy::default(),
+            events_per_second_per_pod: None,
+            trusted_proxies: Vec::new(),
+            cors: Cors::default(),
+        }
+    }
+}
+
+/// Whether events are accepted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IngestState {
+    /// Accept.
+    #[default]
+    Enabled,
+    /// Answer 503: SDKs keep their events and retry.
+    Unavailable,
+    /// Answer 404: SDKs discard their events.
+    Gone,
+}
+
+/// A file with one write key a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WriteKeys {
+    /// Directory with the file `writeKeys`.
+    pub directory: String,
+}
+
+impl WriteKeys {
+    /// File name of the list of write keys.
+    pub const FILE: &str = "writeKeys";
+}
+
+/// What one invalid event in a batch does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InvalidEventPolicy {
+    /// It is set aside; the others are accepted.
+    #[default]
+    DeadLetter,
+    /// The whole batch is answered 400.
+    RejectBatch,
+}
+
+/// Cross-origin requests of browsers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Cors {
+    /// Origins that may send events; `*` is any.
+    pub allowed_origins: Vec<String>,
+}
+
+impl Default for Cors {
+    fn default() -> Self {
+        Self {
+            allowed_origins: vec!["*".to_owned()],
+        }
+    }
+}
+
+/// How records reach Firehose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Delivery {
+    /// Whether records are sent.
+    pub state: DeliveryState,
+    /// What a 200 means.
+    pub acknowledge: Acknowledge,
+    /// How long a record may wait for company, in milliseconds.
+    pub linger_milliseconds: u32,
+    /// What ends a record.
+    pub record_delimiter: RecordDelimiter,
+    /// Age in seconds at which a record is given up; absent means never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age_seconds: Option<u64>,
+    /// Quota of each stream; absent means the region's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quota>,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            state: DeliveryState::default(),
+            acknowledge: Acknowledge::default(),
+            linger_milliseconds: 100,
+            record_delimiter: RecordDelimiter::default(),
+            max_age_seconds: None,
+            quota: None,
+        }
+    }
+}
+
+/// Whether records are sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeliveryState {
+    /// Send.
+    #[default]
+    Running,
+    /// Keep.
+    Paused,
+}
+
+/// What a 200 means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Acknowledge {
+    /// The events are on the spool's disk.
+    WhenSpooled,
+    /// Firehose has the events.
+    #[default]
+    WhenDelivered,
+}
+
+/// What ends a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RecordDelimiter {
+    /// One line feed.
+    #[default]
+    Newline,
+    /// Nothing.
+    None,
+}
+
+/// Direct PUT quota of a delivery stream. A dimension that is absent has the region's default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quota {
+    /// Bytes per second before base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_per_second: Option<u64>,
+    /// Records per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records_per_second: Option<u64>,
+    /// Calls per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<u64>,
+}
+
+/// Settings of one delivery stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stream {
+    /// Name of the delivery stream.
+    pub name: String,
+    /// Its quota in place of [`Delivery::quota`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quota>,
+    /// Several events in one record; absent means one event a record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packing: Option<Packing>,
+}
+
+/// Several newline-delimited events in one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Packing {
+    /// Largest packed record in bytes; at most 1,024,000.
+    pub max_record_size_bytes: u32,
+}
+
+/// Where accepted events wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Spool {
+    /// Kind of volume.
+    #[serde(rename = "type")]
+    pub kind: SpoolType,
+    /// Most bytes that may wait, in memory and on disk together with [`DeadLetters::max_size_bytes`].
+    pub max_size_bytes: u64,
+    /// Events that cannot be delivered.
+    pub dead_letters: DeadLetters,
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Self {
+            kind: SpoolType::default(),
+            max_size_bytes: 256 * 1024 * 1024,
+            dead_letters: DeadLetters::default(),
+        }
+    }
+}
+
+/// Kind of volume that the spool is on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SpoolType {
+    /// Outlives the pod.
+    PersistentVolumeClaim,
+    /// Goes with the pod.
+    #[default]
+    Ephemeral,
+}
+
+/// Budget of events that cannot be delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeadLetters {
+    /// Most bytes that dead letters may take.
+    pub max_size_bytes: u64,
+}
+
+impl Default for DeadLetters {
+    fn default() -> Self {
+        Self {
+            max_size_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+fn one() -> u32 {
+    1
+}

@@ -1,0 +1,35 @@
+//! The configuration document: what the operator writes into a ConfigMap and the proxy reads from a mounted directory;
+//! and the [`report`] that the proxy answers with.
+//!
+//! Serde only. It knows neither the custom resource (the operator's business) nor the routing table, the spool or AWS
+//! (the proxy's). It never holds a secret: credentials and write keys are named by the directory they are mounted in.
+//!
+//! # Compatibility
+//!
+//! A rollout has proxies of two versions under one operator, so each side must read the other's document:
+//!
+//! * a reader ignores fields that it does not know, and every field that was added later has a default;
+//! * a writer that uses a field whose neglect would be wrong (an event would be lost, or let in) names its semantics in
+//!   [`Document::requires`]; a reader that does not know the name refuses the document and keeps its last good one.
+
+mod document;
+mod parse;
+pub mod report;
+mod revision;
+
+pub use document::{
+    Acknowledge, AssumeRole, Cors, Credentials, CredentialsType, DeadLetters, Delivery, DeliveryState, Destination,
+    Document, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Quota, RecordDelimiter, Spool, SpoolType,
+    StaticCredentials, Stream, Toggle, WriteKeys,
+};
+pub use parse::{ParseError, parse, render};
+pub use revision::revision;
+
+/// The version of the document's shape that this crate writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// File name of the document inside the mounted configuration directory, and key of the ConfigMap.
+pub const FILE_NAME: &str = "config.yaml";
+
+/// Semantics beyond format version 1 that this reader knows; see [`Document::requires`].
+pub const KNOWN_REQUIREMENTS: &[&str] = &[];

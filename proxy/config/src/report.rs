@@ -1,0 +1,208 @@
+//! The report: what a proxy answers to `GET /status` on its admin port and the operator turns into conditions.
+//!
+//! Plain data, the second contract between the two programs. It names no secret, no event and no address, because whoever
+//! reaches the admin port may read it. A reader of another version ignores fields it does not know and reads a name it
+//! does not know as `Unknown`, so that a rollout with two versions keeps reporting.
+
+use serde::{Deserialize, Serialize};
+
+/// What one proxy pod knows about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// UID of the destination whose document is loaded; empty while none is. A pod that answers for another destination
+    /// (an address that was reused) is told apart by it.
+    #[serde(rename = "destinationUID", default)]
+    pub destination_uid: String,
+    /// Revision of the document in force; empty while none is loaded.
+    #[serde(default)]
+    pub revision: String,
+    /// What `/readyz` says.
+    #[serde(default)]
+    pub ready: bool,
+    /// Why the newest document was refused; absent when it is the one in force. The last good one stays in force.
+    #[serde(default)]
+    pub config_error: Option<String>,
+    /// The AWS credentials.
+    #[serde(default)]
+    pub credentials: CredentialsReport,
+    /// The mapped delivery streams and those with a backlog, each once.
+    #[serde(default)]
+    pub streams: Vec<StreamReport>,
+    /// Whether accepted events are waiting in this pod, in memory or on its volume.
+    #[serde(default)]
+    pub backlog: Backlog,
+}
+
+/// State of the AWS credentials.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialsReport {
+    /// The state.
+    #[serde(default)]
+    pub state: CredentialsState,
+    /// Why it is so.
+    #[serde(default)]
+    pub reason: CredentialsReason,
+}
+
+/// State of the AWS credentials.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CredentialsState {
+    /// There are credentials, and AWS has not refused them.
+    Ready,
+    /// There are none, or AWS refuses them.
+    Failing,
+    /// Nothing is known yet, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why credentials are in their state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CredentialsReason {
+    /// Credentials are loaded; AWS has not been called with them yet.
+    Loaded,
+    /// AWS has taken a call that was signed with them.
+    Accepted,
+    /// The Secret does not exist or its mounted directory is empty.
+    SecretMissing,
+    /// The Secret lacks a key, or a value is empty or not usable.
+    SecretIncomplete,
+    /// The ambient chain found no source of credentials, or the source does not answer.
+    SourceUnavailable,
+    /// STS refused to hand out the role.
+    AssumeRoleDenied,
+    /// STS does not answer.
+    AssumeRoleUnavailable,
+    /// AWS does not know the access key, or the signature does not match.
+    Rejected,
+    /// The session token has expired.
+    Expired,
+    /// Nothing is known yet, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// State of one delivery stream, as seen by one pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamReport {
+    /// The delivery stream, exactly as named in AWS.
+    pub name: String,
+    /// The state.
+    #[serde(default)]
+    pub state: StreamState,
+    /// Why it is so: the outcome of the last call.
+    #[serde(default)]
+    pub reason: StreamReason,
+}
+
+/// State of one delivery stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StreamState {
+    /// Nothing was sent for a while and nothing waits.
+    Idle,
+    /// Records are going out.
+    Delivering,
+    /// Records wait because of the reason given.
+    Failing,
+    /// Delivery is paused by the destination.
+    Paused,
+    /// Nothing is known yet, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// The outcome of the last call to a delivery stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StreamReason {
+    /// Nothing was sent since the pod started.
+    NoTraffic,
+    /// Firehose took the records.
+    Succeeded,
+    /// Firehose took the records one by one: the policy grants `firehose:PutRecord` but not `firehose:PutRecordBatch`.
+    SinglePutsOnly,
+    /// Firehose asks for a slower pace.
+    Throttled,
+    /// There is no delivery stream of this name in the region.
+    StreamNotFound,
+    /// The policy does not allow the call.
+    AccessDenied,
+    /// There are no usable credentials; see [`CredentialsReport`].
+    CredentialsUnavailable,
+    /// The stream's KMS key cannot be used.
+    KeyUnavailable,
+    /// Firehose refused records for what they are.
+    RecordRejected,
+    /// Firehose answered with an error of its own.
+    ServiceError,
+    /// Firehose could not be reached, or did not answer in time.
+    Unreachable,
+    /// Delivery is paused by the destination.
+    Paused,
+    /// Nothing is known yet, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// Whether accepted events are waiting in a pod.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Backlog {
+    /// None: the pod may go without a loss.
+    Empty,
+    /// Some.
+    Waiting,
+    /// The proxy does not say, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_of_a_newer_proxy_is_read_with_its_new_names_as_unknown() {
+        let report: Report = serde_json::from_str(
+            r#"{"destinationUID":"u-1","revision":"r","ready":true,"configError":null,"later":1,
+                "credentials":{"state":"Ready","reason":"FromTheFuture"},
+                "streams":[{"name":"orders","state":"Delivering","reason":"Succeeded"},{"name":"pages","state":"Sleeping"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(report.credentials.state, CredentialsState::Ready);
+        assert_eq!(report.credentials.reason, CredentialsReason::Unknown);
+        assert_eq!(report.streams[0].reason, StreamReason::Succeeded);
+        assert_eq!(report.streams[1].state, StreamState::Unknown);
+        assert_eq!(report.backlog, Backlog::Unknown);
+    }
+
+    #[test]
+    fn a_report_round_trips_under_the_names_that_people_read() {
+        let report = Report {
+            destination_uid: "u-1".to_owned(),
+            revision: "0011223344556677".to_owned(),
+            ready: true,
+            config_error: Some("failed to read".to_owned()),
+            credentials: CredentialsReport {
+                state: CredentialsState::Failing,
+                reason: CredentialsReason::SecretMissing,
+            },
+            streams: vec![StreamReport {
+                name: "orders".to_owned(),
+                state: StreamState::Failing,
+                reason: StreamReason::CredentialsUnavailable,
+            }],
+            backlog: Backlog::Waiting,
+        };
+        let text = serde_json::to_string(&report).unwrap();
+        assert_eq!(
+            text,
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing"},"streams":[{"name":"orders","state":"Failing","reason":"CredentialsUnavailable"}],"backlog":"Waiting"}"#
+        );
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+    }
+}
