@@ -1,0 +1,207 @@
+//! Puts the parts together; the only module that sees them all.
+
+mod report;
+mod storage;
+
+use self::storage::{Disk, Storage};
+
+use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use prometheus_client::registry::Registry;
+use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
+use tracing::{info, warn};
+
+use crate::{
+    args::Args,
+    aws::Transport,
+    deliver::{self, Board, Deliver, LogAndSettle},
+    http::{self, admin::Admin, events::Endpoint},
+    metrics::Exposition,
+    mounted::Mounted,
+    routing::{self, Live},
+    shutdown::{Controller, Phase, shutdown},
+    stream::Streams,
+};
+
+/// What a proxy needs to start: the command line, or what takes its place inside another program.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Directory of the configuration document.
+    pub config_dir: PathBuf,
+    /// Directory of the spool, used with `acknowledge: WhenSpooled`.
+    pub spool_dir: PathBuf,
+    /// Address of the event endpoint.
+    pub listen: SocketAddr,
+    /// Address of the admin endpoint.
+    pub admin_listen: SocketAddr,
+    /// How long a draining proxy still serves.
+    pub drain_delay: Duration,
+    /// How long open requests and undelivered events get after that.
+    pub drain_timeout: Duration,
+    /// How long a request waits for its events to be safe.
+    pub acknowledge_timeout: Duration,
+    /// How AWS is reached.
+    pub transport: Transport,
+}
+
+/// A running proxy.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Where events are accepted.
+    pub events: SocketAddr,
+    /// Where metrics, probes and status are.
+    pub admin: SocketAddr,
+    /// The configuration in force.
+    pub live: Arc<Live>,
+    controller: Controller,
+    disk: Disk,
+    drain_delay: Duration,
+    drain_timeout: Duration,
+    serving: JoinHandle<()>,
+    delivering: JoinHandle<anyhow::Result<deliver::Report>>,
+    administering: JoinHandle<()>,
+    _config: Mounted,
+}
+
+impl From<&Args> for Options {
+    fn from(args: &Args) -> Self {
+        Self {
+            config_dir: args.config_dir.clone(),
+            spool_dir: args.spool_dir.clone(),
+            listen: args.listen,
+            admin_listen: args.admin_listen,
+            drain_delay: args.drain_delay,
+            drain_timeout: args.drain_timeout,
+            acknowledge_timeout: args.acknowledge_timeout,
+            transport: Transport {
+                ca_bundle: args.ca_bundle.clone(),
+                proxy_from_environment: true,
+            },
+        }
+    }
+}
+
+impl Proxy {
+    /// Binds both endpoints, loads the configuration if there is one, and serves.
+    ///
+    /// # Errors
+    ///
+    /// When an address cannot be bound or the configuration cannot be watched. A missing or broken configuration is no
+    /// error: requests are answered 503 until there is a good one.
+    pub async fn start(options: &Options) -> anyhow::Result<Self> {
+        let mut registry = Registry::default();
+        let (live, streams) = (Arc::new(Live::default()), Arc::new(Streams::default()));
+        let reloads = routing::Metrics::register(&mut registry);
+        let config = routing::follow(&options.config_dir, Arc::clone(&live), Arc::clone(&streams), reloads)
+            .context("failed to watch the configuration directory")?;
+        let (controller, shutdown) = shutdown();
+        let Storage { intake, outlet, disk } = Storage::open(&live, &streams, &options.spool_dir)?;
+
+        let board = Board::default();
+        let delivery = Deliver {
+            live: Arc::clone(&live),
+            streams,
+            transport: options.transport.clone(),
+            metrics: deliver::Metrics::register(&mut registry),
+            board: board.clone(),
+            budget: intake.budget().clone(),
+            give_up: Box::new(LogAndSettle),
+            flush_within: options.drain_timeout,
+        };
+        let endpoint = Endpoint {
+            acknowledge_timeout: options.acknowledge_timeout,
+            ..Endpoint::new(Arc::clone(&live), intake, http::Metrics::register(&mut registry))
+        };
+
+        let (events_listener, events) = bind(options.listen).await?;
+        let (admin_listener, admin) = bind(options.admin_listen).await?;
+        let report = {
+            let (live, disk, shutdown) = (Arc::clone(&live), disk.clone(), shutdown.clone());
+            move || report::report(&live, &board, &disk, shutdown.phase())
+        };
+        let admin_pages = Admin {
+            exposition: Exposition::new(registry),
+            report: Arc::new(report),
+        };
+        info!(%events, %admin, "serving");
+        Ok(Self {
+            events,
+            admin,
+            live,
+            controller,
+            disk,
+            drain_delay: options.drain_delay,
+            drain_timeout: options.drain_timeout,
+            delivering: tokio::spawn(deliver::run(outlet, delivery, shutdown.clone())),
+            serving: tokio::spawn(http::events::serve(events_listener, endpoint, shutdown)),
+            administering: tokio::spawn(http::admin::serve(admin_listener, admin_pages)),
+            _config: config,
+        })
+    }
+
+    /// Ends in order: unready but serving for the drain delay, then no new requests, then what waits is delivered, within the
+    /// drain timeout. Returns what is left.
+    ///
+    /// # Errors
+    ///
+    /// When delivery could not be set up in the first place.
+    pub async fn stop(self) -> anyhow::Result<deliver::Report> {
+        info!(delay = ?self.drain_delay, "draining");
+        self.controller.advance(Phase::Draining);
+        tokio::time::sleep(self.drain_delay).await;
+        self.controller.advance(Phase::Stopping);
+        let disk = self.disk;
+        let finished = async {
+            // A panic of this task was reported where it happened; there is nothing left to wait for.
+            let _ = self.serving.await;
+            // Delivery ends when its queue does, and a queue on disk ends when it is told to.
+            if let Some(left) = disk.drain(self.drain_timeout).await {
+                info!(
+                    parts_of_requests = left.parcels,
+                    "left on disk for the next process to deliver"
+                );
+            }
+            self.delivering.await
+        };
+        let report = match timeout(self.drain_timeout + GRACE, finished).await {
+            Ok(Ok(report)) => report?,
+            Ok(Err(panicked)) => return Err(anyhow::Error::new(panicked).context("delivery ended early")),
+            Err(_) => {
+                warn!(timeout = ?self.drain_timeout, "not everything ended in time");
+                deliver::Report::default()
+            }
+        };
+        self.administering.abort();
+        for left in &report.left {
+            // Nothing is lost: it is on the disk, or its clients were told to send it again.
+            warn!(stream = %left.stream, events = left.events, bytes = left.bytes, "not delivered yet");
+        }
+        info!(streams_left = report.left.len(), "stopped");
+        Ok(report)
+    }
+}
+
+/// What the tasks get beyond the drain timeout to notice that it has passed.
+const GRACE: Duration = Duration::from_secs(2);
+
+async fn bind(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let local = listener.local_addr()?;
+        io::Result::Ok((listener, local))
+    };
+    bound.await.with_context(|| format!("failed to listen on {address}"))
+}
+
+/// Runs a proxy until the process is told to end.
+///
+/// # Errors
+///
+/// See [`Proxy::start`] and [`Proxy::stop`].
+pub async fn run(options: &Options, told_to_end: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let proxy = Proxy::start(options).await?;
+    told_to_end.await;
+    proxy.stop().await?;
+    Ok(())
+}

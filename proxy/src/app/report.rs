@@ -1,0 +1,156 @@
+//! What the proxy tells the operator about itself: delivery's words translated into the report's.
+
+use std::collections::BTreeMap;
+
+use firehose_proxy_config::{
+    Document,
+    report::{
+        Backlog, CredentialsReason, CredentialsReport, CredentialsState, Report, StreamReason, StreamReport,
+        StreamState,
+    },
+};
+
+use super::storage::Disk;
+use crate::{
+    deliver::{self, Board, Reason, StreamStatus},
+    routing::Live,
+    shutdown::Phase,
+};
+
+/// The report now.
+pub(super) fn report(live: &Live, board: &Board, disk: &Disk, phase: Phase) -> Report {
+    let snapshot = live.load();
+    let document = snapshot.as_ref().map(|snapshot| &snapshot.document);
+    let known = board.streams();
+    let on_disk = disk.left().is_some_and(|left| left.parcels > 0);
+    let backlog = match on_disk || known.iter().any(|stream| stream.backlog_events > 0) {
+        true => Backlog::Waiting,
+        false => Backlog::Empty,
+    };
+    Report {
+        destination_uid: document.map_or_else(String::new, |document| document.destination.uid.clone()),
+        revision: document.map_or_else(String::new, |document| document.revision.clone()),
+        ready: document.is_some() && phase == Phase::Running,
+        config_error: live.refused(),
+        credentials: credentials_report(board),
+        streams: streams(document, &known),
+        backlog,
+    }
+}
+
+/// The mapped streams, and of the others those that still have a backlog.
+fn streams(document: Option<&Document>, known: &[StreamStatus]) -> Vec<StreamReport> {
+    let mapped = document.into_iter().flat_map(|document| &document.mappings);
+    let mut streams: BTreeMap<&str, StreamReport> = mapped
+        .map(|mapping| mapping.delivery_stream_name.as_str())
+        .filter(|name| !name.is_empty())
+        .map(|name| (name, without_traffic(name)))
+        .collect();
+    for stream in known {
+        let name = stream.name.as_str();
+        if stream.backlog_events > 0 || streams.contains_key(name) {
+            streams.insert(name, stream_report(stream));
+        }
+    }
+    streams.into_values().collect()
+}
+
+fn without_traffic(name: &str) -> StreamReport {
+    StreamReport {
+        name: name.to_owned(),
+        state: StreamState::Idle,
+        reason: StreamReason::NoTraffic,
+    }
+}
+
+fn stream_report(stream: &StreamStatus) -> StreamReport {
+    use deliver::StreamState as Delivery;
+    let (state, reason) = match (stream.state, stream.reason) {
+        (Delivery::Paused, _) => (StreamState::Paused, StreamReason::Paused),
+        (Delivery::Delivering, _) if stream.single_puts => (StreamState::Delivering, StreamReason::SinglePutsOnly),
+        (Delivery::Delivering | Delivery::Throttled, reason) => (StreamState::Delivering, stream_reason(reason)),
+        (Delivery::Failing, reason) => (StreamState::Failing, stream_reason(reason)),
+    };
+    StreamReport {
+        name: stream.name.to_string(),
+        state,
+        reason,
+    }
+}
+
+fn stream_reason(reason: Reason) -> StreamReason {
+    match reason {
+        Reason::Succeeded => StreamReason::Succeeded,
+        Reason::Throttled => StreamReason::Throttled,
+        Reason::StreamNotFound => StreamReason::StreamNotFound,
+        Reason::AccessDenied => StreamReason::AccessDenied,
+        Reason::CredentialsMissing | Reason::CredentialsUnavailable | Reason::CredentialsRejected => {
+            StreamReason::CredentialsUnavailable
+        }
+        Reason::KeyUnavailable => StreamReason::KeyUnavailable,
+        Reason::RecordRefused
+        | Reason::RecordTooLarge
+        | Reason::CallTooLarge
+        | Reason::CallRefused
+        | Reason::TooOld => StreamReason::RecordRejected,
+        Reason::ServiceFailure | Reason::UnexpectedAnswer | Reason::InvalidSource => StreamReason::ServiceError,
+        Reason::Unreachable | Reason::Unanswered => StreamReason::Unreachable,
+    }
+}
+
+fn credentials_report(board: &Board) -> CredentialsReport {
+    let (state, reason) = match board.credentials().map(|credentials| credentials.reason) {
+        None => (CredentialsState::Unknown, CredentialsReason::Unknown),
+        Some(None) => (CredentialsState::Ready, CredentialsReason::Loaded),
+        Some(Some(Reason::Succeeded)) => (CredentialsState::Ready, CredentialsReason::Accepted),
+        Some(Some(Reason::CredentialsMissing)) => (CredentialsState::Failing, CredentialsReason::SecretMissing),
+        Some(Some(Reason::CredentialsUnavailable)) => (CredentialsState::Failing, CredentialsReason::SourceUnavailable),
+        Some(Some(Reason::CredentialsRejected)) => (CredentialsState::Failing, CredentialsReason::Rejected),
+        Some(Some(_)) => (CredentialsState::Unknown, CredentialsReason::Unknown),
+    };
+    CredentialsReport { state, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use firehose_proxy_config::parse;
+
+    use super::*;
+    use crate::stream::StreamName;
+
+    fn status(name: &str, backlog_events: usize) -> StreamStatus {
+        StreamStatus {
+            name: StreamName::try_from(name).unwrap(),
+            state: deliver::StreamState::Delivering,
+            reason: Reason::Succeeded,
+            single_puts: false,
+            backlog_events,
+            backlog_bytes: 0,
+            oldest_age: None,
+            bytes_per_second: 0.0,
+        }
+    }
+
+    #[test]
+    fn mapped_streams_are_told_and_others_only_while_they_have_a_backlog() {
+        let document = parse(
+            "formatVersion: 1\nrevision: ''\ndestination: {namespace: n, name: d, uid: u}\nregion: r\nmappings:\n\
+             - {event: a, deliveryStreamName: busy}\n- {event: b, deliveryStreamName: silent}\n\
+             - {event: c, deliveryStreamName: ''}\n- {event: d, deliveryStreamName: busy}\n",
+        )
+        .unwrap();
+        let known = [status("waiting", 1), status("gone", 0), status("busy", 0)];
+        let told: Vec<_> = streams(Some(&document), &known)
+            .into_iter()
+            .map(|stream| (stream.name, stream.state, stream.reason))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("busy".to_owned(), StreamState::Delivering, StreamReason::Succeeded),
+                ("silent".to_owned(), StreamState::Idle, StreamReason::NoTraffic),
+                ("waiting".to_owned(), StreamState::Delivering, StreamReason::Succeeded),
+            ]
+        );
+    }
+}

@@ -1,0 +1,581 @@
+//! The core of one stream's delivery: what to send, when, and what an answer means.
+//!
+//! Synchronous and deterministic: events, answers and the time come in through [`Core::push`] and [`Core::step`], calls
+//! and settled events come out as [`Effect`]s, and the only randomness is a seed's. It never talks to anything and holds
+//! nothing of another stream, so a dead stream can delay no other.
+
+mod backoff;
+mod outcome;
+mod pace;
+#[cfg(test)]
+mod simulation;
+mod waiting;
+
+use std::{collections::BTreeMap, time::Duration};
+
+pub use outcome::{Counters, FailedRecord, Outcome};
+pub use pace::Quota;
+use tokio::time::Instant;
+pub use waiting::Batch;
+
+use self::{
+    backoff::Backoff,
+    pace::Pace,
+    waiting::{Limits, Removed, Suspicion, Verdict, Waiting},
+};
+use super::{
+    Reason, Settings,
+    settings::{BILLING_STEP_BYTES, MAX_CALL_BYTES, MAX_RECORDS},
+};
+
+/// What the core needs to know of an event.
+pub trait Event {
+    /// Bytes of its record before base64.
+    fn size(&self) -> usize;
+    /// When it was accepted.
+    fn accepted_at(&self) -> Instant;
+    /// Whether nobody waits for it any more at `now`, so that it must not be sent.
+    fn is_abandoned(&self, now: Instant) -> bool;
+}
+
+/// Number of a call within its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(u64);
+
+/// What happens to a core.
+#[derive(Debug)]
+pub enum Input {
+    /// Events were pushed, or the time of [`Core::wake_at`] has come, or a slot is free.
+    Wake,
+    /// A call has ended.
+    Answer {
+        /// Which one.
+        call: CallId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// Other settings.
+    Configure(Settings),
+    /// No event will be pushed any more; nothing waits for company.
+    Flush,
+    /// What made calls fail has changed (other credentials, another endpoint): try at once.
+    RetryNow,
+}
+
+/// What a core asks for.
+#[derive(Debug)]
+pub enum Effect<E> {
+    /// Make this call; its records are [`Core::call`]'s until it is answered.
+    Call(CallId, Operation),
+    /// Firehose has these.
+    Delivered(Vec<E>),
+    /// This one will never be delivered.
+    GiveUp(E, Reason),
+}
+
+/// The API's operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Up to 500 records.
+    PutRecordBatch,
+    /// One record, where the policy allows no more.
+    PutRecord,
+}
+
+/// Most calls of one stream at a time.
+const MAX_CALLS: usize = 8;
+/// The same where each carries one record only.
+const MAX_SINGLE_CALLS: usize = 32;
+/// Longest wait between tries.
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// Longest wait before records are sent again that failed in a call that succeeded.
+const MAX_RECORD_BACKOFF: Duration = Duration::from_secs(2);
+/// How often unwanted events are looked for.
+const PURGE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long single puts go on before the batch call is tried again.
+const SINGLE_FOR: Duration = Duration::from_secs(300);
+
+/// Delivery of one stream.
+#[derive(Debug)]
+pub struct Core<E> {
+    settings: Settings,
+    waiting: Waiting<E>,
+    calls: BTreeMap<CallId, InFlight<E>>,
+    next_call: u64,
+    pace: Pace,
+    /// Of the stream as a whole.
+    backoff: Backoff,
+    /// Of records that failed inside calls that succeeded.
+    record_backoff: Backoff,
+    mode: Mode,
+    /// Lowered when AWS counts a call's size otherwise than we do.
+    max_call_bytes: usize,
+    /// Calls of which at least one record arrived.
+    successes: u64,
+    /// `successes` when an event was last refused alone.
+    refused_alone_at: Option<u64>,
+    /// Refused events wait for evidence; others go first.
+    others_first: bool,
+    flushing: bool,
+    health: Reason,
+    counters: Counters,
+    purge_at: Option<Instant>,
+    wake_at: Option<Instant>,
+    wants_slot: bool,
+}
+
+#[derive(Debug)]
+struct InFlight<E> {
+    batch: Batch<E>,
+    operation: Operation,
+    sent_at: Instant,
+}
+
+/// Which operation the credentials allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Batch,
+    /// The batch call was denied; the next call tells whether single puts are allowed.
+    Trial,
+    Single {
+        until: Instant,
+    },
+}
+
+fn part(taken: usize, of: usize) -> f64 {
+    let small = |number| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+    small(taken) / small(of)
+}
+
+/// Bytes that Firehose bills for a record.
+fn billed(record_bytes: usize) -> usize {
+    record_bytes.div_ceil(BILLING_STEP_BYTES) * BILLING_STEP_BYTES
+}
+
+impl<E: Event> Core<E> {
+    /// A core with nothing waiting. `seed` spreads its waits.
+    pub fn new(settings: Settings, seed: u64, now: Instant) -> Self {
+        Self {
+            settings,
+            waiting: Waiting::default(),
+            calls: BTreeMap::new(),
+            next_call: 0,
+            pace: Pace::new(settings.share, settings.most, now),
+            backoff: Backoff::new(MAX_BACKOFF, seed),
+            record_backoff: Backoff::new(MAX_RECORD_BACKOFF, seed.rotate_left(32)),
+            mode: Mode::Batch,
+            max_call_bytes: MAX_CALL_BYTES,
+            successes: 0,
+            refused_alone_at: None,
+            others_first: false,
+            flushing: false,
+            health: Reason::Succeeded,
+            counters: Counters::default(),
+            purge_at: None,
+            wake_at: None,
+            wants_slot: false,
+        }
+    }
+
+    /// Queues an event. Call [`Core::step`] afterwards.
+    pub fn push(&mut self, event: E) {
+        self.waiting.push(event);
+    }
+
+    /// Takes one input at `now` and says what is to be done. At most `slots` calls are started.
+    pub fn step(&mut self, input: Input, now: Instant, slots: usize) -> Vec<Effect<E>> {
+        let mut effects = Vec::new();
+        match input {
+            Input::Wake => {}
+            Input::Answer { call, outcome } => self.answer(call, outcome, now, &mut effects),
+            Input::Configure(settings) => {
+                self.pace.configure(settings.share, settings.most, now);
+                self.settings = settings;
+            }
+            Input::Flush => self.flushing = true,
+            Input::RetryNow => {
+                self.backoff.retry_now();
+                self.mode = Mode::Batch;
+            }
+        }
+        self.purge(now, &mut effects);
+        self.send(now, slots, &mut effects);
+        effects
+    }
+
+    /// The records of a call that was asked for and not answered yet.
+    pub fn call(&self, id: CallId) -> Option<&Batch<E>> {
+        self.calls.get(&id).map(|call| &call.batch)
+    }
+
+    /// When to step again at the latest. `None` while only an answer, an event or a slot can change anything.
+    pub fn wake_at(&self) -> Option<Instant> {
+        match (self.wake_at, self.purge_at) {
+            (Some(wake), Some(purge)) => Some(wake.min(purge)),
+            (wake, purge) => wake.or(purge),
+        }
+    }
+
+    /// Whether a call would have been started if there had been a slot.
+    pub fn wants_slot(&self) -> bool {
+        self.wants_slot
+    }
+
+    /// Calls under way.
+    pub fn calls_in_flight(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Events that wait or are under way.
+    pub fn backlog_events(&self) -> usize {
+        self.waiting.events() + self.calls.values().map(|call| call.batch.event_count()).sum::<usize>()
+    }
+
+    /// Their bytes.
+    pub fn backlog_bytes(&self) -> usize {
+        self.waiting.bytes() + self.calls.values().map(|call| call.batch.bytes()).sum::<usize>()
+    }
+
+    /// When the oldest event was accepted that is not delivered yet.
+    pub fn oldest(&self) -> Option<Instant> {
+        let in_flight = self.calls.values().flat_map(|call| call.batch.records());
+        let in_flight = in_flight.filter_map(|events| events.first()).map(Event::accepted_at);
+        self.waiting.oldest().into_iter().chain(in_flight).min()
+    }
+
+    /// How the last call ended.
+    pub fn health(&self) -> Reason {
+        self.health
+    }
+
+    /// Whether single puts are made because the batch call is denied.
+    pub fn is_single(&self) -> bool {
+        matches!(self.mode, Mode::Single { .. })
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The rate now, per second.
+    pub fn rate(&self) -> Quota {
+        self.pace.rate()
+    }
+
+    /// What was counted since the last call of this.
+    pub fn take_counters(&mut self) -> Counters {
+        std::mem::take(&mut self.counters)
+    }
+
+    fn answer(&mut self, id: CallId, outcome: Outcome, now: Instant, effects: &mut Vec<Effect<E>>) {
+        let Some(call) = self.calls.remove(&id) else {
+            debug_assert!(false, "call {id:?} was answered twice");
+            return;
+        };
+        match outcome {
+            Outcome::Records(failed) => self.records_answered(call, &failed, now, effects),
+            Outcome::Failed(reason) => self.call_failed(call, reason, now, effects),
+        }
+    }
+
+    fn records_answered(
+        &mut self,
+        call: InFlight<E>,
+        failed: &[FailedRecord],
+        now: Instant,
+        effects: &mut Vec<Effect<E>>,
+    ) {
+        let InFlight {
+            batch,
+            operation,
+            sent_at,
+        } = call;
+        let (records, billed) = (batch.len(), batch.billed);
+        let (arrived, again) = batch.split(failed.iter().map(|record| record.index));
+        let arrived_bytes = arrived.iter().map(Event::size).sum::<usize>();
+        let arrived_records = records - failed.len();
+        let throttled = failed
+            .iter()
+            .filter(|record| record.reason == Reason::Throttled)
+            .count();
+
+        self.counters.delivered_records += arrived_records as u64;
+        self.counters.delivered_events += arrived.len() as u64;
+        self.counters.delivered_bytes += arrived_bytes as u64;
+        self.counters.billed_bytes += (billed * arrived_records / records) as u64;
+        self.counters.throttled_records += throttled as u64;
+        self.counters.retried_records += failed.len() as u64;
+        self.pace.accepted(arrived_bytes, arrived_records);
+        if throttled > 0 {
+            self.pace.refused(sent_at, part(arrived_records, records), now);
+        }
+        if arrived_records > 0 {
+            self.successes += 1;
+            self.backoff.succeeded();
+            if operation == Operation::PutRecord && self.mode == Mode::Trial {
+                self.mode = Mode::Single {
+                    until: now + SINGLE_FOR,
+                };
+            }
+        } else {
+            self.backoff.failed(sent_at, now);
+        }
+        self.health = failed.first().map_or(Reason::Succeeded, |record| record.reason);
+        if failed.is_empty() {
+            if !self.waiting.has_again() {
+                self.record_backoff.succeeded();
+            }
+        } else {
+            self.record_backoff.failed(sent_at, now);
+            self.waiting.push_again(again);
+        }
+        if !arrived.is_empty() {
+            effects.push(Effect::Delivered(arrived));
+        }
+    }
+
+    fn call_failed(&mut self, call: InFlight<E>, reason: Reason, now: Instant, effects: &mut Vec<Effect<E>>) {
+        let InFlight {
+            batch,
+            operation,
+            sent_at,
+        } = call;
+        let first_failure = !self.backoff.is_failing();
+        if reason.is_unknown_outcome() {
+            self.counters.unknown_events += batch.event_count() as u64;
+        }
+        match reason {
+            Reason::RecordRefused | Reason::RecordTooLarge | Reason::CallTooLarge => {
+                self.refused(batch, reason, sent_at, now, effects);
+                return;
+            }
+            Reason::AccessDenied if operation == Operation::PutRecordBatch => {
+                // The next call tells whether single puts are allowed; a policy may grant no more.
+                if self.mode == Mode::Batch {
+                    self.mode = Mode::Trial;
+                }
+            }
+            Reason::AccessDenied => {
+                self.mode = Mode::Batch;
+                self.backoff.failed(sent_at, now);
+            }
+            Reason::Throttled => {
+                // An outage looks like this too; its later failures say nothing more about the rate.
+                if first_failure {
+                    self.pace.refused(sent_at, 0.0, now);
+                }
+                self.counters.throttled_records += batch.len() as u64;
+                self.backoff.failed(sent_at, now);
+            }
+            Reason::Succeeded
+            | Reason::ServiceFailure
+            | Reason::Unreachable
+            | Reason::Unanswered
+            | Reason::UnexpectedAnswer
+            | Reason::StreamNotFound
+            | Reason::CredentialsMissing
+            | Reason::CredentialsUnavailable
+            | Reason::CredentialsRejected
+            | Reason::KeyUnavailable
+            | Reason::InvalidSource
+            | Reason::CallRefused
+            | Reason::TooOld => self.backoff.failed(sent_at, now),
+        }
+        self.health = reason;
+        self.counters.retried_records += batch.len() as u64;
+        self.put_back(batch);
+    }
+
+    /// Firehose refuses the call as it is: something in it must be found, or it is too much.
+    fn refused(
+        &mut self,
+        batch: Batch<E>,
+        reason: Reason,
+        sent_at: Instant,
+        now: Instant,
+        effects: &mut Vec<Effect<E>>,
+    ) {
+        // AWS leaves open whether its 4 MB are counted before or after base64.
+        const MAX_ENCODED_CALL_BYTES: usize = MAX_CALL_BYTES / 4 * 3;
+        if reason == Reason::CallTooLarge && batch.bytes() > MAX_ENCODED_CALL_BYTES {
+            self.max_call_bytes = MAX_ENCODED_CALL_BYTES;
+            self.put_back(batch);
+            return;
+        }
+        let suspicion = batch.suspicion.unwrap_or(Suspicion {
+            refused_at: self.successes,
+        });
+        let mut events = batch.into_events();
+        // As long as the stream takes nothing at all, it may be the stream that refuses: then no more is split or judged.
+        let nothing_since = self.refused_alone_at == Some(self.successes);
+        if events.len() > 1 && !nothing_since {
+            let second = events.split_off(events.len() / 2);
+            self.waiting.push_suspects(second, suspicion);
+            self.waiting.push_suspects(events, suspicion);
+            return;
+        }
+        if events.len() == 1 {
+            // Refused before, refused alone now, and the stream took another call in between: the event is to blame.
+            if suspicion.refused_at < self.successes {
+                for event in events {
+                    self.give_up(event, reason, effects);
+                }
+                return;
+            }
+            self.refused_alone_at = Some(self.successes);
+        }
+        self.health = reason;
+        if nothing_since {
+            self.backoff.failed(sent_at, now);
+        }
+        self.waiting.push_suspects(events, suspicion);
+        self.waiting.rotate_suspects();
+        self.others_first = true;
+    }
+
+    fn put_back(&mut self, batch: Batch<E>) {
+        match batch.suspicion {
+            Some(suspicion) => self.waiting.push_suspects(batch.into_events(), suspicion),
+            None => self.waiting.push_again(batch.into_events()),
+        }
+    }
+
+    fn give_up(&mut self, event: E, reason: Reason, effects: &mut Vec<Effect<E>>) {
+        self.counters.given_up_events += 1;
+        effects.push(Effect::GiveUp(event, reason));
+    }
+
+    fn remove(&mut self, removed: Removed<E>, effects: &mut Vec<Effect<E>>) {
+        self.counters.abandoned_events += removed.abandoned;
+        for (event, reason) in removed.given_up {
+            self.give_up(event, reason, effects);
+        }
+    }
+
+    /// Now and then takes out what nobody waits for, so that a stream that does not move frees its memory.
+    fn purge(&mut self, now: Instant, effects: &mut Vec<Effect<E>>) {
+        if self.waiting.events() == 0 {
+            self.purge_at = None;
+            return;
+        }
+        let due = *self.purge_at.get_or_insert(now + PURGE_INTERVAL);
+        if now >= due {
+            let mut removed = Removed::default();
+            self.waiting
+                .purge(&Verdict::new(now, self.settings.max_age), &mut removed);
+            self.remove(removed, effects);
+            self.purge_at = (self.waiting.events() > 0).then_some(now + PURGE_INTERVAL);
+        }
+    }
+
+    fn send(&mut self, now: Instant, slots: usize, effects: &mut Vec<Effect<E>>) {
+        self.wake_at = None;
+        self.wants_slot = false;
+        let mut started = 0;
+        loop {
+            if self.settings.paused || self.calls.len() >= self.max_calls() {
+                return;
+            }
+            if let Some(until) = self.backoff.wait(now) {
+                self.wake_at = Some(until);
+                return;
+            }
+            if let Mode::Single { until } = self.mode
+                && now >= until
+            {
+                self.mode = Mode::Batch;
+            }
+            let limits = self.limits();
+            let suspects = self.waiting.has_suspects() && !(self.others_first && self.is_ready(limits, now));
+            if !suspects && !self.is_ready(limits, now) {
+                self.wake_at = self.ready_at(now);
+                return;
+            }
+            if let Some(at) = self.pace.wait(now) {
+                self.wake_at = Some(at);
+                return;
+            }
+            if started >= slots {
+                self.wants_slot = true;
+                return;
+            }
+            let verdict = Verdict::new(now, self.settings.max_age);
+            let mut removed = Removed::default();
+            let batch = if suspects {
+                self.waiting.take_suspects(limits, &verdict, &mut removed)
+            } else {
+                let with_again = self.record_backoff.wait(now).is_none();
+                self.waiting.take(limits, with_again, &verdict, &mut removed)
+            };
+            self.remove(removed, effects);
+            if let Some(batch) = batch {
+                self.others_first = false;
+                started += 1;
+                self.start(batch, now, effects);
+            }
+        }
+    }
+
+    fn start(&mut self, batch: Batch<E>, now: Instant, effects: &mut Vec<Effect<E>>) {
+        let id = CallId(self.next_call);
+        self.next_call += 1;
+        self.pace.spend(batch.bytes(), batch.len());
+        self.counters.calls += 1;
+        self.counters.sent_records += batch.len() as u64;
+        let operation = match self.mode {
+            Mode::Batch => Operation::PutRecordBatch,
+            Mode::Trial | Mode::Single { .. } => Operation::PutRecord,
+        };
+        self.calls.insert(
+            id,
+            InFlight {
+                batch,
+                operation,
+                sent_at: now,
+            },
+        );
+        effects.push(Effect::Call(id, operation));
+    }
+
+    /// A stream that fails is asked one call at a time.
+    fn max_calls(&self) -> usize {
+        match self.mode {
+            _ if self.backoff.is_failing() => 1,
+            Mode::Batch => MAX_CALLS,
+            Mode::Trial => 1,
+            Mode::Single { .. } => MAX_SINGLE_CALLS,
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let (bytes, records) = self.pace.call_size();
+        Limits {
+            records: match self.mode {
+                Mode::Batch => records.min(MAX_RECORDS),
+                Mode::Trial | Mode::Single { .. } => 1,
+            },
+            bytes: bytes.min(self.max_call_bytes),
+            packing: self.settings.packing,
+        }
+    }
+
+    fn is_ready(&self, limits: Limits, now: Instant) -> bool {
+        let again = self.waiting.has_again() && self.record_backoff.wait(now).is_none();
+        let fresh = self.waiting.has_fresh()
+            && (self.flushing
+                || self.waiting.fills(limits)
+                || self
+                    .waiting
+                    .oldest_fresh()
+                    .is_some_and(|oldest| oldest + self.settings.linger <= now));
+        again || fresh
+    }
+
+    /// When [`Core::is_ready`] will be true if nothing else happens.
+    fn ready_at(&self, now: Instant) -> Option<Instant> {
+        let again = self.record_backoff.wait(now).filter(|_| self.waiting.has_again());
+        let fresh = self.waiting.oldest_fresh().map(|oldest| oldest + self.settings.linger);
+        again.into_iter().chain(fresh).min()
+    }
+}

@@ -1,0 +1,81 @@
+//! Why a stream, a call or an event is where it is: one closed vocabulary for status, metrics and logs.
+
+/// The outcome of delivery in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// Firehose has it.
+    Succeeded,
+    /// Firehose asked to slow down.
+    Throttled,
+    /// Firehose failed inside (500, or `InternalFailure` of a record).
+    ServiceFailure,
+    /// No connection: name resolution, refused, TLS.
+    Unreachable,
+    /// The call passed its deadline, or its connection died before the answer: the outcome is unknown.
+    Unanswered,
+    /// A 200 that does not account for every record: the outcome is unknown.
+    UnexpectedAnswer,
+    /// There is no such delivery stream (`ResourceNotFoundException`).
+    StreamNotFound,
+    /// The credentials are not allowed to put records.
+    AccessDenied,
+    /// There are no credentials to sign with.
+    CredentialsMissing,
+    /// Whoever hands out credentials (STS, instance metadata) gave none.
+    CredentialsUnavailable,
+    /// AWS does not accept the credentials: expired, unknown, wrong signature.
+    CredentialsRejected,
+    /// The stream's KMS key cannot be used (`InvalidKMSResourceException`).
+    KeyUnavailable,
+    /// The stream takes no direct puts (`InvalidSourceException`).
+    InvalidSource,
+    /// Firehose refuses the record itself.
+    RecordRefused,
+    /// The record is larger than Firehose takes.
+    RecordTooLarge,
+    /// The call is larger than Firehose takes.
+    CallTooLarge,
+    /// Firehose refuses the call for a reason that we do not know.
+    CallRefused,
+    /// Older than `delivery.maxAgeSeconds`.
+    TooOld,
+}
+
+impl Reason {
+    /// The word that status, metrics and logs show.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "Succeeded",
+            Self::Throttled => "Throttled",
+            Self::ServiceFailure => "ServiceFailure",
+            Self::Unreachable => "Unreachable",
+            Self::Unanswered => "Unanswered",
+            Self::UnexpectedAnswer => "UnexpectedAnswer",
+            Self::StreamNotFound => "StreamNotFound",
+            Self::AccessDenied => "AccessDenied",
+            Self::CredentialsMissing => "CredentialsMissing",
+            Self::CredentialsUnavailable => "CredentialsUnavailable",
+            Self::CredentialsRejected => "CredentialsRejected",
+            Self::KeyUnavailable => "KeyUnavailable",
+            Self::InvalidSource => "InvalidSource",
+            Self::RecordRefused => "RecordRefused",
+            Self::RecordTooLarge => "RecordTooLarge",
+            Self::CallTooLarge => "CallTooLarge",
+            Self::CallRefused => "CallRefused",
+            Self::TooOld => "TooOld",
+        }
+    }
+
+    /// Whether a call that failed so may have taken effect all the same: its records may arrive twice.
+    pub fn is_unknown_outcome(self) -> bool {
+        matches!(self, Self::Unanswered | Self::UnexpectedAnswer | Self::ServiceFailure)
+    }
+
+    /// Whether it says something about the credentials.
+    pub fn is_about_credentials(self) -> bool {
+        matches!(
+            self,
+            Self::CredentialsRejected | Self::CredentialsMissing | Self::CredentialsUnavailable
+        )
+    }
+}

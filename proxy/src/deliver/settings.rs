@@ -1,0 +1,160 @@
+//! What one stream's delivery does, resolved from the configuration document.
+
+use std::time::Duration;
+
+use firehose_proxy_config::{DeliveryState, Document};
+
+use super::core::Quota;
+
+/// Most records Firehose takes in one PutRecordBatch call.
+///
+/// Source: [PutRecordBatch](https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html).
+pub(super) const MAX_RECORDS: usize = 500;
+
+/// Most bytes of records in one call, before base64. AWS says 4 MB.
+pub(super) const MAX_CALL_BYTES: usize = 4_000_000;
+
+/// Most bytes of one record before base64 (1,000 KiB).
+pub(super) const MAX_RECORD_BYTES: usize = 1_024_000;
+
+/// What Firehose bills: each record is rounded up to a multiple of this.
+pub(super) const BILLING_STEP_BYTES: usize = 5 * 1024;
+
+/// The settings of one stream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Keep everything, send nothing.
+    pub paused: bool,
+    /// How long a record may wait for company.
+    pub linger: Duration,
+    /// Age at which an event is given up.
+    pub max_age: Option<Duration>,
+    /// This pod's share of the stream's quota: where the rate starts.
+    pub share: Quota,
+    /// How far above its share the rate may grow. The whole of a quota that a person set, since the other pods may be
+    /// idle; far beyond a region's default, which AWS may have raised.
+    pub most: f64,
+    /// Largest packed record in bytes; `None` is one event a record.
+    pub packing: Option<usize>,
+}
+
+/// Room above a region's default quota.
+const ROOM_ABOVE_DEFAULT: f64 = 64.0;
+
+impl Settings {
+    /// The settings of `stream` under `document`.
+    pub fn of(stream: &str, document: &Document) -> Self {
+        let own = document.streams.iter().find(|settings| settings.name == stream);
+        let stated = own.and_then(|own| own.quota).or(document.delivery.quota);
+        let default = default_quota(&document.region);
+        let whole = stated.map_or(default, |stated| Quota {
+            bytes: stated.bytes_per_second.map_or(default.bytes, per_second),
+            records: stated.records_per_second.map_or(default.records, per_second),
+            requests: stated.requests_per_second.map_or(default.requests, per_second),
+        });
+        let replicas = f64::from(document.replicas.max(1));
+        Self {
+            paused: document.delivery.state == DeliveryState::Paused,
+            linger: Duration::from_millis(document.delivery.linger_milliseconds.into()),
+            max_age: document.delivery.max_age_seconds.map(Duration::from_secs),
+            share: whole.times(1.0 / replicas),
+            most: if stated.is_some() {
+                replicas
+            } else {
+                replicas * ROOM_ABOVE_DEFAULT
+            },
+            packing: own
+                .and_then(|own| own.packing)
+                .map(|packing| packed_size(packing.max_record_size_bytes as usize)),
+        }
+    }
+}
+
+impl Settings {
+    /// What holds before the first configuration: nothing is sent.
+    pub(super) fn unknown() -> Self {
+        let share = default_quota("");
+        Self {
+            paused: true,
+            linger: Duration::ZERO,
+            max_age: None,
+            share,
+            most: 1.0,
+            packing: None,
+        }
+    }
+}
+
+/// The largest multiple of the billing step within `stated`: what is filled up to it wastes less than one event.
+fn packed_size(stated: usize) -> usize {
+    let stated = stated.min(MAX_RECORD_BYTES);
+    match stated / BILLING_STEP_BYTES * BILLING_STEP_BYTES {
+        0 => stated,
+        steps => steps,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rates beyond 2^53 a second do not exist")]
+fn per_second(stated: u64) -> f64 {
+    stated.max(1) as f64
+}
+
+/// Direct PUT quota of a stream where nobody stated one.
+///
+/// Source: [Firehose quotas](https://docs.aws.amazon.com/firehose/latest/dev/limits.html).
+fn default_quota(region: &str) -> Quota {
+    const MIB: f64 = 1024.0 * 1024.0;
+    match region {
+        "us-east-1" | "us-west-2" | "eu-west-1" => Quota {
+            bytes: 5.0 * MIB,
+            records: 500_000.0,
+            requests: 2_000.0,
+        },
+        _ => Quota {
+            bytes: MIB,
+            records: 100_000.0,
+            requests: 1_000.0,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(more: &str) -> Document {
+        let text = format!(
+            "formatVersion: 1\nrevision: ''\ndestination: {{namespace: a, name: o, uid: u}}\nregion: eu-west-1\nmappings: []\n{more}"
+        );
+        firehose_proxy_config::parse(&text).unwrap()
+    }
+
+    #[test]
+    fn the_regions_default_is_divided_by_the_replicas_and_may_be_outgrown() {
+        let settings = Settings::of("orders", &document("replicas: 2"));
+        assert_eq!(settings.share.bytes, 2.5 * 1024.0 * 1024.0);
+        assert_eq!(settings.share.requests, 1000.0);
+        assert!(settings.most > 2.0);
+    }
+
+    #[test]
+    fn a_stated_quota_is_a_bound_and_a_streams_own_comes_first() {
+        let document = document(
+            "replicas: 2\ndelivery: {quota: {bytesPerSecond: 1000}}\nstreams: [{name: orders, quota: {recordsPerSecond: 10}}]",
+        );
+        let other = Settings::of("pages", &document);
+        assert_eq!((other.share.bytes, other.most), (500.0, 2.0));
+        let orders = Settings::of("orders", &document);
+        assert_eq!(orders.share.records, 5.0);
+        assert_eq!(orders.share.bytes, 2.5 * 1024.0 * 1024.0);
+    }
+
+    #[test]
+    fn packed_records_end_at_a_billing_step() {
+        let document = document("streams: [{name: orders, packing: {maxRecordSizeBytes: 65536}}]");
+        assert_eq!(Settings::of("orders", &document).packing, Some(61_440));
+        assert_eq!(Settings::of("pages", &document).packing, None);
+        assert_eq!(packed_size(3000), 3000);
+        assert_eq!(packed_size(usize::MAX), MAX_RECORD_BYTES);
+    }
+}

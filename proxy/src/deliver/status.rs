@@ -1,0 +1,113 @@
+//! What delivery tells about itself: the state of each stream and of the credentials, for `/status` and `Retry-After`.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::Reason;
+use crate::stream::{StreamId, StreamName};
+
+/// Where delivery writes and the admin endpoint reads. Cloning shares it.
+#[derive(Debug, Clone, Default)]
+pub struct Board(Arc<Mutex<Written>>);
+
+#[derive(Debug, Default)]
+struct Written {
+    streams: BTreeMap<StreamId, StreamStatus>,
+    credentials: Option<CredentialsStatus>,
+}
+
+/// One stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamStatus {
+    /// Its name.
+    pub name: StreamName,
+    /// In one word.
+    pub state: StreamState,
+    /// Why: how the last call ended.
+    pub reason: Reason,
+    /// Whether single puts are made because the batch call is denied.
+    pub single_puts: bool,
+    /// Events that are not delivered yet.
+    pub backlog_events: usize,
+    /// Their bytes.
+    pub backlog_bytes: usize,
+    /// Age of the oldest of them.
+    pub oldest_age: Option<Duration>,
+    /// What this pod allows itself to send.
+    pub bytes_per_second: f64,
+}
+
+/// A stream's state in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamState {
+    /// The last call succeeded.
+    Delivering,
+    /// Firehose takes less than there is.
+    Throttled,
+    /// The last call failed.
+    Failing,
+    /// Held back on purpose.
+    Paused,
+}
+
+/// Whether there are credentials and what AWS says to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialsStatus {
+    /// [`Reason::Succeeded`] once AWS took them; `None` while no call was answered.
+    pub reason: Option<Reason>,
+    /// For people: what is missing or was refused. Never a key.
+    pub message: String,
+}
+
+impl StreamState {
+    /// The word that `/status` shows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivering => "Delivering",
+            Self::Throttled => "Throttled",
+            Self::Failing => "Failing",
+            Self::Paused => "Paused",
+        }
+    }
+
+    pub(super) fn of(reason: Reason, paused: bool) -> Self {
+        match reason {
+            _ if paused => Self::Paused,
+            Reason::Succeeded => Self::Delivering,
+            Reason::Throttled => Self::Throttled,
+            _ => Self::Failing,
+        }
+    }
+}
+
+impl Board {
+    /// Every stream that ever had an event, in the order of their numbers.
+    pub fn streams(&self) -> Vec<StreamStatus> {
+        self.lock().streams.values().cloned().collect()
+    }
+
+    /// One stream.
+    pub fn stream(&self, id: StreamId) -> Option<StreamStatus> {
+        self.lock().streams.get(&id).cloned()
+    }
+
+    /// The credentials; `None` until there was a configuration.
+    pub fn credentials(&self) -> Option<CredentialsStatus> {
+        self.lock().credentials.clone()
+    }
+
+    pub(super) fn put_stream(&self, id: StreamId, status: StreamStatus) {
+        self.lock().streams.insert(id, status);
+    }
+
+    pub(super) fn put_credentials(&self, status: CredentialsStatus) {
+        self.lock().credentials = Some(status);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,147 @@
+//! What the event endpoint counts.
+
+use http::StatusCode;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+use crate::event::{Counts, Invalid};
+
+/// Counters of the event endpoint. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    requests: Family<StatusLabel, Counter>,
+    /// By [`Outcome`].
+    events: [Counter; 3],
+    /// By [`Invalid`].
+    invalid: [Counter; Invalid::ALL.len()],
+    pixels_lost: Family<StatusLabel, Counter>,
+    body_bytes: Counter,
+    connections: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabel {
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: Outcome,
+}
+
+/// What became of a valid event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum Outcome {
+    /// On its way to a delivery stream.
+    Routed,
+    /// No mapping leads anywhere.
+    Unmapped,
+    /// Kept back by the event's own `integrations`.
+    Withheld,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+impl Metrics {
+    /// Describes and registers them.
+    pub fn register(registry: &mut Registry) -> Self {
+        let requests = Family::default();
+        registry.register(
+            "firehose_proxy_requests",
+            "Requests of the event endpoint by the status they were answered with",
+            requests.clone(),
+        );
+        let events: Family<OutcomeLabel, Counter> = Family::default();
+        registry.register(
+            "firehose_proxy_events",
+            "Valid events of requests that were answered 200: Routed to a delivery stream, Unmapped because no mapping \
+             leads anywhere, or Withheld by their own integrations",
+            events.clone(),
+        );
+        let invalid: Family<ReasonLabel, Counter> = Family::default();
+        registry.register(
+            "firehose_proxy_invalid_events",
+            "Events that were not accepted because of what they are",
+            invalid.clone(),
+        );
+        let pixels_lost = Family::default();
+        registry.register(
+            "firehose_proxy_pixels_lost",
+            "Events of pixel requests that were not accepted, by the status that another request would have got; a pixel is \
+             always answered 200",
+            pixels_lost.clone(),
+        );
+        let body_bytes = Counter::default();
+        registry.register(
+            "firehose_proxy_body_bytes",
+            "Bytes of request bodies after decompression",
+            body_bytes.clone(),
+        );
+        let connections = Gauge::default();
+        registry.register(
+            "firehose_proxy_connections",
+            "Open connections of the event endpoint",
+            connections.clone(),
+        );
+        let outcome = |outcome| events.get_or_create_owned(&OutcomeLabel { outcome });
+        Self {
+            requests,
+            events: [Outcome::Routed, Outcome::Unmapped, Outcome::Withheld].map(outcome),
+            invalid: Invalid::ALL.map(|reason| invalid.get_or_create_owned(&ReasonLabel { reason: label(reason) })),
+            pixels_lost,
+            body_bytes,
+            connections,
+        }
+    }
+
+    pub(super) fn answered(&self, status: StatusCode) {
+        let status = status.as_u16();
+        self.requests.get_or_create(&StatusLabel { status }).inc();
+    }
+
+    pub(super) fn pixel_lost(&self, status: StatusCode) {
+        let status = status.as_u16();
+        self.pixels_lost.get_or_create(&StatusLabel { status }).inc();
+    }
+
+    pub(super) fn received(&self, body_bytes: usize) {
+        self.body_bytes.inc_by(body_bytes as u64);
+    }
+
+    /// Counts the valid events of a request once they are safe.
+    pub(super) fn accepted(&self, counts: &Counts) {
+        for (counter, events) in self
+            .events
+            .iter()
+            .zip([counts.routed, counts.unmapped, counts.withheld])
+        {
+            counter.inc_by(u64::from(events));
+        }
+    }
+
+    /// Counts the events of a request that are not valid.
+    pub(super) fn refused(&self, counts: &Counts) {
+        for (counter, events) in self.invalid.iter().zip(counts.invalid) {
+            counter.inc_by(u64::from(events));
+        }
+    }
+
+    pub(super) fn connections_changed(&self, by: i64) {
+        self.connections.inc_by(by);
+    }
+}
+
+fn label(reason: Invalid) -> &'static str {
+    match reason {
+        Invalid::NotAnObject => "NotAnObject",
+        Invalid::NoIdentity => "NoIdentity",
+        Invalid::BrokenText => "BrokenText",
+        Invalid::TooLarge => "TooLarge",
+    }
+}

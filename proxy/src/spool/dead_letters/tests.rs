@@ -1,0 +1,182 @@
+//! Dead letters on a real disk.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::*;
+use crate::{
+    shutdown::{Phase, shutdown},
+    spool::{Outlet, memory},
+    stream::StreamName,
+};
+
+fn open(directory: &Path) -> DeadLetters {
+    DeadLetters::open(directory, "0b9d6f3e", 16 << 20, Arc::new(Streams::default())).unwrap()
+}
+
+fn letter(stream: Option<&str>, reason: &str, bytes: &str) -> Letter {
+    Letter {
+        stream: stream.map(|name| StreamName::try_from(name).unwrap()),
+        event: "product added".to_owned(),
+        r#type: "track".to_owned(),
+        reason: reason.to_owned(),
+        detail: "a message\nof two lines".to_owned(),
+        bytes: bytes.as_bytes().to_vec(),
+    }
+}
+
+fn by_route() -> open::Route {
+    Box::new(|entry| entry.stream)
+}
+
+fn all() -> Selection {
+    Selection {
+        all: true,
+        ..Selection::default()
+    }
+}
+
+/// Settles what comes out until everybody is gone; returns the records.
+async fn deliver(mut outlet: Outlet) -> Vec<String> {
+    let mut records = Vec::new();
+    while let Some(lease) = outlet.next().await {
+        for entry in lease.entries() {
+            records.push(String::from_utf8(entry.record.to_vec()).unwrap());
+        }
+        lease.settle(u32::try_from(lease.entries().len()).unwrap());
+    }
+    records
+}
+
+#[tokio::test]
+async fn a_letter_survives_a_restart_with_its_exact_bytes() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = letter(Some("orders"), "RecordTooLarge", "{\"n\": 1.50}\n\n");
+    let second = letter(None, "NoIdentity", "not even\0 JSON");
+    let letters = open(directory.path());
+    letters.put(&first).await.unwrap();
+    letters.put(&second).await.unwrap();
+    drop(letters);
+    let letters = open(directory.path());
+    let listed = letters.list(&Selection::default()).unwrap();
+    assert_eq!(letters.count(), 2);
+    assert_eq!(
+        listed.iter().map(|letter| letter.reason.as_str()).collect::<Vec<_>>(),
+        ["RecordTooLarge", "NoIdentity"]
+    );
+    assert_eq!(letters.show(&listed[0].id).unwrap(), first);
+    assert_eq!(letters.show(&listed[1].id).unwrap(), second);
+    assert!(matches!(letters.show("99-0"), Err(Failed::Unknown(_))));
+}
+
+#[tokio::test]
+async fn a_redrive_delivers_what_has_a_stream_and_leaves_the_rest() {
+    let directory = tempfile::tempdir().unwrap();
+    let letters = open(directory.path());
+    for number in 0..250 {
+        letters
+            .put(&letter(Some("orders"), "TooOld", &format!("{number}\n")))
+            .await
+            .unwrap();
+    }
+    letters.put(&letter(None, "NoIdentity", "x")).await.unwrap();
+    let (intake, outlet) = memory(1 << 20);
+    let delivered = tokio::spawn(deliver(outlet));
+    assert_eq!(letters.redrive(&all(), &intake, &by_route()).await.unwrap(), 250);
+    drop(intake);
+    let expected: Vec<String> = (0..250).map(|number| format!("{number}\n")).collect();
+    assert_eq!(delivered.await.unwrap(), expected);
+    drop(letters);
+    assert_eq!(open(directory.path()).list(&Selection::default()).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_letter_that_cannot_be_put_back_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let letters = open(directory.path());
+    letters
+        .put(&letter(Some("orders"), "TooOld", "0123456789"))
+        .await
+        .unwrap();
+    let (intake, _outlet) = memory(5);
+    let refused = letters.redrive(&all(), &intake, &by_route()).await;
+    assert!(matches!(refused, Err(Failed::Refused(_))), "{refused:?}");
+    assert_eq!(letters.count(), 1);
+}
+
+#[tokio::test]
+async fn letters_have_a_budget_of_their_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let letters = DeadLetters::open(directory.path(), "owner", 8 << 20, Arc::new(Streams::default())).unwrap();
+    let large = letter(Some("orders"), "TooOld", &"x".repeat(400_000));
+    let mut kept = 0;
+    let refused = loop {
+        match letters.put(&large).await {
+            Ok(()) => kept += 1,
+            Err(refusal) => break refusal,
+        }
+    };
+    assert!(matches!(refused, Refusal::Full { .. }), "{refused:?}");
+    assert!((5..20).contains(&kept), "{kept}");
+    assert_eq!(letters.discard(&all()).await.unwrap(), kept);
+    letters.put(&large).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_command_line_lists_shows_redrives_and_drops() {
+    let directory = tempfile::tempdir().unwrap();
+    let letters = open(directory.path());
+    letters.put(&letter(Some("orders"), "TooOld", "one\n")).await.unwrap();
+    letters
+        .put(&letter(Some("pages"), "RecordTooLarge", "two\n"))
+        .await
+        .unwrap();
+    let (intake, outlet) = memory(1 << 20);
+    let delivered = tokio::spawn(deliver(outlet));
+    let (controller, listener) = shutdown();
+    let server = tokio::spawn(serve(letters.clone(), intake, by_route(), listener));
+    let socket = directory.path().join(SOCKET);
+    let end = Instant::now() + Duration::from_secs(10);
+    while !socket.exists() {
+        assert!(Instant::now() < end, "no socket");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let order = |command: Command| {
+        let socket = socket.clone();
+        async move {
+            let run = move || {
+                let mut out = Vec::new();
+                run(&socket, &command, &mut out).map(|()| String::from_utf8(out).unwrap())
+            };
+            tokio::task::spawn_blocking(run).await.unwrap()
+        }
+    };
+    let list = order(Command::List(Selection::default())).await.unwrap();
+    assert_eq!(list.lines().count(), 3, "{list}");
+    let ids: Vec<String> = letters
+        .list(&Selection::default())
+        .unwrap()
+        .into_iter()
+        .map(|letter| letter.id)
+        .collect();
+    assert_eq!(order(Command::Show { id: ids[1].clone() }).await.unwrap(), "two\n");
+    let unsure = order(Command::Drop(Selection::default())).await.unwrap_err();
+    assert!(unsure.to_string().starts_with("say which"), "{unsure}");
+    let only = |reason: &str| Selection {
+        reason: Some(reason.to_owned()),
+        ..Selection::default()
+    };
+    assert_eq!(
+        order(Command::Redrive(only("TooOld"))).await.unwrap(),
+        "1 dead letters\n"
+    );
+    assert_eq!(
+        order(Command::Drop(only("RecordTooLarge"))).await.unwrap(),
+        "1 dead letters\n"
+    );
+    assert_eq!(letters.count(), 0);
+    controller.advance(Phase::Stopping);
+    server.await.unwrap().unwrap();
+    assert_eq!(delivered.await.unwrap(), ["one\n"]);
+}

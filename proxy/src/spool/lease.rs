@@ -1,0 +1,158 @@
+//! A lease: one frame on its way to Firehose, and the one answer its request waits for.
+//!
+//! A frame in memory is answered when all of its events are settled. A frame on a disk has been answered; when its events are
+//! settled the disk learns that it may forget them, and when the lease is dropped before that, they are handed out again.
+
+use std::{
+    fmt::Debug,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::Notify, time::Instant};
+
+use super::{EntryRef, Frame, budget::Charge, log::Parcel};
+
+/// A frame that delivery works on. Its request is answered when every event is settled.
+#[derive(Debug)]
+pub struct Lease {
+    frame: Frame,
+    accepted_at: Instant,
+    outstanding: AtomicU32,
+    abandoned: AtomicBool,
+    settled: Notify,
+    /// When the request is answered whatever happens; `None` when nobody waits for its events.
+    deadline: Option<Instant>,
+    /// Given back when the last holder lets go of the frame's bytes.
+    _charge: Charge,
+    /// Where the frame is kept, if its request was answered when it was on a disk.
+    stored: Option<Stored>,
+}
+
+/// A parcel on a disk and who keeps it.
+#[derive(Debug)]
+pub(super) struct Stored {
+    parcel: Parcel,
+    home: Arc<dyn Home>,
+}
+
+/// Who keeps parcels while they are handed out.
+pub(super) trait Home: Debug + Send + Sync {
+    /// Every event of the parcel is settled.
+    fn settled(&self, parcel: Parcel);
+
+    /// Nobody works on the parcel any more and some of it is not settled.
+    fn returned(&self, parcel: Parcel);
+}
+
+impl Stored {
+    pub(super) fn new(parcel: Parcel, home: Arc<dyn Home>) -> Self {
+        Self { parcel, home }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(Stored { parcel, home }) = &self.stored
+            && !self.is_settled()
+        {
+            home.returned(*parcel);
+        }
+    }
+}
+
+impl Lease {
+    /// A lease of a frame in memory, whose request waits.
+    pub(super) fn new(frame: Frame, charge: Charge, accepted_at: Instant) -> Self {
+        Self::build(frame, charge, accepted_at, None)
+    }
+
+    /// A lease of a parcel on a disk, whose request was answered `age` ago.
+    pub(super) fn stored(frame: Frame, stored: Stored, charge: Charge, age: Duration) -> Self {
+        let now = Instant::now();
+        Self::build(frame, charge, now.checked_sub(age).unwrap_or(now), Some(stored))
+    }
+
+    fn build(frame: Frame, charge: Charge, accepted_at: Instant, stored: Option<Stored>) -> Self {
+        let outstanding = u32::try_from(frame.len()).expect("a frame's entries have 32-bit offsets");
+        Self {
+            frame,
+            accepted_at,
+            outstanding: AtomicU32::new(outstanding),
+            abandoned: AtomicBool::new(false),
+            settled: Notify::new(),
+            deadline: None,
+            _charge: charge,
+            stored,
+        }
+    }
+
+    /// The events, in the order of the request.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = EntryRef<'_>> {
+        self.frame.entries()
+    }
+
+    /// The event at `index`.
+    pub fn entry(&self, index: usize) -> Option<EntryRef<'_>> {
+        self.frame.entry(index)
+    }
+
+    /// When the endpoint accepted the request.
+    pub fn accepted_at(&self) -> Instant {
+        self.accepted_at
+    }
+
+    /// Says that `events` of this frame need no more work: Firehose has them, or they were set aside for good. Each event
+    /// is settled once.
+    pub fn settle(&self, events: u32) {
+        let before = self.outstanding.fetch_sub(events, Ordering::AcqRel);
+        debug_assert!(before >= events, "an event was settled twice");
+        if before == events {
+            self.settled.notify_one();
+            if let Some(Stored { parcel, home }) = &self.stored {
+                home.settled(*parcel);
+            }
+        }
+    }
+
+    /// Whether nobody waits for the answer any more: the request's deadline passed or its client left. What has not been
+    /// sent yet must not be sent, since the client keeps the events and sends them again. The frame's share of the budget is
+    /// free again when its last holder drops it, so a queue that nobody sends from looks at its front at least once a second.
+    pub fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
+    }
+
+    pub(super) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.outstanding.load(Ordering::Acquire) == 0
+    }
+
+    pub(super) async fn wait_until_settled(&self) {
+        while !self.is_settled() {
+            self.settled.notified().await;
+        }
+    }
+}
+
+/// An answer that comes later than this before the deadline may be too late for it.
+const ANSWER_MARGIN: Duration = Duration::from_millis(500);
+
+impl Lease {
+    /// The request is answered 503 at `deadline` if not all of its events are settled.
+    pub(super) fn due_at(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Whether what was not sent by `now` must not be sent any more: nobody waits for the answer, or hardly long enough
+    /// to hear it, and then the client would send the events again although they arrived.
+    pub fn is_too_late(&self, now: Instant) -> bool {
+        self.is_abandoned() || self.deadline.is_some_and(|deadline| now + ANSWER_MARGIN > deadline)
+    }
+}

@@ -1,0 +1,70 @@
+//! Looks at what is stored without handing it out, for those who pick and choose: the dead letters.
+
+use std::{io, ops::ControlFlow, sync::Arc};
+
+use super::{Disk, Log, Parcel, Position, Report, backlog::read, scan};
+use crate::spool::Frame;
+
+/// A parcel that is not settled.
+#[derive(Debug)]
+pub(in crate::spool) struct Seen {
+    pub(in crate::spool) parcel: Parcel,
+    pub(in crate::spool) frame: Frame,
+}
+
+impl<D: Disk> Log<D> {
+    /// Shows every parcel that is not settled, oldest first, from `from` on. Holds one segment in memory at a time.
+    ///
+    /// # Errors
+    ///
+    /// When a segment cannot be read.
+    pub(in crate::spool) fn look(
+        &self,
+        from: Option<Position>,
+        mut visit: impl FnMut(Seen) -> ControlFlow<()>,
+    ) -> io::Result<()> {
+        let mut next = from.map_or(0, |position| position.segment);
+        loop {
+            let (number, epoch, end, file) = {
+                let state = self.lock();
+                let Some((number, segment)) = state
+                    .segments
+                    .range(next..)
+                    .find(|(_, segment)| !segment.live.is_empty())
+                else {
+                    return Ok(());
+                };
+                (*number, segment.epoch, segment.end, Arc::clone(&segment.file))
+            };
+            next = number + 1;
+            let bytes = read(&*file, 0, usize::try_from(end).unwrap_or(usize::MAX))?;
+            for (offset, header) in scan::scan(&bytes, epoch).frames {
+                for found in self.parcels_of(number, &header, &bytes[offset..]).into_iter().flatten() {
+                    let position = found.parcel.position;
+                    let settled = |position: Position| {
+                        let state = self.lock();
+                        let segment = state.segments.get(&position.segment);
+                        segment.is_none_or(|segment| segment.settled.contains(position.ordinal))
+                    };
+                    if from.is_some_and(|from| position < from) || settled(position) {
+                        continue;
+                    }
+                    let seen = Seen {
+                        parcel: found.parcel,
+                        frame: found.frame,
+                    };
+                    if visit(seen).is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Says that parcels need no more work. See [`Self::is_quiet`] for when the disk knows.
+    pub(in crate::spool) fn forget(&self, parcels: impl IntoIterator<Item = Parcel>) {
+        for parcel in parcels {
+            self.report(Report::Settled(parcel));
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! The spool on a disk as the process uses it: opens it, gives it its threads, closes it.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    Budget, EntryRef, Frame, Intake, Lease, Left, Outlet, Refusal,
+    disk::RealDisk,
+    log::{Appended, Environment, Log, OpenError, Settings},
+    queue::Store,
+    threads::Running,
+};
+use crate::stream::{StreamId, Streams};
+
+/// Where and how large.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The spool's directory; made if need be.
+    pub directory: PathBuf,
+    /// UID of the destination. Events of another one that are found in the directory are kept and never sent.
+    pub owner: String,
+    /// Most bytes the log may take on the disk; at least 64 MiB are sensible.
+    pub limit: u64,
+    /// Most bytes of events in memory on their way to delivery.
+    pub window: usize,
+}
+
+/// Where an event of a backlog goes now, given where it went when it was accepted and its key. Called when it is read from the disk.
+pub type Route = Box<dyn Fn(EntryRef<'_>) -> StreamId + Send + Sync>;
+
+/// An open spool. Dropping it closes it; [`Self::close`] also tells what is left.
+#[derive(Debug)]
+pub struct Spool {
+    running: Running,
+}
+
+/// Why a spool cannot be opened. Nothing of it was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process has it open.
+    #[error("the spool {0:?} is in use by another process")]
+    InUse(PathBuf),
+    /// The directory cannot be used.
+    #[error("failed to open the spool {path:?}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What is on the disk cannot be used.
+    #[error("failed to open the spool")]
+    Log(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Opens the spool of a directory (`acknowledge: WhenSpooled`): a request is answered when its frame is on the disk. What an earlier
+/// process has left comes out of the outlet first.
+///
+/// ```no_run
+/// # use std::{sync::Arc, time::Duration};
+/// # use firehose_proxy::{spool, stream::Streams};
+/// # async fn run() -> Result<(), spool::Error> {
+/// let options = spool::Options {
+///     directory: "/spool".into(),
+///     owner: "0b9d6f3e".into(),
+///     limit: 4 << 30,
+///     window: 64 << 20,
+/// };
+/// let (intake, outlet, spool) = spool::open(&options, Arc::new(Streams::default()), Box::new(|entry| entry.stream))?;
+/// // … the endpoint has the intake, delivery has the outlet …
+/// let left = spool.close(); // after both have stopped
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// See [`Error`].
+pub fn open(options: &Options, streams: Arc<Streams>, route: Route) -> Result<(Intake, Outlet, Spool), Error> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let log = open_log(options, streams, route, Some(sender))?;
+    let running = Running::start(Arc::clone(&log), "spool").map_err(|error| Error::Log(error.into()))?;
+    let intake = Intake::to_disk(Arc::new(Handle(log)));
+    Ok((intake, Outlet::new(receiver), Spool { running }))
+}
+
+/// Opens a log and says what it has found.
+pub(super) fn open_log(
+    options: &Options,
+    streams: Arc<Streams>,
+    route: Route,
+    outlet: Option<mpsc::UnboundedSender<Arc<Lease>>>,
+) -> Result<Arc<Log<RealDisk>>, Error> {
+    let disk = open_directory(&options.directory)?;
+    let settings = Settings {
+        owner: options.owner.clone(),
+        // A small spool needs small segments: three of them are never filled with events.
+        segment_size: (options.limit / 16).clamp(64 << 10, 32 << 20),
+        limit: options.limit,
+        window: options.window,
+        read_size: 1 << 20,
+        write_size: 4 << 20,
+    };
+    let environment = Arc::new(System { route });
+    let opened = Log::open(disk, settings, streams, environment, outlet);
+    let (log, recovered) = opened.map_err(|error: OpenError| Error::Log(error.into()))?;
+    let directory = options.directory.display();
+    tracing::info!(%directory, parts_of_requests = recovered.parcels, "opened");
+    for file in &recovered.torn {
+        tracing::warn!(%directory, file, "the last write had not ended; nobody was told that its events are safe");
+    }
+    for file in &recovered.damaged {
+        tracing::error!(%directory, file, "damaged on the disk; what can be read is used, the file is kept");
+    }
+    for file in &recovered.foreign {
+        tracing::error!(%directory, file, "belongs to another destination; it is kept and never sent");
+    }
+    Ok(log)
+}
+
+fn open_directory(path: &Path) -> Result<RealDisk, Error> {
+    RealDisk::open(path).map_err(|source| match source.kind() {
+        io::ErrorKind::WouldBlock => Error::InUse(path.to_owned()),
+        _ => Error::Directory {
+            path: path.to_owned(),
+            source,
+        },
+    })
+}
+
+impl Spool {
+    /// What is not delivered yet.
+    pub fn left(&self) -> Left {
+        self.running.log().left()
+    }
+
+    /// Writes what was accepted, syncs what was settled, ends the outlet and the threads. Returns what the next process will deliver.
+    /// Takes as long as the disk takes for two syncs; call it where blocking is allowed.
+    pub fn close(mut self) -> Left {
+        self.running.stop();
+        self.running.log().left()
+    }
+}
+
+/// The intake's hold on the log.
+#[derive(Debug)]
+struct Handle(Arc<Log<RealDisk>>);
+
+impl Store for Handle {
+    fn append(&self, frame: Frame) -> Result<Appended, Refusal> {
+        self.0.append(frame)
+    }
+
+    fn budget(&self) -> &Budget {
+        self.0.budget()
+    }
+}
+
+/// The world as it is.
+struct System {
+    route: Route,
+}
+
+impl std::fmt::Debug for System {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("System")
+    }
+}
+
+impl Environment for System {
+    fn unix_milliseconds(&self) -> u64 {
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn random(&self) -> u64 {
+        uuid::Uuid::new_v4().as_u64_pair().1
+    }
+
+    fn route(&self, entry: EntryRef<'_>) -> StreamId {
+        (self.route)(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{
+        spool::{FrameTooLarge, KeyRef},
+        stream::StreamName,
+    };
+
+    const OWNER: &str = "0b9d6f3e";
+
+    fn options(directory: &Path) -> Options {
+        Options {
+            directory: directory.to_owned(),
+            owner: OWNER.to_owned(),
+            limit: 16 << 20,
+            window: 1 << 20,
+        }
+    }
+
+    fn open_again(directory: &Path, streams: &Arc<Streams>) -> (Intake, Outlet, Spool) {
+        open(&options(directory), Arc::clone(streams), Box::new(|entry| entry.stream)).unwrap()
+    }
+
+    fn frame(streams: &Streams, stream: &str, record: &str) -> Frame {
+        let stream = streams.intern(&StreamName::try_from(stream).unwrap());
+        let key = KeyRef {
+            event: "product added",
+            r#type: "track",
+        };
+        let mut frame = Frame::default();
+        let write = |out: &mut Vec<u8>| {
+            out.extend_from_slice(record.as_bytes());
+            Ok::<(), FrameTooLarge>(())
+        };
+        frame.push(stream, key, write).unwrap();
+        frame
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(10)
+    }
+
+    async fn next_record(outlet: &mut Outlet) -> (Arc<crate::spool::Lease>, String) {
+        let lease = outlet.next().await.unwrap();
+        let record = String::from_utf8(lease.entry(0).unwrap().record.to_vec()).unwrap();
+        (lease, record)
+    }
+
+    #[tokio::test]
+    async fn what_was_answered_and_not_delivered_comes_back_after_a_restart_and_what_was_delivered_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let streams = Arc::new(Streams::default());
+        let (intake, mut outlet, spool) = open_again(directory.path(), &streams);
+        for record in ["one\n", "two\n", "three\n"] {
+            intake.accept(frame(&streams, "orders", record), soon()).await.unwrap();
+        }
+        let (_one, _) = next_record(&mut outlet).await;
+        let (two, record) = next_record(&mut outlet).await;
+        assert_eq!(record, "two\n");
+        two.settle(1);
+        assert_eq!(spool.close().parcels, 2);
+        assert_eq!(
+            intake.accept(frame(&streams, "orders", "late\n"), soon()).await,
+            Err(Refusal::ShuttingDown)
+        );
+        drop((outlet, _one, two, intake));
+
+        let (_intake, mut outlet, spool) = open_again(directory.path(), &streams);
+        assert_eq!(spool.left().parcels, 2);
+        for expected in ["one\n", "three\n"] {
+            let (lease, record) = next_record(&mut outlet).await;
+            assert_eq!(record, expected);
+            lease.settle(1);
+        }
+        assert_eq!(spool.close(), Left::default());
+    }
+
+    #[tokio::test]
+    async fn a_backlog_larger_than_the_window_comes_out_in_full_and_one_stuck_stream_does_not_hold_another_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let streams = Arc::new(Streams::default());
+        let (intake, mut outlet, spool) = open_again(directory.path(), &streams);
+        let padding = "x".repeat(20_000);
+        for number in 0..100 {
+            for stream in ["stuck", "healthy"] {
+                let record = format!("{number} {padding}\n");
+                intake.accept(frame(&streams, stream, &record), soon()).await.unwrap();
+            }
+        }
+        let (mut stuck, mut delivered) = (Vec::new(), Vec::new());
+        while delivered.len() < 100 {
+            let (lease, record) = next_record(&mut outlet).await;
+            if streams.name(lease.entry(0).unwrap().stream).as_str() == "stuck" {
+                stuck.push(lease);
+                continue;
+            }
+            delivered.push(record.split(' ').next().unwrap().parse::<u32>().unwrap());
+            lease.settle(1);
+        }
+        // Each one once. The order is nobody's promise: frames from the disk and the newest ones race for the window.
+        delivered.sort_unstable();
+        assert_eq!(delivered, (0..100).collect::<Vec<_>>());
+        assert!(
+            stuck.len() * padding.len() <= 1 << 20,
+            "{} leases of a stuck stream are out",
+            stuck.len()
+        );
+        let mut rest = 100;
+        while rest > 0 {
+            for lease in stuck.drain(..) {
+                lease.settle(1);
+                rest -= 1;
+            }
+            if rest > 0 {
+                stuck.push(next_record(&mut outlet).await.0);
+            }
+        }
+        assert_eq!(spool.close(), Left::default());
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_is_dropped_unsettled_is_handed_out_again_by_the_route_of_the_day() {
+        let directory = tempfile::tempdir().unwrap();
+        let streams = Arc::new(Streams::default());
+        let fixed = streams.intern(&StreamName::try_from("orders").unwrap());
+        let route: Route = Box::new(move |entry| {
+            if entry.key.event == "product added" {
+                fixed
+            } else {
+                entry.stream
+            }
+        });
+        let (intake, mut outlet, spool) = open(&options(directory.path()), Arc::clone(&streams), route).unwrap();
+        intake.accept(frame(&streams, "ordrs", "one\n"), soon()).await.unwrap();
+        let (lease, _) = next_record(&mut outlet).await;
+        assert_ne!(lease.entry(0).unwrap().stream, fixed);
+        drop(lease);
+        let (lease, record) = next_record(&mut outlet).await;
+        assert_eq!((lease.entry(0).unwrap().stream, record.as_str()), (fixed, "one\n"));
+        lease.settle(1);
+        assert_eq!(spool.close(), Left::default());
+    }
+
+    #[tokio::test]
+    async fn the_events_of_another_owner_are_kept_and_never_sent() {
+        let directory = tempfile::tempdir().unwrap();
+        let streams = Arc::new(Streams::default());
+        let (intake, outlet, spool) = open_again(directory.path(), &streams);
+        intake.accept(frame(&streams, "orders", "one\n"), soon()).await.unwrap();
+        spool.close();
+        drop((outlet, intake));
+        let mut other = options(directory.path());
+        other.owner = "another".to_owned();
+        let (intake, outlet, spool) = open(&other, Arc::clone(&streams), Box::new(|entry| entry.stream)).unwrap();
+        assert_eq!(spool.close(), Left::default());
+        drop((outlet, intake));
+        let kept = std::fs::read_dir(directory.path()).unwrap().any(|entry| {
+            let path = entry.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            path.to_str().unwrap().ends_with(".foreign") && bytes.windows(4).any(|window| window == b"one\n")
+        });
+        assert!(kept);
+    }
+
+    #[tokio::test]
+    async fn a_spool_in_use_is_not_opened_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let streams = Arc::new(Streams::default());
+        let _first = open_again(directory.path(), &streams);
+        let second = open(&options(directory.path()), streams, Box::new(|entry| entry.stream));
+        assert!(matches!(second, Err(Error::InUse(_))), "{:?}", second.err());
+    }
+}

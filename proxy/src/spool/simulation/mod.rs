@@ -1,0 +1,88 @@
+//! Random histories of a log on a disk that fails, and what must hold at the end of each. One seed is one history.
+//!
+//! A schedule of [`Schedule::run`] appends, commits, keeps house, delivers and crashes in any order, with every fault that
+//! [`simulated`](super::disk::simulated) knows, and then lets everything work again and drains. [`Oracle`] judges it.
+//!
+//! `cargo xtask prove durability` runs a million; the tests here as many as fit the time that
+//! `DURABILITY_SECONDS` gives (2 by default). `DURABILITY_SEED=n` replays one.
+
+mod oracle;
+mod schedule;
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use self::schedule::{Schedule, Summary};
+use super::disk::simulated::Planted;
+
+/// A number from the environment.
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn every_answered_event_survives_every_crash() {
+    if let Some(seed) = setting("DURABILITY_SEED") {
+        let summary = Schedule::new(seed, None)
+            .run()
+            .unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        println!("seed {seed}: {summary:?}");
+        return;
+    }
+    let most = setting("DURABILITY_SCHEDULES").unwrap_or(u64::MAX);
+    let seconds = setting("DURABILITY_SECONDS").unwrap_or(if most == u64::MAX { 2 } else { u64::MAX / 2 });
+    let end = Instant::now() + Duration::from_secs(seconds.min(1 << 20));
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let work = || {
+        let mut sum = Summary::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= most || (seed.is_multiple_of(64) && Instant::now() > end) {
+                return sum;
+            }
+            match Schedule::new(seed, None).run() {
+                Ok(summary) => sum.add(&summary),
+                Err(broken) => panic!(
+                    "seed {seed}: {broken}\nreplay: DURABILITY_SEED={seed} cargo test -p firehose-proxy --lib every_answered_event_survives_every_crash -- --nocapture"
+                ),
+            }
+        }
+    };
+    let sums: Vec<Summary> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+    });
+    let mut sum = Summary::default();
+    sums.iter().for_each(|part| sum.add(part));
+    println!("{sum}");
+    assert!(sum.schedules >= 64.min(most), "no time for any schedule");
+    if sum.schedules >= 1000 {
+        assert!(sum.struck_everything(), "a fault never struck: {sum:?}");
+        assert!(
+            sum.crashed * 2 >= sum.schedules,
+            "fewer than half of the schedules crash"
+        );
+        assert!(
+            sum.struck.effects >= sum.schedules * 200,
+            "fewer than 200 effects a schedule"
+        );
+    }
+}
+
+#[test]
+fn planted_bugs_are_noticed() {
+    for (bug, seeds) in [
+        (Planted::AnswerBeforeSync, 50),
+        (Planted::NoDirectorySync, 200),
+        (Planted::RetryFailedSync, 500),
+        (Planted::Watermark, 50),
+        (Planted::TruncateInTheMiddle, 2000),
+    ] {
+        let noticed = (0..seeds).find(|seed| Schedule::new(*seed, Some(bug)).run().is_err());
+        println!("{bug:?} is noticed by seed {noticed:?}");
+        assert!(noticed.is_some(), "{bug:?} goes unnoticed for {seeds} seeds");
+    }
+}

@@ -1,0 +1,9 @@
+//! The proxy in front of a simulated Firehose: whole requests in, whole records out.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
+
+mod credentials;
+mod failures;
+mod outages;
+mod rig;
+mod throttled;
