@@ -1,0 +1,41 @@
+{{- define "firehose-operator.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{ include "firehose-operator.selector" . }}
+{{- end }}
+
+{{- define "firehose-operator.selector" -}}
+app.kubernetes.io/name: firehose-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "firehose-operator.image" -}}
+{{ .image.repository }}:{{ .image.tag | default .version }}
+{{- end }}
+
+{{- /* What the operator may do with destinations and their children. No secrets, no pods but their status, nothing by "*". */ -}}
+{{- define "firehose-operator.rules" -}}
+- apiGroups: [firehose-operator.dev]
+  resources: [firehosedestinations]
+  verbs: [get, list, watch]
+- apiGroups: [firehose-operator.dev]
+  resources: [firehosedestinations/status]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [configmaps, serviceaccounts, services]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+# Wakes kubelet when a configuration changes. It may change annotations and status, not what a pod runs.
+- apiGroups: [""]
+  resources: [pods/status]
+  verbs: [patch]
+{{- end }}

@@ -1,0 +1,170 @@
+//! Puts the parts together and takes them down in order: controllers first, then the lease.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use futures::{StreamExt as _, future::join_all, stream};
+use kube::runtime::controller;
+use prometheus_client::registry::Registry;
+use tokio::{net::TcpListener, signal::unix, sync::watch};
+use tracing::{debug, error, info};
+
+use crate::{
+    admin::{self, Admin},
+    args::Run,
+    client,
+    lease::Elector,
+    metrics::Metrics,
+    observe::{Scope, Stores, watch as watch_cluster},
+    plan::Installation,
+    reconcile::{Context, reconcile, retry},
+};
+
+/// How many destinations of one scope are reconciled at a time.
+const CONCURRENCY: u16 = 16;
+
+/// How long running reconciles may take to end after a signal.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Runs the controller until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// When it cannot start: no API server configured, or the admin address is taken.
+pub async fn run(run: Run) -> anyhow::Result<()> {
+    let client = client::connect()
+        .await
+        .context("failed to configure the client of the API server")?;
+    let listener = TcpListener::bind(run.admin_listen)
+        .await
+        .context("failed to listen on the admin address")?;
+    info!(admin = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "started");
+
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let admin = Admin {
+        registry: Arc::new(registry),
+        ready: Arc::new(AtomicBool::new(false)),
+    };
+    let (stop, stopped) = watch::channel(false);
+    let serving = tokio::spawn(admin::serve(listener, admin.clone(), told(stopped.clone())));
+
+    let elector = Elector::new(client.clone(), &run.lease_namespace, identity(&run));
+    let leadership = elector.leadership();
+    let changes = elector.changes();
+    let mut controllers = Vec::new();
+    let mut stores = Vec::new();
+    for scope in scopes(&run) {
+        let (controller, seen) = watch_cluster(&client, &scope);
+        stores.push(seen.clone());
+        let context = Arc::new(Context::new(
+            client.clone(),
+            seen,
+            Installation {
+                proxy_image: run.proxy_image.clone(),
+                image_pull_policy: run.proxy_image_pull_policy.clone(),
+            },
+            run.default_endpoint_url.clone(),
+            leadership.clone(),
+            metrics.clone(),
+        ));
+        let remembering = Arc::clone(&context);
+        let elected = became_leader(changes.clone()).inspect(move |()| remembering.forget());
+        let controller = controller
+            .with_config(controller::Config::default().concurrency(CONCURRENCY))
+            .reconcile_all_on(elected)
+            .graceful_shutdown_on(told(stopped.clone()));
+        let rounds = controller.run(reconcile, retry, context);
+        controllers.push(tokio::spawn(rounds.for_each(|round| async move {
+            if let Err(error) = round {
+                debug!(%error, "a round did not finish");
+            }
+        })));
+    }
+    tokio::spawn(announce(stores, admin.ready, changes, metrics));
+    // The lease outlives the controllers, so that no other operator begins while a round of ours is open.
+    let (release, released) = watch::channel(false);
+    let election = tokio::spawn(elector.run(told(released)));
+
+    signal().await?;
+    info!("stopping");
+    stop.send_replace(true);
+    if tokio::time::timeout(SHUTDOWN_DEADLINE, join_all(controllers))
+        .await
+        .is_err()
+    {
+        error!("reconciles did not end in time");
+    }
+    release.send_replace(true);
+    election.await.context("the election ended badly")?;
+    serving
+        .await
+        .context("the admin endpoint ended badly")?
+        .context("the admin endpoint failed")
+}
+
+fn scopes(run: &Run) -> Vec<Scope> {
+    if run.watch_namespaces.is_empty() {
+        return vec![Scope::Cluster];
+    }
+    run.watch_namespaces.iter().cloned().map(Scope::Namespace).collect()
+}
+
+/// A name that no other process has: the pod's, or one of this process's own.
+fn identity(run: &Run) -> String {
+    run.identity.clone().unwrap_or_else(|| {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        format!("{}-{}", host.trim(), std::process::id())
+    })
+}
+
+/// Ready once every watch has listed; the leader gauge follows the election.
+async fn announce(stores: Vec<Stores>, ready: Arc<AtomicBool>, mut changes: watch::Receiver<bool>, metrics: Metrics) {
+    for seen in &stores {
+        seen.listed().await;
+    }
+    info!("every watch has listed");
+    ready.store(true, Ordering::Relaxed);
+    drop(stores);
+    loop {
+        metrics.leader.set(i64::from(*changes.borrow_and_update()));
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// One item each time this process becomes the leader.
+fn became_leader(changes: watch::Receiver<bool>) -> impl futures::Stream<Item = ()> + Send {
+    stream::unfold(changes, |mut changes| async move {
+        loop {
+            if changes.changed().await.is_err() {
+                return None;
+            }
+            if *changes.borrow_and_update() {
+                return Some(((), changes));
+            }
+        }
+    })
+}
+
+async fn told(mut receiver: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is as good as being told.
+    let _ = receiver.wait_for(|told| *told).await;
+}
+
+async fn signal() -> anyhow::Result<()> {
+    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+    let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

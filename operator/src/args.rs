@@ -1,0 +1,78 @@
+//! The command line.
+
+use std::net::SocketAddr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Reconciles FirehoseDestination objects into proxies that deliver events to Amazon Data Firehose.
+#[derive(Debug, Parser)]
+#[command(name = "firehose-operator", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the controller.
+    Run(Run),
+    /// Print the CustomResourceDefinition.
+    Crd,
+}
+
+/// Settings of the installation. None of them can be set by a destination.
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    /// Image of the proxy.
+    #[arg(long, env = "FIREHOSE_OPERATOR_PROXY_IMAGE")]
+    pub proxy_image: String,
+
+    /// When nodes pull the image of the proxy: Always, IfNotPresent or Never.
+    #[arg(long, env = "FIREHOSE_OPERATOR_PROXY_IMAGE_PULL_POLICY")]
+    pub proxy_image_pull_policy: Option<String>,
+
+    /// Address of the Firehose API for destinations that name none. For demos and tests.
+    #[arg(long, env = "FIREHOSE_OPERATOR_DEFAULT_ENDPOINT_URL")]
+    pub default_endpoint_url: Option<String>,
+
+    /// Namespaces to serve, separated by commas. Absent: all.
+    #[arg(long, env = "FIREHOSE_OPERATOR_WATCH_NAMESPACES", value_delimiter = ',')]
+    pub watch_namespaces: Vec<String>,
+
+    /// Namespace of the operator's lease.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
+    pub lease_namespace: String,
+
+    /// Name of this process in the lease. No other process may have it.
+    #[arg(long, env = "POD_NAME")]
+    pub identity: Option<String>,
+
+    /// Address of metrics and probes. Port 0 picks a free one.
+    #[arg(long, env = "FIREHOSE_OPERATOR_ADMIN_LISTEN", default_value = "0.0.0.0:9090")]
+    pub admin_listen: SocketAddr,
+
+    /// Form of the log on standard error.
+    #[arg(long, env = "FIREHOSE_OPERATOR_LOG_FORMAT", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

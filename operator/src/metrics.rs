@@ -1,0 +1,89 @@
+//! The operator's own metrics.
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+/// How a reconcile ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Outcome {
+    /// Everything is as wanted.
+    Settled,
+    /// Proxies do not run the revision yet.
+    Propagating,
+    /// The spec is refused.
+    Refused,
+    /// The API server could not be read or written.
+    Error,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOutcome {
+    outcome: Outcome,
+}
+
+/// What this operator did.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    reconciles: Family<ByOutcome, Counter>,
+    /// Duration of a reconcile, in seconds.
+    pub duration: Histogram,
+    /// Children written.
+    pub applies: Counter,
+    /// Pods poked.
+    pub pokes: Counter,
+    /// Statuses written.
+    pub status_writes: Counter,
+    /// Objects that could not be read.
+    pub unreadable: Counter,
+    /// 1 while this process leads.
+    pub leader: Gauge,
+}
+
+impl Metrics {
+    /// Registers the metrics.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            reconciles: Family::default(),
+            duration: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
+            applies: Counter::default(),
+            pokes: Counter::default(),
+            status_writes: Counter::default(),
+            unreadable: Counter::default(),
+            leader: Gauge::default(),
+        };
+        let prefix = registry.sub_registry_with_prefix("firehose_operator");
+        prefix.register(
+            "reconciles",
+            "Reconciles of destinations, by how they ended",
+            metrics.reconciles.clone(),
+        );
+        prefix.register(
+            "reconcile_duration_seconds",
+            "Duration of a reconcile",
+            metrics.duration.clone(),
+        );
+        prefix.register("applies", "Child objects written", metrics.applies.clone());
+        prefix.register("pokes", "Pods told of a new revision", metrics.pokes.clone());
+        prefix.register("status_writes", "Statuses written", metrics.status_writes.clone());
+        prefix.register(
+            "unreadable_objects",
+            "Destinations that could not be read",
+            metrics.unreadable.clone(),
+        );
+        prefix.register("leader", "1 while this process leads", metrics.leader.clone());
+        metrics
+    }
+
+    /// Counts a reconcile.
+    pub fn count(&self, outcome: Outcome) {
+        self.reconciles.get_or_create(&ByOutcome { outcome }).inc();
+    }
+}

@@ -1,0 +1,212 @@
+//! What exists in the cluster: one watch and one store a kind, each bounded by labels to what this operator made.
+//!
+//! Never writes. What is not in a store may exist all the same (another label, a watch that lags): whoever creates something
+//! asks the API server first.
+
+mod pods;
+
+pub use pods::{address, is_ready};
+
+use std::{fmt::Debug, sync::Arc};
+
+use firehose_operator_api::FirehoseDestination;
+use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::StatefulSet,
+        core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+        policy::v1::PodDisruptionBudget,
+    },
+};
+use kube::{
+    Api, Client, Resource,
+    core::DeserializeGuard,
+    runtime::{
+        Controller, PredicateConfig, WatchStreamExt as _, predicates,
+        reflector::{self, ObjectRef, Store},
+        watcher,
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use crate::plan::{DESTINATION_LABEL, MANAGED_SELECTOR, POD_SELECTOR};
+
+/// A destination, or the reason why the stored object could not be read. One that cannot be read must not stop the others.
+pub type Guarded = DeserializeGuard<FirehoseDestination>;
+
+/// Seconds after which a watch is opened anew. A connection that died silently is noticed then.
+const WATCH_SECONDS: u32 = 60;
+
+/// Where to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Every namespace.
+    Cluster,
+    /// This one.
+    Namespace(String),
+}
+
+/// What the watches of one scope have seen.
+#[derive(Debug, Clone)]
+pub struct Stores {
+    /// The destinations.
+    pub destinations: Store<Guarded>,
+    /// The children.
+    pub config_maps: Store<ConfigMap>,
+    /// The children.
+    pub service_accounts: Store<ServiceAccount>,
+    /// The children.
+    pub services: Store<Service>,
+    /// The children.
+    pub budgets: Store<PodDisruptionBudget>,
+    /// The children.
+    pub stateful_sets: Store<StatefulSet>,
+    /// The proxies.
+    pub pods: Store<Pod>,
+    /// Number of watches that have not listed yet.
+    unlisted: watch::Receiver<usize>,
+}
+
+impl Stores {
+    /// Whether every watch has listed. Before that, what is not in a store is not known to be absent.
+    pub fn have_listed(&self) -> bool {
+        *self.unlisted.borrow() == 0
+    }
+
+    /// Resolves once every watch has listed, or the watches have ended.
+    ///
+    /// Not by the stores' own `wait_until_ready`: it wakes one waiter only, and the controller is one already.
+    pub async fn listed(&self) {
+        let mut unlisted = self.unlisted.clone();
+        let _ = unlisted.wait_for(|watches| *watches == 0).await;
+    }
+}
+
+/// The controller of one scope, fed by its watches, and what they see.
+pub fn watch(client: &Client, scope: &Scope) -> (Controller<Guarded>, Stores) {
+    let cluster = Cluster {
+        client,
+        scope,
+        unlisted: watch::Sender::new(0),
+    };
+    let (destinations, changed) = cluster.watch(config(), |_: &mut Guarded| {});
+    // Our own status writes do not change the generation, and a deletion needs no work of ours.
+    let changed = changed
+        .applied_objects()
+        .predicate_filter(predicates::generation, PredicateConfig::default());
+    let controller = Controller::for_stream(changed, destinations.clone());
+    let (config_maps, changed) = cluster.children::<ConfigMap>();
+    let controller = controller.owns_stream(changed);
+    let (service_accounts, changed) = cluster.children::<ServiceAccount>();
+    let controller = controller.owns_stream(changed);
+    let (services, changed) = cluster.children::<Service>();
+    let controller = controller.owns_stream(changed);
+    let (budgets, changed) = cluster.children::<PodDisruptionBudget>();
+    let controller = controller.owns_stream(changed);
+    let (stateful_sets, changed) = cluster.children::<StatefulSet>();
+    let controller = controller.owns_stream(changed);
+    let (pods, changed) = cluster.watch(config().labels(POD_SELECTOR), pods::trim);
+    let changed = changed
+        .touched_objects()
+        .predicate_filter(pods::matters, PredicateConfig::default());
+    let controller = controller.watches_stream(changed, |pod: Pod| destination_of(&pod));
+    let stores = Stores {
+        destinations,
+        config_maps,
+        service_accounts,
+        services,
+        budgets,
+        stateful_sets,
+        pods,
+        unlisted: cluster.unlisted.subscribe(),
+    };
+    (controller, stores)
+}
+
+/// The pods of `stateful_set` that are not on their way out.
+pub fn pods_of(stores: &Stores, stateful_set: &StatefulSet) -> Vec<Arc<Pod>> {
+    let uid = stateful_set.metadata.uid.as_deref();
+    stores.pods.state_filter(|pod| {
+        let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
+        let owned = owners
+            .iter()
+            .any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid);
+        owned && pod.metadata.deletion_timestamp.is_none()
+    })
+}
+
+fn config() -> watcher::Config {
+    watcher::Config::default().timeout(WATCH_SECONDS)
+}
+
+/// Events of a watch, on their way from its store to the controller.
+type Events<K> = BoxStream<'static, Result<watcher::Event<K>, watcher::Error>>;
+
+/// Changes that wake the owner of a child.
+type Changes<K> = BoxStream<'static, Result<K, watcher::Error>>;
+
+/// Opens watches.
+struct Cluster<'a> {
+    client: &'a Client,
+    scope: &'a Scope,
+    unlisted: watch::Sender<usize>,
+}
+
+impl Cluster<'_> {
+    fn watch<K>(&self, config: watcher::Config, trim: fn(&mut K)) -> (Store<K>, Events<K>)
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
+    {
+        let api: Api<K> = match self.scope {
+            Scope::Cluster => Api::all(self.client.clone()),
+            Scope::Namespace(namespace) => Api::namespaced(self.client.clone(), namespace),
+        };
+        let (reader, writer) = reflector::store();
+        let stream = watcher(api, config).default_backoff().modify(trim).reflect(writer);
+        self.unlisted.send_modify(|watches| *watches += 1);
+        let (unlisted, mut first) = (self.unlisted.clone(), true);
+        let events = stream.inspect_ok(move |event| {
+            if first && matches!(event, watcher::Event::InitDone) {
+                first = false;
+                unlisted.send_modify(|watches| *watches -= 1);
+            }
+        });
+        (reader, events.boxed())
+    }
+
+    /// Children of one kind, and every change of one, its deletion too: with the generation as the predicate, a child that
+    /// was deleted by hand would go unnoticed.
+    fn children<K>(&self) -> (Store<K>, Changes<K>)
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
+    {
+        let (reader, events) = self.watch(config().labels(MANAGED_SELECTOR), |_| {});
+        let changes = events.touched_objects();
+        (
+            reader,
+            changes
+                .predicate_filter(predicates::resource_version, PredicateConfig::default())
+                .boxed(),
+        )
+    }
+}
+
+/// The destination that a pod says it belongs to. It only wakes the destination; see [`pods_of`] for what is believed.
+fn destination_of(pod: &Pod) -> Option<ObjectRef<Guarded>> {
+    let name = pod.metadata.labels.as_ref()?.get(DESTINATION_LABEL)?;
+    Some(ObjectRef::new(name).within(pod.metadata.namespace.as_deref()?))
+}

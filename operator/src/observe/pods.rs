@@ -1,0 +1,43 @@
+//! What of a pod matters to this operator.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    hash::{Hash as _, Hasher as _},
+    net::IpAddr,
+};
+
+use k8s_openapi::api::core::v1::Pod;
+
+/// Drops what nobody here reads, because every proxy of the cluster is kept in memory.
+pub(super) fn trim(pod: &mut Pod) {
+    pod.metadata.managed_fields = None;
+    pod.metadata.annotations = None;
+    pod.spec = None;
+}
+
+/// Changes when something changes that a reconcile looks at. Annotations do not count: our own pokes are annotations.
+pub(super) fn matters(pod: &Pod) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    pod.metadata.uid.hash(&mut hasher);
+    pod.metadata.deletion_timestamp.is_some().hash(&mut hasher);
+    address(pod).hash(&mut hasher);
+    is_ready(pod).hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// Whether kubelet sees the pod ready.
+pub fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_deref())
+        .unwrap_or_default();
+    conditions
+        .iter()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// The pod's address, once it has one.
+pub fn address(pod: &Pod) -> Option<IpAddr> {
+    pod.status.as_ref()?.pod_ip.as_deref()?.parse().ok()
+}

@@ -1,0 +1,288 @@
+//! The pod: one proxy under the `restricted` Pod Security level, without access to the Kubernetes API.
+//!
+//! The configuration's revision is deliberately not in it: an edit of the mappings must not restart anything.
+
+use std::collections::BTreeMap;
+
+use firehose_operator_api::{ResourceAmounts, TaintEffect, Toleration, TolerationOperator, WhenUnsatisfiable};
+use firehose_proxy_config::Acknowledge;
+use k8s_openapi::{
+    api::core::v1::{
+        self as core, Affinity, Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction,
+        LocalObjectReference, ObjectFieldSelector, PodAffinityTerm, PodAntiAffinity, PodSecurityContext, PodSpec,
+        PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint,
+        WeightedPodAffinityTerm,
+    },
+    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
+};
+use sha2::{Digest as _, Sha256};
+
+use super::{Installation, Validated, non_empty, pod_selector, service, volumes, workload_name};
+use crate::plan::{ADMIN_PORT, EVENTS_PORT, Paths, names};
+
+/// The proxy's user and group. Images have no user database; the number is the usual one of distroless images.
+const USER: i64 = 65532;
+
+/// The proxy's own delays (5 s until the Service has taken it out, 20 s to deliver) and a margin.
+const TERMINATION_GRACE_SECONDS: i64 = 60;
+
+/// Memory that a proxy takes beside the events that wait in it.
+const MEMORY_HEADROOM_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Annotation with a hash of the service account's annotations: identity webhooks act when a pod is created, so a new role
+/// needs new pods.
+const IDENTITY_ANNOTATION: &str = "firehose-operator.dev/identity";
+
+/// Annotation with what a proxy decides once, when it starts: that events wait on disk, and how many bytes may. A change
+/// replaces the pods one after the other.
+const SPOOL_ANNOTATION: &str = "firehose-operator.dev/spool-bytes";
+
+pub(super) fn template(validated: &Validated, installation: &Installation) -> PodTemplateSpec {
+    let proxy = &validated.proxy;
+    let mut labels = proxy.pod_labels.clone();
+    labels.extend(names::labels(validated.name()));
+    let mut annotations = proxy.pod_annotations.clone();
+    if !proxy.service_account.annotations.is_empty() {
+        let identity = fingerprint(&proxy.service_account.annotations);
+        annotations.insert(IDENTITY_ANNOTATION.to_owned(), identity);
+    }
+    if validated.settings.delivery.acknowledge == Acknowledge::WhenSpooled {
+        let bytes = validated.settings.spool.max_size_bytes.to_string();
+        annotations.insert(SPOOL_ANNOTATION.to_owned(), bytes);
+    }
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(labels),
+            annotations: non_empty(&annotations),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(PodSpec {
+            service_account_name: Some(workload_name(validated)),
+            automount_service_account_token: Some(false),
+            enable_service_links: Some(false),
+            termination_grace_period_seconds: Some(TERMINATION_GRACE_SECONDS),
+            security_context: Some(pod_security()),
+            containers: vec![container(validated, installation)],
+            volumes: Some(volumes::volumes(validated)),
+            node_selector: non_empty(&proxy.node_selector),
+            tolerations: list(proxy.tolerations.iter().map(toleration)),
+            affinity: apart(validated),
+            topology_spread_constraints: Some(spread(validated)),
+            priority_class_name: proxy.priority_class_name.clone(),
+            image_pull_secrets: list(proxy.image_pull_secrets.iter().map(|secret| LocalObjectReference {
+                name: secret.name.clone(),
+            })),
+            ..PodSpec::default()
+        }),
+    }
+}
+
+fn container(validated: &Validated, installation: &Installation) -> Container {
+    Container {
+        name: "proxy".to_owned(),
+        image: Some(installation.proxy_image.clone()),
+        image_pull_policy: installation.image_pull_policy.clone(),
+        args: Some(vec![
+            format!("--config-dir={}", Paths::CONFIG),
+            "--log-format=json".to_owned(),
+        ]),
+        env: Some(vec![EnvVar {
+            // Its ordinal says whether the pod is above activeReplicas.
+            name: "POD_NAME".to_owned(),
+            value_from: Some(EnvVarSource {
+                field_ref: Some(ObjectFieldSelector {
+                    field_path: "metadata.name".to_owned(),
+                    ..ObjectFieldSelector::default()
+                }),
+                ..EnvVarSource::default()
+            }),
+            ..EnvVar::default()
+        }]),
+        ports: Some(vec![
+            container_port(service::EVENTS, EVENTS_PORT),
+            container_port(service::ADMIN, ADMIN_PORT),
+        ]),
+        readiness_probe: Some(probe("/readyz", 2, 2)),
+        liveness_probe: Some(probe("/livez", 10, 6)),
+        startup_probe: Some(probe("/livez", 1, 60)),
+        resources: Some(resources(validated)),
+        security_context: Some(container_security()),
+        volume_mounts: Some(volumes::mounts(validated)),
+        ..Container::default()
+    }
+}
+
+fn pod_security() -> PodSecurityContext {
+    PodSecurityContext {
+        run_as_non_root: Some(true),
+        run_as_user: Some(USER),
+        run_as_group: Some(USER),
+        fs_group: Some(USER),
+        fs_group_change_policy: Some("OnRootMismatch".to_owned()),
+        seccomp_profile: Some(SeccompProfile {
+            type_: "RuntimeDefault".to_owned(),
+            localhost_profile: None,
+        }),
+        ..PodSecurityContext::default()
+    }
+}
+
+fn container_security() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        capabilities: Some(Capabilities {
+            add: None,
+            drop: Some(vec!["ALL".to_owned()]),
+        }),
+        ..SecurityContext::default()
+    }
+}
+
+fn container_port(name: &str, number: i32) -> ContainerPort {
+    ContainerPort {
+        name: Some(name.to_owned()),
+        container_port: number,
+        protocol: Some("TCP".to_owned()),
+        ..ContainerPort::default()
+    }
+}
+
+fn probe(path: &str, period_seconds: i32, failure_threshold: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.to_owned()),
+            port: IntOrString::String(service::ADMIN.to_owned()),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(period_seconds),
+        timeout_seconds: Some(2),
+        failure_threshold: Some(failure_threshold),
+        ..Probe::default()
+    }
+}
+
+fn resources(validated: &Validated) -> ResourceRequirements {
+    if let Some(resources) = &validated.proxy.resources {
+        return ResourceRequirements {
+            requests: amounts(&resources.requests),
+            limits: amounts(&resources.limits),
+            ..ResourceRequirements::default()
+        };
+    }
+    // What waits in memory is the spool when there is no disk behind it.
+    let waiting = if validated.claim.is_none() {
+        validated.settings.spool.max_size_bytes
+    } else {
+        MEMORY_HEADROOM_BYTES
+    };
+    let memory = Quantity((waiting + MEMORY_HEADROOM_BYTES).to_string());
+    ResourceRequirements {
+        requests: Some(BTreeMap::from([
+            ("cpu".to_owned(), Quantity("100m".to_owned())),
+            ("memory".to_owned(), Quantity("128Mi".to_owned())),
+        ])),
+        limits: Some(BTreeMap::from([("memory".to_owned(), memory)])),
+        ..ResourceRequirements::default()
+    }
+}
+
+fn amounts(amounts: &ResourceAmounts) -> Option<BTreeMap<String, Quantity>> {
+    let named = [
+        ("cpu", &amounts.cpu),
+        ("memory", &amounts.memory),
+        ("ephemeral-storage", &amounts.ephemeral_storage),
+    ];
+    let given = named
+        .into_iter()
+        .filter_map(|(name, amount)| Some((name, amount.as_ref()?)));
+    let given: BTreeMap<String, Quantity> = given
+        .map(|(name, amount)| (name.to_owned(), Quantity(amount.as_str().to_owned())))
+        .collect();
+    Some(given).filter(|given| !given.is_empty())
+}
+
+/// Over zones, as far as possible. Not a second constraint of [`spread`]: the scheduler leaves nodes that lack a
+/// constraint's label out of the whole scoring, so in a cluster without zones nothing would be spread at all.
+fn apart(validated: &Validated) -> Option<Affinity> {
+    if !validated.proxy.topology_spread_constraints.is_empty() {
+        return None;
+    }
+    let another_zone = WeightedPodAffinityTerm {
+        weight: 100,
+        pod_affinity_term: PodAffinityTerm {
+            topology_key: "topology.kubernetes.io/zone".to_owned(),
+            label_selector: Some(pod_selector(validated)),
+            ..PodAffinityTerm::default()
+        },
+    };
+    Some(Affinity {
+        pod_anti_affinity: Some(PodAntiAffinity {
+            preferred_during_scheduling_ignored_during_execution: Some(vec![another_zone]),
+            ..PodAntiAffinity::default()
+        }),
+        ..Affinity::default()
+    })
+}
+
+/// Over nodes, as far as possible: a cluster of one node runs the product too.
+fn spread(validated: &Validated) -> Vec<TopologySpreadConstraint> {
+    let constraint = |key: &str, max_skew, when| TopologySpreadConstraint {
+        topology_key: key.to_owned(),
+        max_skew,
+        when_unsatisfiable: match when {
+            WhenUnsatisfiable::DoNotSchedule => "DoNotSchedule".to_owned(),
+            WhenUnsatisfiable::ScheduleAnyway => "ScheduleAnyway".to_owned(),
+        },
+        label_selector: Some(pod_selector(validated)),
+        ..TopologySpreadConstraint::default()
+    };
+    let given = &validated.proxy.topology_spread_constraints;
+    if given.is_empty() {
+        return vec![constraint(
+            "kubernetes.io/hostname",
+            1,
+            WhenUnsatisfiable::ScheduleAnyway,
+        )];
+    }
+    given
+        .iter()
+        .map(|given| constraint(&given.topology_key, given.max_skew, given.when_unsatisfiable))
+        .collect()
+}
+
+fn toleration(toleration: &Toleration) -> core::Toleration {
+    core::Toleration {
+        key: toleration.key.clone(),
+        operator: Some(
+            match toleration.operator {
+                TolerationOperator::Exists => "Exists",
+                TolerationOperator::Equal => "Equal",
+            }
+            .to_owned(),
+        ),
+        value: toleration.value.clone(),
+        effect: toleration.effect.map(|effect| {
+            match effect {
+                TaintEffect::NoSchedule => "NoSchedule",
+                TaintEffect::PreferNoSchedule => "PreferNoSchedule",
+                TaintEffect::NoExecute => "NoExecute",
+            }
+            .to_owned()
+        }),
+        toleration_seconds: toleration.toleration_seconds,
+    }
+}
+
+fn list<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
+    let items: Vec<T> = items.collect();
+    Some(items).filter(|items| !items.is_empty())
+}
+
+fn fingerprint(map: &BTreeMap<String, String>) -> String {
+    let text = serde_json::to_string(map).expect("a map of strings serializes");
+    Sha256::digest(text.as_bytes())[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

@@ -1,0 +1,137 @@
+//! The volumes of a pod: configuration, Secrets by name, spool. Nothing else is mounted, and no service account token.
+
+use k8s_openapi::{
+    api::core::v1::{
+        ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, PersistentVolumeClaim, PersistentVolumeClaimSpec,
+        SecretVolumeSource, Volume, VolumeMount, VolumeResourceRequirements,
+    },
+    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta},
+};
+use std::collections::BTreeMap;
+
+use firehose_proxy_config::{FILE_NAME, StaticCredentials, WriteKeys};
+
+use super::{Validated, workload_name};
+use crate::plan::{Paths, selector};
+
+const CONFIG: &str = "config";
+const CREDENTIALS: &str = "credentials";
+const WRITE_KEYS: &str = "write-keys";
+const SPOOL: &str = "spool";
+
+/// Readable by the pod's group, which is the proxy's.
+const SECRET_MODE: i32 = 0o440;
+
+/// Room for the file system and for segments on their way out, beside what the spool may hold.
+const EPHEMERAL_HEADROOM_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The volumes. A claim's volume is the StatefulSet's to add.
+pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
+    let mut volumes = vec![Volume {
+        name: CONFIG.to_owned(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: workload_name(validated),
+            items: Some(vec![key_to_path(FILE_NAME, FILE_NAME)]),
+            ..ConfigMapVolumeSource::default()
+        }),
+        ..Volume::default()
+    }];
+    if let Some(secret) = &validated.credentials_secret {
+        let items = vec![
+            key_to_path(&secret.access_key_id_key, StaticCredentials::ACCESS_KEY_ID_FILE),
+            key_to_path(&secret.secret_access_key_key, StaticCredentials::SECRET_ACCESS_KEY_FILE),
+            key_to_path(&secret.session_token_key, StaticCredentials::SESSION_TOKEN_FILE),
+        ];
+        volumes.push(secret_volume(CREDENTIALS, &secret.secret_name, items));
+    }
+    if let Some(secret) = &validated.write_keys_secret {
+        let items = vec![key_to_path(&secret.key, WriteKeys::FILE)];
+        volumes.push(secret_volume(WRITE_KEYS, &secret.secret_name, items));
+    }
+    if validated.claim.is_none() {
+        let spool = &validated.settings.spool;
+        let bytes = spool.max_size_bytes + spool.dead_letters.max_size_bytes + EPHEMERAL_HEADROOM_BYTES;
+        volumes.push(Volume {
+            name: SPOOL.to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource {
+                size_limit: Some(Quantity(bytes.to_string())),
+                ..EmptyDirVolumeSource::default()
+            }),
+            ..Volume::default()
+        });
+    }
+    volumes
+}
+
+/// Where the proxy finds them. No subPath: what is mounted with one is never refreshed.
+pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
+    let mut mounts = vec![mount(CONFIG, Paths::CONFIG, Access::ReadOnly)];
+    if validated.credentials_secret.is_some() {
+        mounts.push(mount(CREDENTIALS, Paths::CREDENTIALS, Access::ReadOnly));
+    }
+    if validated.write_keys_secret.is_some() {
+        mounts.push(mount(WRITE_KEYS, Paths::WRITE_KEYS, Access::ReadOnly));
+    }
+    mounts.push(mount(SPOOL, Paths::SPOOL, Access::ReadWrite));
+    mounts
+}
+
+/// The claim template of a spool that outlives its pod.
+pub(super) fn claim(validated: &Validated) -> Option<PersistentVolumeClaim> {
+    let claim = validated.claim.as_ref()?;
+    let storage = Quantity(claim.resources.requests.storage.as_str().to_owned());
+    Some(PersistentVolumeClaim {
+        metadata: ObjectMeta {
+            name: Some(SPOOL.to_owned()),
+            labels: Some(selector(validated.name())),
+            ..ObjectMeta::default()
+        },
+        spec: Some(PersistentVolumeClaimSpec {
+            access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
+            storage_class_name: claim.storage_class_name.clone(),
+            resources: Some(VolumeResourceRequirements {
+                requests: Some(BTreeMap::from([("storage".to_owned(), storage)])),
+                limits: None,
+            }),
+            ..PersistentVolumeClaimSpec::default()
+        }),
+        ..PersistentVolumeClaim::default()
+    })
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Access {
+    ReadOnly,
+    ReadWrite,
+}
+
+/// Optional: a missing Secret starts a pod that says so, instead of one that hangs.
+fn secret_volume(name: &str, secret: &str, items: Vec<KeyToPath>) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(secret.to_owned()),
+            items: Some(items),
+            default_mode: Some(SECRET_MODE),
+            optional: Some(true),
+        }),
+        ..Volume::default()
+    }
+}
+
+fn key_to_path(key: &str, path: &str) -> KeyToPath {
+    KeyToPath {
+        key: key.to_owned(),
+        path: path.to_owned(),
+        mode: None,
+    }
+}
+
+fn mount(name: &str, path: &str, access: Access) -> VolumeMount {
+    VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: (access == Access::ReadOnly).then_some(true),
+        ..VolumeMount::default()
+    }
+}

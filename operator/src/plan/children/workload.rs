@@ -1,0 +1,34 @@
+//! The StatefulSet: stable pod names, because a spool belongs to one pod and the configuration counts pods by ordinal.
+
+use k8s_openapi::api::apps::v1::{
+    StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
+};
+
+use super::{Installation, Names, Validated, metadata, pod, pod_selector, volumes, workload_name};
+
+pub(super) fn stateful_set(validated: &Validated, installation: &Installation) -> StatefulSet {
+    StatefulSet {
+        metadata: metadata(validated, workload_name(validated)),
+        spec: Some(StatefulSetSpec {
+            // Left out of an apply it would fall back to 1.
+            replicas: Some(i32::try_from(validated.replicas()).unwrap_or(i32::MAX)),
+            selector: pod_selector(validated),
+            service_name: Some(Names::of(validated.name()).headless),
+            // Pods do not wait for each other: one that is broken must not keep the others from starting.
+            pod_management_policy: Some("Parallel".to_owned()),
+            update_strategy: Some(StatefulSetUpdateStrategy {
+                type_: Some("RollingUpdate".to_owned()),
+                rolling_update: None,
+            }),
+            // A claim outlives its destination: what is in it may not be in Firehose yet.
+            persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
+                when_deleted: Some("Retain".to_owned()),
+                when_scaled: Some("Retain".to_owned()),
+            }),
+            volume_claim_templates: volumes::claim(validated).map(|claim| vec![claim]),
+            template: pod::template(validated, installation),
+            ..StatefulSetSpec::default()
+        }),
+        ..StatefulSet::default()
+    }
+}

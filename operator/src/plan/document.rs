@@ -1,0 +1,48 @@
+//! The configuration document of a destination. It names the directories that Secrets are mounted in, never their content.
+
+use firehose_proxy_config::{Document, StaticCredentials, WriteKeys};
+
+use super::Validated;
+
+/// Directories as the proxy sees them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// Holds the files of [`StaticCredentials`].
+    pub credentials: String,
+    /// Holds the file of [`WriteKeys`].
+    pub write_keys: String,
+}
+
+impl Paths {
+    /// Where a pod mounts the configuration document.
+    pub const CONFIG: &str = "/etc/firehose/config";
+    /// Where a pod mounts static credentials.
+    pub const CREDENTIALS: &str = "/etc/firehose/credentials";
+    /// Where a pod mounts write keys.
+    pub const WRITE_KEYS: &str = "/etc/firehose/write-keys";
+    /// Where a pod mounts its spool.
+    pub const SPOOL: &str = "/var/lib/firehose/spool";
+}
+
+impl Default for Paths {
+    /// Those of a pod.
+    fn default() -> Self {
+        Self {
+            credentials: Self::CREDENTIALS.to_owned(),
+            write_keys: Self::WRITE_KEYS.to_owned(),
+        }
+    }
+}
+
+/// The document of a destination, with its revision.
+pub fn document(validated: &Validated, paths: &Paths) -> Document {
+    let mut document = validated.settings.clone();
+    document.credentials.static_ = validated.credentials_secret.as_ref().map(|_| StaticCredentials {
+        directory: paths.credentials.clone(),
+    });
+    document.ingest.write_keys = validated.write_keys_secret.as_ref().map(|_| WriteKeys {
+        directory: paths.write_keys.clone(),
+    });
+    document.revision = firehose_proxy_config::revision(&document).expect("a document of plain data serializes");
+    document
+}

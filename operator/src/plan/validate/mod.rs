@@ -1,0 +1,216 @@
+//! Spec → [`Validated`]. The API server has checked the schema and its rules; what they cannot see is checked here, and
+//! everything is read into numbers and choices once.
+
+mod labels;
+mod sizes;
+
+use std::{collections::HashMap, net::IpAddr};
+
+use firehose_operator_api as api;
+use firehose_operator_api::{FirehoseDestination, FirehoseDestinationSpec, Reason};
+use firehose_proxy_config as config;
+use kube::{Resource as _, ResourceExt as _};
+
+use super::{Invalid, Paths, Validated, document, unbuilt::unbuilt};
+
+/// Most bytes of a rendered document. A ConfigMap holds 1 MiB with its metadata.
+const MAX_DOCUMENT_BYTES: usize = 900 * 1024;
+
+/// Checks a destination and reads it into a form that can be planned.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, by field.
+pub fn validate(destination: &FirehoseDestination) -> Result<Validated, Vec<Invalid>> {
+    let spec = &destination.spec;
+    let mut invalid: Vec<Invalid> = unbuilt(spec).collect();
+    check_mappings(&spec.mappings, &mut invalid);
+    check_networks(&spec.ingest.trusted_proxies, &mut invalid);
+    labels::check(&spec.proxy, &mut invalid);
+    let sizes = sizes::read(spec, &mut invalid);
+    if !invalid.is_empty() {
+        return Err(invalid);
+    }
+    let validated = Validated {
+        settings: settings(destination, &sizes),
+        credentials_secret: spec.credentials.static_.clone(),
+        write_keys_secret: spec.ingest.write_keys.clone(),
+        claim: spec.spool.persistent_volume_claim.clone(),
+        proxy: spec.proxy.clone(),
+        owner: destination.controller_owner_ref(&()).unwrap_or_default(),
+    };
+    check_size(&validated)?;
+    Ok(validated)
+}
+
+/// Two rows may not have the same event in Unicode lower case, because then the order of the rows would matter.
+fn check_mappings(mappings: &[api::Mapping], invalid: &mut Vec<Invalid>) {
+    let mut seen: HashMap<String, usize> = HashMap::with_capacity(mappings.len());
+    for (row, mapping) in mappings.iter().enumerate() {
+        let field = format!("spec.mappings[{row}].event");
+        if mapping.event.trim().is_empty() {
+            invalid.push(Invalid::new(field, Reason::Invalid, "must not be blank"));
+            continue;
+        }
+        if let Some(first) = seen.insert(mapping.event.to_lowercase(), row) {
+            let message = format!(
+                "{:?} is the same event as {:?} of spec.mappings[{first}], upper and lower case not told apart",
+                mapping.event, mappings[first].event
+            );
+            invalid.push(Invalid::new(field, Reason::DuplicateEvent, message));
+        }
+    }
+}
+
+fn check_networks(networks: &[String], invalid: &mut Vec<Invalid>) {
+    for (index, network) in networks.iter().enumerate() {
+        let is_network = network.split_once('/').is_some_and(|(address, length)| {
+            let bits = match address.parse() {
+                Ok(IpAddr::V4(_)) => 32,
+                Ok(IpAddr::V6(_)) => 128,
+                Err(_) => return false,
+            };
+            length.parse::<u8>().is_ok_and(|length| length <= bits)
+        });
+        if !is_network {
+            let field = format!("spec.ingest.trustedProxies[{index}]");
+            invalid.push(Invalid::new(
+                field,
+                Reason::Invalid,
+                format!("{network:?} is not a network"),
+            ));
+        }
+    }
+}
+
+fn check_size(validated: &Validated) -> Result<(), Vec<Invalid>> {
+    let rendered = config::render(&document(validated, &Paths::default()));
+    let bytes = rendered.expect("a document of plain data serializes").len();
+    if bytes <= MAX_DOCUMENT_BYTES {
+        return Ok(());
+    }
+    let message = format!("the configuration would be {bytes} bytes, a ConfigMap has room for {MAX_DOCUMENT_BYTES}");
+    Err(vec![Invalid::new("spec.mappings", Reason::TooLarge, message)])
+}
+
+fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes) -> config::Document {
+    let spec = &destination.spec;
+    let replicas = spec.replicas.unsigned_abs();
+    config::Document {
+        format_version: config::FORMAT_VERSION,
+        requires: Vec::new(),
+        revision: String::new(),
+        destination: config::Destination {
+            namespace: destination.namespace().unwrap_or_else(|| "default".to_owned()),
+            name: destination.name_any(),
+            uid: destination.uid().unwrap_or_default(),
+        },
+        region: spec.region.clone(),
+        endpoint_url: spec.endpoint_url.clone(),
+        use_fips: toggle(spec.use_fips),
+        use_dual_stack: toggle(spec.use_dual_stack),
+        credentials: credentials(destination),
+        mappings: spec.mappings.iter().map(mapping).collect(),
+        ingest: ingest(&spec.ingest, sizes),
+        delivery: delivery(spec, sizes),
+        streams: sizes.streams.clone(),
+        spool: config::Spool {
+            kind: match spec.spool.kind {
+                api::SpoolType::PersistentVolumeClaim => config::SpoolType::PersistentVolumeClaim,
+                api::SpoolType::Ephemeral => config::SpoolType::Ephemeral,
+            },
+            max_size_bytes: sizes.spool,
+            dead_letters: config::DeadLetters {
+                max_size_bytes: sizes.dead_letters,
+            },
+        },
+        replicas,
+        active_replicas: replicas,
+    }
+}
+
+fn toggle(toggle: api::Toggle) -> config::Toggle {
+    match toggle {
+        api::Toggle::Enabled => config::Toggle::Enabled,
+        api::Toggle::Disabled => config::Toggle::Disabled,
+    }
+}
+
+fn mapping(mapping: &api::Mapping) -> config::Mapping {
+    config::Mapping {
+        event: mapping.event.clone(),
+        delivery_stream_name: mapping.delivery_stream_name.clone(),
+    }
+}
+
+fn credentials(destination: &FirehoseDestination) -> config::Credentials {
+    let credentials = &destination.spec.credentials;
+    config::Credentials {
+        kind: match credentials.kind {
+            api::CredentialsType::Ambient => config::CredentialsType::Ambient,
+            api::CredentialsType::Static => config::CredentialsType::Static,
+        },
+        static_: None,
+        assume_role: credentials.assume_role.as_ref().map(|role| config::AssumeRole {
+            role_arn: role.role_arn.clone(),
+            external_id: role.external_id.clone(),
+            session_name: Some(role.session_name.clone().unwrap_or_else(|| session_name(destination))),
+            endpoint_url: role.endpoint_url.clone(),
+        }),
+    }
+}
+
+/// STS takes at most 64 characters.
+fn session_name(destination: &FirehoseDestination) -> String {
+    let namespace = destination.namespace().unwrap_or_default();
+    format!("{namespace}.{}", destination.name_any())
+        .chars()
+        .take(64)
+        .collect()
+}
+
+fn ingest(ingest: &api::Ingest, sizes: &sizes::Sizes) -> config::Ingest {
+    config::Ingest {
+        state: match ingest.state {
+            api::IngestState::Enabled => config::IngestState::Enabled,
+            api::IngestState::Unavailable => config::IngestState::Unavailable,
+            api::IngestState::Gone => config::IngestState::Gone,
+        },
+        write_keys: None,
+        max_request_size_bytes: sizes.max_request,
+        invalid_event_policy: match ingest.invalid_event_policy {
+            api::InvalidEventPolicy::DeadLetter => config::InvalidEventPolicy::DeadLetter,
+            api::InvalidEventPolicy::RejectBatch => config::InvalidEventPolicy::RejectBatch,
+        },
+        events_per_second_per_pod: ingest.events_per_second_per_pod.map(i32::unsigned_abs),
+        trusted_proxies: ingest.trusted_proxies.clone(),
+        cors: config::Cors {
+            allowed_origins: ingest.cors.allowed_origins.clone(),
+        },
+    }
+}
+
+fn delivery(spec: &FirehoseDestinationSpec, sizes: &sizes::Sizes) -> config::Delivery {
+    let delivery = &spec.delivery;
+    config::Delivery {
+        state: match delivery.state {
+            api::DeliveryState::Running => config::DeliveryState::Running,
+            api::DeliveryState::Paused => config::DeliveryState::Paused,
+        },
+        acknowledge: match (delivery.acknowledge, spec.spool.kind) {
+            (Some(api::Acknowledge::WhenSpooled), _) | (None, api::SpoolType::PersistentVolumeClaim) => {
+                config::Acknowledge::WhenSpooled
+            }
+            (Some(api::Acknowledge::WhenDelivered), _) | (None, api::SpoolType::Ephemeral) => {
+                config::Acknowledge::WhenDelivered
+            }
+        },
+        linger_milliseconds: delivery.linger_milliseconds.unsigned_abs(),
+        record_delimiter: match delivery.record_delimiter {
+            api::RecordDelimiter::Newline => config::RecordDelimiter::Newline,
+            api::RecordDelimiter::None => config::RecordDelimiter::None,
+        },
+        max_age_seconds: delivery.max_age_seconds.map(|age| u64::from(age.unsigned_abs())),
+        quota: sizes.quota,
+    }
+}

@@ -1,0 +1,120 @@
+//! Sizes as people write them → bytes within their bounds.
+
+use firehose_operator_api::{ByteSize, FirehoseDestinationSpec, Quota, Reason};
+use firehose_proxy_config as config;
+
+use crate::plan::Invalid;
+
+const KI: u64 = 1 << 10;
+const MI: u64 = 1 << 20;
+const TI: u64 = 1 << 40;
+
+const DEFAULT_EPHEMERAL_SPOOL: u64 = 256 * MI;
+const DEFAULT_DEAD_LETTERS: u64 = 64 * MI;
+
+/// A record may have 1,000 KiB before base64.
+/// Source: [PutRecord](https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecord.html).
+const MAX_RECORD: u64 = 1000 * KI;
+
+/// Firehose bills a record in steps of 5 KB: packing below one step would save nothing.
+const BILLING_STEP: u64 = 5000;
+
+/// Every size of a spec, in bytes.
+#[derive(Debug)]
+pub(super) struct Sizes {
+    pub(super) max_request: u64,
+    pub(super) spool: u64,
+    pub(super) dead_letters: u64,
+    pub(super) quota: Option<config::Quota>,
+    pub(super) streams: Vec<config::Stream>,
+}
+
+/// Reads every size; what is out of its bounds is added to `invalid` and read as its lower bound.
+pub(super) fn read(spec: &FirehoseDestinationSpec, invalid: &mut Vec<Invalid>) -> Sizes {
+    let mut reader = Reader { invalid };
+    let claim = spec.spool.persistent_volume_claim.as_ref();
+    let volume = claim.map(|claim| {
+        let field = "spec.spool.persistentVolumeClaim.resources.requests.storage";
+        reader.bytes(field, &claim.resources.requests.storage, 64 * MI, 64 * TI)
+    });
+    let dead_letters = match &spec.spool.dead_letters {
+        Some(budget) => reader.bytes("spec.spool.deadLetters.maxSize", &budget.max_size, MI, TI),
+        None => volume.map_or(DEFAULT_DEAD_LETTERS, |volume| DEFAULT_DEAD_LETTERS.min(volume / 8)),
+    };
+    let spool = match &spec.spool.max_size {
+        Some(size) => reader.bytes("spec.spool.maxSize", size, 16 * MI, 64 * TI),
+        None => volume.map_or(DEFAULT_EPHEMERAL_SPOOL, |volume| volume / 4 * 3),
+    };
+    if let Some(volume) = volume.filter(|volume| spool.saturating_add(dead_letters) > *volume) {
+        let message = format!("{spool} bytes and {dead_letters} bytes of dead letters exceed the volume's {volume}");
+        reader.refuse("spec.spool.maxSize", message);
+    }
+    Sizes {
+        max_request: reader.bytes("spec.ingest.maxRequestSize", &spec.ingest.max_request_size, KI, 64 * MI),
+        spool,
+        dead_letters,
+        quota: spec
+            .delivery
+            .quota
+            .as_ref()
+            .map(|quota| reader.quota("spec.delivery.quota", quota)),
+        streams: reader.streams(spec),
+    }
+}
+
+struct Reader<'a> {
+    invalid: &'a mut Vec<Invalid>,
+}
+
+impl Reader<'_> {
+    fn refuse(&mut self, field: &str, message: String) {
+        self.invalid.push(Invalid::new(field, Reason::Invalid, message));
+    }
+
+    fn bytes(&mut self, field: &str, size: &ByteSize, least: u64, most: u64) -> u64 {
+        match size.bytes().filter(|bytes| (least..=most).contains(bytes)) {
+            Some(bytes) => bytes,
+            None => {
+                self.refuse(field, format!("{size} is not between {least} and {most} bytes"));
+                least
+            }
+        }
+    }
+
+    fn quota(&mut self, field: &str, quota: &Quota) -> config::Quota {
+        let bytes = quota.bytes_per_second.as_ref();
+        let count = |number: Option<i32>| number.map(|number| u64::from(number.unsigned_abs()));
+        config::Quota {
+            bytes_per_second: bytes.map(|size| self.bytes(&format!("{field}.bytesPerSecond"), size, KI, TI)),
+            records_per_second: count(quota.records_per_second),
+            requests_per_second: count(quota.requests_per_second),
+        }
+    }
+
+    fn streams(&mut self, spec: &FirehoseDestinationSpec) -> Vec<config::Stream> {
+        let mut streams = Vec::with_capacity(spec.streams.len());
+        for (index, stream) in spec.streams.iter().enumerate() {
+            let field = format!("spec.streams[{index}]");
+            let packing = stream.packing.as_ref().map(|packing| {
+                let size = &packing.max_record_size;
+                self.bytes(
+                    &format!("{field}.packing.maxRecordSize"),
+                    size,
+                    BILLING_STEP,
+                    MAX_RECORD,
+                )
+            });
+            streams.push(config::Stream {
+                name: stream.name.clone(),
+                quota: stream
+                    .quota
+                    .as_ref()
+                    .map(|quota| self.quota(&format!("{field}.quota"), quota)),
+                packing: packing.map(|bytes| config::Packing {
+                    max_record_size_bytes: u32::try_from(bytes).expect("a record has at most 1,024,000 bytes"),
+                }),
+            });
+        }
+        streams
+    }
+}

@@ -1,0 +1,74 @@
+//! A destination that can be planned: every size a number, every choice made.
+
+use firehose_operator_api::{PersistentVolumeClaim, ProxySettings, StaticCredentials, WriteKeys};
+use firehose_proxy_config::{Document, Toggle};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
+/// A destination that can be planned. Made by [`super::validate()`] only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Validated {
+    /// The configuration but for its directories, which depend on where the proxy runs; see [`super::document()`].
+    pub(super) settings: Document,
+    /// The Secret to mount for static credentials.
+    pub(super) credentials_secret: Option<StaticCredentials>,
+    /// The Secret to mount for write keys.
+    pub(super) write_keys_secret: Option<WriteKeys>,
+    /// The claim of each pod; `None` for a spool that goes with its pod.
+    pub(super) claim: Option<PersistentVolumeClaim>,
+    /// Settings of the pods.
+    pub(super) proxy: ProxySettings,
+    /// The destination as the owner of its children.
+    pub(super) owner: OwnerReference,
+}
+
+impl Validated {
+    /// The destination's namespace.
+    pub fn namespace(&self) -> &str {
+        &self.settings.destination.namespace
+    }
+
+    /// The destination's name.
+    pub fn name(&self) -> &str {
+        &self.settings.destination.name
+    }
+
+    /// The destination's UID; empty for a manifest that never met an API server.
+    pub fn uid(&self) -> &str {
+        &self.settings.destination.uid
+    }
+
+    /// The Firehose address that the destination names, if it names one.
+    pub fn endpoint_url(&self) -> Option<&str> {
+        self.settings.endpoint_url.as_deref()
+    }
+
+    /// Uses `url` unless the destination names an address or a variant of the region's own. For demos, tests and the local path.
+    #[must_use]
+    pub fn with_default_endpoint(mut self, url: Option<&str>) -> Self {
+        let settings = &mut self.settings;
+        if settings.use_fips == Toggle::Disabled && settings.use_dual_stack == Toggle::Disabled {
+            settings.endpoint_url = settings.endpoint_url.take().or_else(|| url.map(str::to_owned));
+        }
+        self
+    }
+
+    /// Number of mappings.
+    pub fn mappings(&self) -> usize {
+        self.settings.mappings.len()
+    }
+
+    /// Number of pods.
+    pub fn replicas(&self) -> u32 {
+        self.settings.replicas
+    }
+
+    /// What a 200 means.
+    pub fn acknowledge(&self) -> firehose_proxy_config::Acknowledge {
+        self.settings.delivery.acknowledge
+    }
+
+    /// Whether what is spooled outlives its pod.
+    pub fn is_spool_persistent(&self) -> bool {
+        self.claim.is_some()
+    }
+}

@@ -1,0 +1,116 @@
+//! What is in force for a destination in one round, whether its spec was accepted or not.
+
+use std::sync::Arc;
+
+use firehose_operator_api::FirehoseDestination;
+use k8s_openapi::{
+    api::{apps::v1::StatefulSet, core::v1::Pod},
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
+};
+use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
+
+use super::Context;
+use crate::{
+    observe::pods_of,
+    plan::{Children, EVENTS_PORT, Names, REVISION_ANNOTATION, Validated, selector},
+    verify::{Acceptance, Findings, Proxy},
+};
+
+/// What is in force: the plan just applied, or what an earlier one left.
+pub(super) struct Situation {
+    validated: Option<Validated>,
+    /// The revision that the proxies are to run; `None` while no spec was ever accepted.
+    pub(super) revision: Option<String>,
+    stateful_set: Option<Arc<StatefulSet>>,
+    desired: i32,
+}
+
+impl Situation {
+    /// Looks at what was planned and, where nothing was, at what the stores hold.
+    pub(super) fn look(
+        destination: &FirehoseDestination,
+        context: &Context,
+        planned: Option<(Validated, Children)>,
+    ) -> Self {
+        let namespace = destination.namespace().unwrap_or_default();
+        let name = Names::of(&destination.name_any()).workload;
+        let uid = destination.uid();
+        let is_ours = |owners: &[OwnerReference]| owners.iter().any(|owner| Some(&owner.uid) == uid.as_ref());
+        let stateful_set = context
+            .stores
+            .stateful_sets
+            .get(&ObjectRef::new(&name).within(&namespace));
+        let stateful_set = stateful_set.filter(|one| is_ours(one.owner_references()));
+        let (validated, planned) = planned.map_or((None, None), |(validated, wanted)| (Some(validated), Some(wanted)));
+        let revision = planned.map(|wanted| wanted.revision).or_else(|| {
+            let config_map = context
+                .stores
+                .config_maps
+                .get(&ObjectRef::new(&name).within(&namespace))?;
+            let config_map = Some(config_map).filter(|one| is_ours(one.owner_references()))?;
+            config_map.annotations().get(REVISION_ANNOTATION).cloned()
+        });
+        let stored = stateful_set.as_ref().and_then(|one| one.spec.as_ref()?.replicas);
+        let desired = match &validated {
+            Some(validated) => i32::try_from(validated.replicas()).unwrap_or(i32::MAX),
+            None => stored.unwrap_or(0),
+        };
+        Self {
+            validated,
+            revision,
+            stateful_set,
+            desired,
+        }
+    }
+
+    /// The pods, by name.
+    pub(super) fn pods(&self, context: &Context) -> Vec<Arc<Pod>> {
+        let mut pods = self
+            .stateful_set
+            .as_ref()
+            .map_or_else(Vec::new, |one| pods_of(&context.stores, one));
+        pods.sort_by_key(|pod| pod.name_any());
+        pods
+    }
+
+    /// The pods that do not run the revision. One that cannot be asked counts while it is ready and not given up.
+    pub(super) fn behind(&self, pods: &[Arc<Pod>], proxies: &[Proxy], patient: bool) -> Vec<Arc<Pod>> {
+        let Some(revision) = &self.revision else {
+            return Vec::new();
+        };
+        let is_behind = |proxy: &Proxy| match &proxy.report {
+            Some(report) => report.revision != *revision,
+            None => proxy.ready && !patient,
+        };
+        let behind = pods.iter().zip(proxies).filter(|(_, proxy)| is_behind(proxy));
+        behind.map(|(pod, _)| Arc::clone(pod)).collect()
+    }
+
+    /// What the status follows from.
+    pub(super) fn findings<'a>(
+        &self,
+        destination: &FirehoseDestination,
+        acceptance: Acceptance,
+        apply_error: Option<String>,
+        proxies: &'a [Proxy],
+    ) -> Findings<'a> {
+        let (name, namespace) = (destination.name_any(), destination.namespace().unwrap_or_default());
+        let validated = self.validated.as_ref();
+        let selector: Vec<String> = selector(&name)
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        Findings {
+            generation: destination.metadata.generation,
+            acceptance,
+            apply_error,
+            revision: self.revision.clone(),
+            desired: self.desired,
+            proxies,
+            durability: validated.map(|validated| (validated.acknowledge(), validated.is_spool_persistent())),
+            address: format!("http://{}.{namespace}.svc:{EVENTS_PORT}", Names::of(&name).workload),
+            selector: selector.join(","),
+            mappings: validated.and_then(|validated| i32::try_from(validated.mappings()).ok()),
+        }
+    }
+}

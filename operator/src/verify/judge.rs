@@ -1,0 +1,306 @@
+//! Findings → status. Pure: the same findings give the same status, so nothing is written when nothing changed.
+
+use std::collections::BTreeMap;
+
+use firehose_operator_api::{
+    Address, Condition, ConditionStatus, ConditionType, FirehoseDestinationStatus, Proxies, Reason, StreamState,
+    StreamStatus,
+};
+use firehose_proxy_config::{
+    Acknowledge,
+    report::{self, CredentialsState, Report},
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::conditions::Conditions;
+
+/// Whether the spec can be followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It can.
+    Accepted,
+    /// It cannot, for this reason; the message is for a person.
+    Refused(Reason, String),
+}
+
+/// One proxy pod that is not on its way out.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Name of the pod.
+    pub name: String,
+    /// Whether the pod is ready, as kubelet sees it.
+    pub ready: bool,
+    /// What it reports; `None` when it could not be asked.
+    pub report: Option<Report>,
+}
+
+/// Everything that a status follows from.
+#[derive(Debug)]
+pub struct Findings<'a> {
+    /// Generation of the spec that was looked at.
+    pub generation: Option<i64>,
+    /// Whether the spec can be followed.
+    pub acceptance: Acceptance,
+    /// What could not be written, for a person; the operator tries again.
+    pub apply_error: Option<String>,
+    /// The revision the proxies are to run; `None` while no spec was ever accepted.
+    pub revision: Option<String>,
+    /// Number of pods asked for.
+    pub desired: i32,
+    /// The pods there are.
+    pub proxies: &'a [Proxy],
+    /// What a 200 means and whether the spool outlives its pod; `None` keeps what the status says.
+    pub durability: Option<(Acknowledge, bool)>,
+    /// Where events are sent to.
+    pub address: String,
+    /// Selector of the pods.
+    pub selector: String,
+    /// Number of mappings in force; `None` keeps what the status says.
+    pub mappings: Option<i32>,
+}
+
+/// The status that follows from `findings`. `before` is the status so far, for the times of its conditions.
+pub fn judge(findings: &Findings<'_>, before: &FirehoseDestinationStatus, now: &Time) -> FirehoseDestinationStatus {
+    let exists = findings.revision.is_some();
+    let proxies = count(findings);
+    let streams = streams(findings.proxies);
+    let mut conditions = Conditions::new(&before.conditions, findings.generation, now);
+    accepted(&mut conditions, findings);
+    if exists {
+        config_synced(&mut conditions, findings, proxies);
+        credentials_ready(&mut conditions, findings.proxies);
+        durable(&mut conditions, findings);
+        delivering(&mut conditions, &streams);
+    }
+    ready(&mut conditions, findings, proxies);
+    progress(&mut conditions, findings, proxies);
+    FirehoseDestinationStatus {
+        observed_generation: findings.generation,
+        address: exists.then(|| Address {
+            url: findings.address.clone(),
+        }),
+        revision: findings.revision.clone(),
+        mappings: findings.mappings.or(before.mappings).filter(|_| exists),
+        replicas: exists.then(|| i32::try_from(findings.proxies.len()).unwrap_or(i32::MAX)),
+        selector: exists.then(|| findings.selector.clone()),
+        proxies: exists.then_some(proxies),
+        streams,
+        conditions: conditions.into_list(),
+    }
+}
+
+fn count(findings: &Findings<'_>) -> Proxies {
+    let ready = || findings.proxies.iter().filter(|proxy| proxy.ready);
+    let synced = ready().filter(|proxy| runs(proxy, findings.revision.as_deref()));
+    Proxies {
+        desired: findings.desired,
+        ready: i32::try_from(ready().count()).unwrap_or(i32::MAX),
+        synced: i32::try_from(synced.count()).unwrap_or(i32::MAX),
+        draining: 0,
+    }
+}
+
+fn runs(proxy: &Proxy, revision: Option<&str>) -> bool {
+    proxy
+        .report
+        .as_ref()
+        .is_some_and(|report| Some(report.revision.as_str()) == revision)
+}
+
+fn accepted(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
+    match &findings.acceptance {
+        Acceptance::Accepted => {
+            conditions.set(ConditionType::Accepted, ConditionStatus::True, Reason::Valid, "");
+        }
+        Acceptance::Refused(reason, message) => {
+            conditions.set(ConditionType::Accepted, ConditionStatus::False, *reason, message);
+        }
+    }
+}
+
+fn config_synced(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: Proxies) {
+    let kind = ConditionType::ConfigSynced;
+    let refused = findings.proxies.iter().find_map(|proxy| {
+        let error = proxy.report.as_ref()?.config_error.as_ref()?;
+        Some(format!("{}: {error}", proxy.name))
+    });
+    let unasked = findings
+        .proxies
+        .iter()
+        .filter(|proxy| proxy.ready && proxy.report.is_none())
+        .count();
+    if let Some(message) = refused {
+        conditions.set(kind, ConditionStatus::False, Reason::ConfigRejected, message);
+    } else if counted.ready == 0 {
+        conditions.set(kind, ConditionStatus::Unknown, Reason::NoReadyProxies, "");
+    } else if counted.synced == counted.ready {
+        conditions.set(kind, ConditionStatus::True, Reason::Synced, "");
+    } else if unasked > 0 {
+        let message = format!("{unasked} ready proxies do not answer the operator on the admin port");
+        conditions.set(kind, ConditionStatus::Unknown, Reason::ProxiesUnreachable, message);
+    } else {
+        let message = format!("{} of {} ready proxies run the revision", counted.synced, counted.ready);
+        conditions.set(kind, ConditionStatus::False, Reason::Propagating, message);
+    }
+}
+
+fn credentials_ready(conditions: &mut Conditions<'_>, proxies: &[Proxy]) {
+    let kind = ConditionType::CredentialsReady;
+    let reports = || {
+        proxies
+            .iter()
+            .filter_map(|proxy| Some((proxy, proxy.report.as_ref()?.credentials)))
+    };
+    let failing = reports().find(|(_, credentials)| credentials.state == CredentialsState::Failing);
+    let ready = reports()
+        .map(|(_, credentials)| credentials)
+        .filter(|one| one.state == CredentialsState::Ready);
+    if let Some((proxy, credentials)) = failing {
+        conditions.set(
+            kind,
+            ConditionStatus::False,
+            credentials.reason.into(),
+            format!("seen by {}", proxy.name),
+        );
+    } else if let Some(least) = ready.min_by_key(|one| one.reason == report::CredentialsReason::Accepted) {
+        conditions.set(kind, ConditionStatus::True, least.reason.into(), "");
+    } else {
+        conditions.set(
+            kind,
+            ConditionStatus::Unknown,
+            Reason::Unknown,
+            "no proxy has used credentials yet",
+        );
+    }
+}
+
+fn durable(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
+    let Some((acknowledge, persistent)) = findings.durability else {
+        // The spec is refused, so what runs is what an earlier one asked for.
+        conditions.keep(ConditionType::Durable);
+        return;
+    };
+    let (status, reason, message) = match (acknowledge, persistent) {
+        (Acknowledge::WhenDelivered, _) => (ConditionStatus::True, Reason::AcknowledgedByFirehose, ""),
+        (Acknowledge::WhenSpooled, true) => (ConditionStatus::True, Reason::PersistentSpool, ""),
+        (Acknowledge::WhenSpooled, false) => (
+            ConditionStatus::False,
+            Reason::EphemeralSpool,
+            "events that were answered 200 and not delivered yet are lost with their pod",
+        ),
+    };
+    conditions.set(ConditionType::Durable, status, reason, message);
+}
+
+fn delivering(conditions: &mut Conditions<'_>, streams: &[StreamStatus]) {
+    let kind = ConditionType::Delivering;
+    let named = |state: StreamState| {
+        let names: Vec<&str> = streams
+            .iter()
+            .filter(|stream| stream.state == state)
+            .map(|stream| stream.name.as_str())
+            .collect();
+        names.join(", ")
+    };
+    let first = |state: StreamState| streams.iter().find(|stream| stream.state == state);
+    if let Some(failing) = first(StreamState::Failing) {
+        conditions.set(
+            kind,
+            ConditionStatus::False,
+            failing.reason,
+            format!("failing: {}", named(StreamState::Failing)),
+        );
+    } else if first(StreamState::Paused).is_some() {
+        conditions.set(kind, ConditionStatus::False, Reason::Paused, "");
+    } else if let Some(stream) = first(StreamState::Delivering) {
+        let single = streams
+            .iter()
+            .find(|stream| stream.reason == Reason::SinglePutsOnly)
+            .unwrap_or(stream);
+        conditions.set(kind, ConditionStatus::True, single.reason, "");
+    } else {
+        conditions.set(kind, ConditionStatus::Unknown, Reason::NoTraffic, "");
+    }
+}
+
+fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: Proxies) {
+    use ConditionType::{Accepted, ConfigSynced, CredentialsReady};
+    // The first of these that is false says why the destination is not ready.
+    let culprit: Option<Condition> = [Accepted, ConfigSynced, CredentialsReady]
+        .iter()
+        .filter_map(|kind| conditions.get(*kind))
+        .find(|condition| condition.status == ConditionStatus::False)
+        .cloned();
+    let kind = ConditionType::Ready;
+    if let Some(culprit) = culprit {
+        conditions.set(kind, ConditionStatus::False, culprit.reason, culprit.message);
+    } else if let Some(error) = &findings.apply_error {
+        conditions.set(kind, ConditionStatus::False, Reason::ApplyFailed, error);
+    } else if counted.ready < findings.desired {
+        let message = format!("{} of {} proxies are ready", counted.ready, findings.desired);
+        let reason = if counted.ready == 0 {
+            Reason::NoReadyProxies
+        } else {
+            Reason::RollingOut
+        };
+        conditions.set(kind, ConditionStatus::False, reason, message);
+    } else {
+        conditions.set(kind, ConditionStatus::True, Reason::Ready, "");
+    }
+}
+
+/// kstatus: what is under way, and what needs a person.
+fn progress(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: Proxies) {
+    let (stalled, reason, message) = match &findings.acceptance {
+        Acceptance::Refused(reason, message) => (true, *reason, message.clone()),
+        Acceptance::Accepted => (false, Reason::Settled, String::new()),
+    };
+    let under_way = !stalled
+        && (findings.apply_error.is_some() || counted.ready < findings.desired || counted.synced < counted.ready);
+    let status = |yes: bool| {
+        if yes {
+            ConditionStatus::True
+        } else {
+            ConditionStatus::False
+        }
+    };
+    let doing = if under_way { Reason::RollingOut } else { Reason::Settled };
+    conditions.set(ConditionType::Reconciling, status(under_way), doing, "");
+    conditions.set(ConditionType::Stalled, status(stalled), reason, message);
+}
+
+/// Each stream once, in the state of the proxy that sees it worst.
+fn streams(proxies: &[Proxy]) -> Vec<StreamStatus> {
+    const MOST: usize = 1000;
+    let mut worst: BTreeMap<&str, (StreamState, Reason)> = BTreeMap::new();
+    for stream in proxies
+        .iter()
+        .filter_map(|proxy| proxy.report.as_ref())
+        .flat_map(|report| &report.streams)
+    {
+        let seen = (state(stream.state), stream.reason.into());
+        let entry = worst.entry(&stream.name).or_insert(seen);
+        // Of two that see the same, the one with something to tell.
+        let rank =
+            |(state, reason): (StreamState, Reason)| (state, !matches!(reason, Reason::Succeeded | Reason::NoTraffic));
+        if rank(seen) > rank(*entry) {
+            *entry = seen;
+        }
+    }
+    let list = worst.into_iter().map(|(name, (state, reason))| StreamStatus {
+        name: name.to_owned(),
+        state,
+        reason,
+    });
+    list.take(MOST).collect()
+}
+
+fn state(state: report::StreamState) -> StreamState {
+    match state {
+        report::StreamState::Idle => StreamState::Idle,
+        report::StreamState::Delivering => StreamState::Delivering,
+        report::StreamState::Failing => StreamState::Failing,
+        report::StreamState::Paused => StreamState::Paused,
+        report::StreamState::Unknown => StreamState::Unknown,
+    }
+}

@@ -1,0 +1,10 @@
+//! What the proxies report, and what follows from it: revision in force, credentials, streams.
+
+mod ask;
+mod conditions;
+mod judge;
+mod schedule;
+
+pub use ask::{Unasked, ask};
+pub use judge::{Acceptance, Findings, Proxy, judge};
+pub use schedule::{Schedule, settled};

@@ -1,0 +1,90 @@
+//! The rights that the chart grants: only what the operator uses, and nothing that could read a secret or swap an image.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+use serde::Deserialize;
+
+/// The rules are one template without any template language in it, so they can be read without rendering the chart.
+const HELPERS: &str = include_str!("../../charts/firehose-operator/templates/_helpers.tpl");
+const RBAC: &str = include_str!("../../charts/firehose-operator/templates/rbac.yaml");
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Rule {
+    api_groups: Vec<String>,
+    resources: Vec<String>,
+    #[serde(default)]
+    resource_names: Vec<String>,
+    verbs: Vec<String>,
+}
+
+fn rules() -> Vec<Rule> {
+    let (_, rules) = HELPERS
+        .split_once("{{- define \"firehose-operator.rules\" -}}")
+        .unwrap();
+    let (rules, _) = rules.split_once("{{- end }}").unwrap();
+    serde_yaml::from_str(rules).unwrap()
+}
+
+fn lease_rules() -> Vec<Rule> {
+    let (_, role) = RBAC.split_once("-lease\n").unwrap();
+    let (_, rules) = role.split_once("rules:\n").unwrap();
+    let (rules, _) = rules.split_once("---").unwrap();
+    serde_yaml::from_str(rules).unwrap()
+}
+
+#[test]
+fn no_rule_has_a_wildcard_and_none_is_about_secrets_or_rights() {
+    for rule in rules().iter().chain(&lease_rules()) {
+        for word in rule.api_groups.iter().chain(&rule.resources).chain(&rule.verbs) {
+            assert!(!word.contains('*'), "{rule:?}");
+        }
+        for resource in &rule.resources {
+            let forbidden = [
+                "secrets",
+                "pods/exec",
+                "pods/ephemeralcontainers",
+                "nodes",
+                "roles",
+                "clusterroles",
+            ];
+            assert!(!forbidden.contains(&resource.as_str()), "{rule:?}");
+        }
+        for verb in ["escalate", "bind", "impersonate", "deletecollection", "delete"] {
+            assert!(!rule.verbs.iter().any(|granted| granted == verb), "{rule:?}");
+        }
+    }
+}
+
+#[test]
+fn of_pods_only_the_status_may_be_patched() {
+    for rule in rules()
+        .iter()
+        .filter(|rule| rule.resources.iter().any(|one| one.starts_with("pods")))
+    {
+        match rule.resources[0].as_str() {
+            "pods" => assert_eq!(rule.verbs, ["get", "list", "watch"]),
+            _ => assert_eq!(
+                (rule.resources.as_slice(), rule.verbs.as_slice()),
+                (&["pods/status".to_owned()][..], &["patch".to_owned()][..])
+            ),
+        }
+        assert!(rule.resources.len() == 1, "{rule:?}");
+    }
+}
+
+#[test]
+fn only_one_lease_may_be_written() {
+    for rule in lease_rules() {
+        assert_eq!(rule.resources, ["leases"]);
+        // A name cannot restrict what is created: it is not known yet.
+        let named = rule.resource_names == ["firehose-operator"] && rule.verbs == ["get", "update"];
+        assert!(named || rule.verbs == ["create"], "{rule:?}");
+    }
+}
+
+#[test]
+fn every_rule_is_granted_by_one_role_that_all_scopes_share() {
+    let uses = RBAC.matches("include \"firehose-operator.rules\"").count();
+    assert_eq!(uses, 2, "the ClusterRole and the Role of a namespace");
+}
