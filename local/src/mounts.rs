@@ -1,0 +1,125 @@
+//! The directories that a pod would have mounted: configuration, credentials, write keys. Plays kubelet.
+
+use std::{
+    env,
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    net::SocketAddr,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+use firehose_operator::plan::{self, Paths, Validated};
+use firehose_proxy_config::{
+    Credentials, CredentialsType, Document, FILE_NAME, StaticCredentials, Toggle, WriteKeys, render,
+};
+
+/// Variable that holds what the write key Secret would hold.
+const WRITE_KEYS_VARIABLE: &str = "FIREHOSE_LOCAL_WRITE_KEYS";
+
+/// The directories and who answers for Firehose.
+#[derive(Debug)]
+pub(crate) struct Mounts {
+    /// Where the proxy finds its configuration document.
+    pub(crate) config: PathBuf,
+    /// Where the proxy keeps accepted events.
+    pub(crate) spool: PathBuf,
+    credentials: PathBuf,
+    write_keys: PathBuf,
+    /// Takes the place of AWS; `None` when the manifest or the caller names another address.
+    simulator: Option<SocketAddr>,
+}
+
+impl Mounts {
+    /// Creates the directories below `data`, for this user only.
+    pub(crate) fn create(data: &Path, simulator: Option<SocketAddr>) -> io::Result<Self> {
+        let directory = |name: &str| {
+            let path = data.join(name);
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+            fs::canonicalize(path)
+        };
+        Ok(Self {
+            config: directory("config")?,
+            spool: directory("spool")?,
+            credentials: directory("credentials")?,
+            write_keys: directory("write-keys")?,
+            simulator,
+        })
+    }
+
+    /// Writes what the pod of this destination would see.
+    pub(crate) fn write(&self, validated: &Validated) -> anyhow::Result<()> {
+        let paths = Paths {
+            credentials: self.credentials.display().to_string(),
+            write_keys: self.write_keys.display().to_string(),
+        };
+        let mut document = plan::document(validated, &paths);
+        match self.simulator {
+            Some(simulator) if document.endpoint_url.is_none() => self.aim_at(simulator, &mut document)?,
+            _ if document.credentials.kind == CredentialsType::Static => self.write_key_from_environment()?,
+            _ => {}
+        }
+        if document.ingest.write_keys.is_some() {
+            let keys = env::var(WRITE_KEYS_VARIABLE).with_context(|| {
+                format!("the manifest asks for write keys: set {WRITE_KEYS_VARIABLE} to the keys, one a line")
+            })?;
+            replace(&self.write_keys.join(WriteKeys::FILE), &keys)?;
+        }
+        replace(&self.config.join(FILE_NAME), &render(&document)?)
+    }
+
+    /// The simulator takes any key, so that nobody needs one to try the product, and none that is lying around is used.
+    fn aim_at(&self, simulator: SocketAddr, document: &mut Document) -> anyhow::Result<()> {
+        document.endpoint_url = Some(format!("http://{simulator}"));
+        document.use_fips = Toggle::Disabled;
+        document.use_dual_stack = Toggle::Disabled;
+        document.credentials = Credentials {
+            kind: CredentialsType::Static,
+            static_: Some(StaticCredentials {
+                directory: self.credentials.display().to_string(),
+            }),
+            assume_role: None,
+        };
+        self.write_key("simulator", "simulator", None)
+    }
+
+    fn write_key_from_environment(&self) -> anyhow::Result<()> {
+        let (Ok(id), Ok(secret)) = (env::var("AWS_ACCESS_KEY_ID"), env::var("AWS_SECRET_ACCESS_KEY")) else {
+            bail!(
+                "the manifest has static credentials, whose Secret only a cluster has: set AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY"
+            );
+        };
+        self.write_key(&id, &secret, env::var("AWS_SESSION_TOKEN").ok().as_deref())
+    }
+
+    fn write_key(&self, id: &str, secret: &str, token: Option<&str>) -> anyhow::Result<()> {
+        replace(&self.credentials.join(StaticCredentials::ACCESS_KEY_ID_FILE), id)?;
+        replace(
+            &self.credentials.join(StaticCredentials::SECRET_ACCESS_KEY_FILE),
+            secret,
+        )?;
+        if let Some(token) = token {
+            replace(&self.credentials.join(StaticCredentials::SESSION_TOKEN_FILE), token)?;
+        }
+        Ok(())
+    }
+}
+
+/// Replaces a file in one step, readable by this user only: a reader sees the old content or the new, never half of it.
+fn replace(path: &Path, content: &str) -> anyhow::Result<()> {
+    let written = || {
+        let fresh = path.with_extension("new");
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&fresh)?;
+        file.write_all(content.as_bytes())?;
+        fs::rename(fresh, path)
+    };
+    written().with_context(|| format!("failed to write {}", path.display()))
+}
