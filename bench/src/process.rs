@@ -1,0 +1,79 @@
+//! The programs under test as processes of their own, and the CPU time they take.
+
+use std::{fs, net::SocketAddr, path::Path, process::Stdio, time::Duration};
+
+use anyhow::{Context, bail};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    process::{Child, Command},
+    time::Instant,
+};
+
+/// Longest wait for a program to listen; far more than any takes, because the machine may be busy.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A program that listens. It is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) address: SocketAddr,
+    child: Child,
+}
+
+impl Program {
+    /// Starts a program with its arguments, which make it listen on `address`, and waits until it does.
+    pub(crate) async fn start(program: &Path, arguments: &[String], address: SocketAddr) -> anyhow::Result<Self> {
+        let mut command = Command::new(program);
+        // One worker thread for everybody: what is compared is the work, not how it spreads. No AWS but what is given.
+        command
+            .args(arguments)
+            .env("TOKIO_WORKER_THREADS", "1")
+            .env("AWS_ACCESS_KEY_ID", "bench")
+            .env("AWS_SECRET_ACCESS_KEY", "bench")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("failed to start \"{}\"", program.display()))?;
+        let deadline = Instant::now() + START_DEADLINE;
+        while TcpStream::connect(address).await.is_err() {
+            if let Some(status) = child.try_wait()? {
+                bail!("\"{}\" ended with {status} instead of listening", program.display());
+            }
+            if Instant::now() > deadline {
+                bail!("\"{}\" does not listen on {address}", program.display());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(Self { address, child })
+    }
+
+    /// CPU time of all its threads so far, user and system, in nanoseconds.
+    pub(crate) fn cpu(&self) -> anyhow::Result<u64> {
+        let pid = self.child.id().context("the program has ended")?;
+        let mut total = 0;
+        for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+            let text = fs::read_to_string(task?.path().join("schedstat")).context("failed to read schedstat")?;
+            let running = text.split_whitespace().next().context("schedstat is empty")?;
+            total += running.parse::<u64>()?;
+        }
+        Ok(total)
+    }
+
+    /// Most memory it has had resident, in KiB.
+    pub(crate) fn peak_resident_kib(&self) -> anyhow::Result<u64> {
+        let pid = self.child.id().context("the program has ended")?;
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .context("no VmHWM")?;
+        Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+    }
+}
+
+/// A loopback port that was free a moment ago.
+pub(crate) async fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?)
+}

@@ -1,0 +1,10 @@
+//! A record says what its event said.
+
+#![no_main]
+// Each target uses a part of what the targets share.
+#![allow(dead_code)]
+
+#[path = "../../proxy/tests/oracle/oracle.rs"]
+mod oracle;
+
+libfuzzer_sys::fuzz_target!(|body: &[u8]| oracle::check_splicer(body));
