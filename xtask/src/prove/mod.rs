@@ -1,0 +1,74 @@
+//! `cargo xtask prove NAME`: proofs that take too long for every run of `test`.
+
+mod delivery;
+mod fresh_clone;
+pub(crate) mod fuzz;
+
+use std::{env, path::PathBuf};
+
+use crate::{cluster::programs, command::Run, repository};
+
+/// The proofs.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Proof {
+    /// Deliver through seeded histories of failures, and notice every planted bug
+    Delivery {
+        /// How many histories
+        #[arg(long, default_value_t = 1_000_000)]
+        seeds: u64,
+    },
+    /// Clone the committed state into an empty folder and run CI there
+    FreshClone,
+    /// Run the README's first command as it is written, in release and on the default ports
+    Readme,
+    /// Run the operator against a real API server without nodes: that of KUBEBUILDER_ASSETS, or one that is built
+    ApiServer,
+    /// Give the readers of events millions of bodies that a fuzzer thinks of
+    Fuzz(fuzz::FuzzArgs),
+    /// Run seeded histories of the spool on a simulated disk that fails in every way
+    Durability {
+        /// How many
+        #[arg(long, default_value = "1000000")]
+        schedules: u64,
+    },
+}
+
+/// Runs one proof.
+///
+/// # Errors
+///
+/// The proof does not hold, or could not be run.
+pub(crate) fn run(proof: &Proof) -> anyhow::Result<()> {
+    match proof {
+        Proof::Delivery { seeds } => delivery::run(*seeds),
+        Proof::FreshClone => fresh_clone::run(),
+        Proof::Readme => readme(),
+        Proof::ApiServer => api_server(),
+        Proof::Fuzz(args) => fuzz::run(args),
+        Proof::Durability { schedules } => durability(*schedules),
+    }
+}
+
+fn readme() -> anyhow::Result<()> {
+    Run::line("cargo test --package firehose-tests --test readme -- --ignored as_it_is_written")
+        .within(&repository())
+        .visibly()
+}
+
+fn api_server() -> anyhow::Result<()> {
+    let given = env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
+    let assets = given.map_or_else(programs::api_server, Ok)?;
+    Run::line("cargo test --package firehose-operator --test api_server")
+        .env("KUBEBUILDER_ASSETS", assets)
+        .within(&repository())
+        .visibly()
+}
+
+/// The spool's own simulation, with only the proxy's crate optimized: its dependencies do next to nothing there.
+fn durability(schedules: u64) -> anyhow::Result<()> {
+    Run::line("cargo test --config profile.dev.package.firehose-proxy.opt-level=3 --package firehose-proxy --lib")
+        .args(["spool::simulation", "--", "--nocapture"])
+        .env("DURABILITY_SCHEDULES", schedules.to_string())
+        .within(&repository())
+        .visibly()
+}
