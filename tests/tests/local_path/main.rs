@@ -1,0 +1,7 @@
+//! The running product without a cluster: what saving the manifest does, and what bad input does.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
+
+mod bad_input;
+mod edits;
+mod killed;
+mod manifest;
