@@ -42,17 +42,17 @@ fn the_readmes_commands_lead_to_a_destination_that_delivers() {
 
     let destination = Destination::existing("analytics", "checkout");
     destination.wait_until_ready(2);
-    let event = r#"{"messageId":"walkthrough","userId":"u"}"#;
-    assert_eq!(
-        http::post(&format!("{}/v1/identify", destination.url()), event),
-        Ok(200)
-    );
     let simulator = Simulator {
         url: reach::service("firehose-simulator", "simulator", 4573),
     };
     wait_for("the simulator answers", Duration::from_secs(30), || {
         http::get(&format!("{}/_simulator/streams", simulator.url))
     });
+    let event = r#"{"messageId":"walkthrough","userId":"u"}"#;
+    assert_eq!(
+        http::post(&format!("{}/v1/identify", destination.url()), event),
+        Ok(200)
+    );
     let arrived = simulator.arrived();
     assert_eq!(arrived.events("customers").len(), 1);
     assert_eq!(arrived.events("customers")[0]["messageId"], "walkthrough");
