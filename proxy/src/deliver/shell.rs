@@ -134,6 +134,23 @@ struct Ended {
     outcome: Outcome,
 }
 
+impl Stream {
+    /// Brings the state up to date and says so when it has changed.
+    fn look(&mut self, now: Instant) -> bool {
+        let health = self.core.health(now);
+        let state = StreamState::of(health, self.core.settings().paused);
+        let changed = state != std::mem::replace(&mut self.state, state);
+        if changed {
+            let (stream, reason) = (self.name.as_str(), health.as_str());
+            match state {
+                StreamState::Failing => tracing::warn!(stream, reason, "delivery fails and is retried"),
+                _ => tracing::info!(stream, reason, state = state.as_str(), "delivery"),
+            }
+        }
+        changed
+    }
+}
+
 impl Shell {
     fn new(deliver: Deliver, mut offers: watch::Receiver<Arc<Offer>>) -> Self {
         offers.mark_changed();
@@ -262,15 +279,7 @@ impl Shell {
         let (before, after) = (stream.timer, stream.core.wake_at());
         stream.timer = after;
         let wants_slot = stream.core.wants_slot();
-        let state = StreamState::of(stream.core.health(), stream.core.settings().paused);
-        let changed = state != std::mem::replace(&mut stream.state, state);
-        if changed {
-            let (stream, reason) = (stream.name.as_str(), stream.core.health().as_str());
-            match state {
-                StreamState::Failing => tracing::warn!(stream, reason, "delivery fails and is retried"),
-                _ => tracing::info!(stream, reason, state = state.as_str(), "delivery"),
-            }
-        }
+        let changed = stream.look(Instant::now());
         if before != after {
             if let Some(at) = before {
                 self.timers.remove(&(at, id));
@@ -434,7 +443,8 @@ impl Shell {
     fn tell(&mut self) {
         let now = Instant::now();
         for (id, stream) in &mut self.streams {
-            let failing = stream.state == StreamState::Failing;
+            stream.look(now);
+            let failing = stream.core.is_failing();
             let backlog = stream.core.backlog_bytes();
             let drain = stream.drain.estimate(stream.core.rate().bytes, backlog, failing, now);
             self.deliver.budget.set_drain(*id, drain);
@@ -457,7 +467,7 @@ impl Shell {
         let status = StreamStatus {
             name: stream.name.clone(),
             state: stream.state,
-            reason: stream.core.health(),
+            reason: stream.core.health(Instant::now()),
             single_puts: stream.core.is_single(),
             backlog_events: standing.backlog_events,
             backlog_bytes: standing.backlog_bytes,

@@ -56,7 +56,8 @@ impl Default for Setup<'_> {
             streams: Vec::new(),
             missing: Vec::new(),
             proxies: 1,
-            acknowledge_timeout: Duration::from_secs(10),
+            // More than any machine needs: a request that is to be answered 200 is, however slow everything is.
+            acknowledge_timeout: Duration::from_secs(60),
         }
     }
 }

@@ -42,6 +42,7 @@ async fn overload(proxies: usize, first_of_ten: usize, replicas_line: &str) -> f
             streams: vec![("orders", settings)],
             more: replicas_line,
             proxies,
+            acknowledge_timeout: Duration::from_secs(10),
             ..Setup::default()
         })
         .await,

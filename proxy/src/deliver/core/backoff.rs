@@ -42,6 +42,13 @@ impl Backoff {
         self.until = Some(now + wait);
     }
 
+    /// Counts the first failure of something; others of its kind that fail meanwhile wait with it and delay nothing.
+    pub(super) fn failed_first(&mut self, now: Instant) {
+        if !self.is_failing() {
+            self.failed(now, now);
+        }
+    }
+
     /// Forgets the failures.
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;

@@ -9,6 +9,8 @@ mod outcome;
 mod pace;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -20,7 +22,7 @@ pub use waiting::Batch;
 
 use self::{
     backoff::Backoff,
-    pace::Pace,
+    pace::{Answered, Pace},
     waiting::{Limits, Removed, Suspicion, Verdict, Waiting},
 };
 use super::{
@@ -88,7 +90,7 @@ const MAX_CALLS: usize = 8;
 const MAX_SINGLE_CALLS: usize = 32;
 /// Longest wait between tries.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-/// Longest wait before records are sent again that failed in a call that succeeded.
+/// Longest wait before records are sent again that failed again and again in calls that succeeded.
 const MAX_RECORD_BACKOFF: Duration = Duration::from_secs(2);
 /// How often unwanted events are looked for.
 const PURGE_INTERVAL: Duration = Duration::from_secs(1);
@@ -140,11 +142,6 @@ enum Mode {
     Single {
         until: Instant,
     },
-}
-
-fn part(taken: usize, of: usize) -> f64 {
-    let small = |number| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
-    small(taken) / small(of)
 }
 
 /// Bytes that Firehose bills for a record.
@@ -243,9 +240,18 @@ impl<E: Event> Core<E> {
         self.waiting.oldest().into_iter().chain(in_flight).min()
     }
 
-    /// How the last call ended.
-    pub fn health(&self) -> Reason {
-        self.health
+    /// How the last call ended: [`Reason::Succeeded`] if any of its records arrived, and [`Reason::Throttled`] while the
+    /// rate is what a quota allows.
+    pub fn health(&self, now: Instant) -> Reason {
+        match self.health {
+            Reason::Succeeded if self.pace.is_throttled(now) => Reason::Throttled,
+            health => health,
+        }
+    }
+
+    /// Whether nothing gets through at the moment.
+    pub fn is_failing(&self) -> bool {
+        self.backoff.is_failing()
     }
 
     /// Whether single puts are made because the batch call is denied.
@@ -292,6 +298,7 @@ impl<E: Event> Core<E> {
             sent_at,
         } = call;
         let (records, billed) = (batch.len(), batch.billed);
+        let records_sent_again = batch.records_sent_again();
         let (arrived, again) = batch.split(failed.iter().map(|record| record.index));
         let arrived_bytes = arrived.iter().map(Event::size).sum::<usize>();
         let arrived_records = records - failed.len();
@@ -306,10 +313,14 @@ impl<E: Event> Core<E> {
         self.counters.billed_bytes += (billed * arrived_records / records) as u64;
         self.counters.throttled_records += throttled as u64;
         self.counters.retried_records += failed.len() as u64;
-        self.pace.accepted(arrived_bytes, arrived_records);
-        if throttled > 0 {
-            self.pace.refused(sent_at, part(arrived_records, records), now);
-        }
+        let answered = Answered {
+            sent_at,
+            records,
+            accepted_records: arrived_records,
+            accepted_bytes: arrived_bytes,
+            throttled_records: throttled,
+        };
+        self.pace.answered(&answered, now);
         if arrived_records > 0 {
             self.successes += 1;
             self.backoff.succeeded();
@@ -321,13 +332,19 @@ impl<E: Event> Core<E> {
         } else {
             self.backoff.failed(sent_at, now);
         }
-        self.health = failed.first().map_or(Reason::Succeeded, |record| record.reason);
-        if failed.is_empty() {
-            if !self.waiting.has_again() {
-                self.record_backoff.succeeded();
-            }
-        } else {
+        // What fails now and then is sent again and no more is made of it, as long as others arrive.
+        self.health = match failed.first() {
+            Some(record) if arrived_records == 0 => record.reason,
+            _ => Reason::Succeeded,
+        };
+        // Records that failed once wait a moment; only those that fail again wait longer.
+        if failed.first().is_some_and(|record| record.index < records_sent_again) {
             self.record_backoff.failed(sent_at, now);
+        } else if records_sent_again > 0 {
+            self.record_backoff.succeeded();
+        }
+        if !failed.is_empty() {
+            self.record_backoff.failed_first(now);
             self.waiting.push_again(again);
         }
         if !arrived.is_empty() {
@@ -363,7 +380,14 @@ impl<E: Event> Core<E> {
             Reason::Throttled => {
                 // An outage looks like this too; its later failures say nothing more about the rate.
                 if first_failure {
-                    self.pace.refused(sent_at, 0.0, now);
+                    let answered = Answered {
+                        sent_at,
+                        records: batch.len(),
+                        accepted_records: 0,
+                        accepted_bytes: 0,
+                        throttled_records: batch.len(),
+                    };
+                    self.pace.answered(&answered, now);
                 }
                 self.counters.throttled_records += batch.len() as u64;
                 self.backoff.failed(sent_at, now);
@@ -475,6 +499,10 @@ impl<E: Event> Core<E> {
         let mut started = 0;
         loop {
             if self.settings.paused || self.calls.len() >= self.max_calls() {
+                // Less than a full call waits: the load is what limits, not the calls.
+                if !self.waiting.fills(self.limits()) {
+                    self.pace.ran_out(now);
+                }
                 return;
             }
             if let Some(until) = self.backoff.wait(now) {
@@ -489,6 +517,7 @@ impl<E: Event> Core<E> {
             let limits = self.limits();
             let suspects = self.waiting.has_suspects() && !(self.others_first && self.is_ready(limits, now));
             if !suspects && !self.is_ready(limits, now) {
+                self.pace.ran_out(now);
                 self.wake_at = self.ready_at(now);
                 return;
             }

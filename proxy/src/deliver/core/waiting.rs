@@ -19,6 +19,8 @@ pub struct Batch<E> {
     events: Vec<E>,
     /// For each record the end of its events in `events`.
     ends: Vec<u32>,
+    /// So many of `events`, the first ones, were sent before.
+    again: usize,
     bytes: usize,
     /// Bytes as Firehose bills them.
     pub(super) billed: usize,
@@ -95,6 +97,12 @@ impl<E> Batch<E> {
     /// Number of events.
     pub fn event_count(&self) -> usize {
         self.events.len()
+    }
+
+    /// How many records, the first ones, carry events that were sent before.
+    pub(super) fn records_sent_again(&self) -> usize {
+        let starts = std::iter::once(0).chain(self.ends.iter().map(|end| *end as usize));
+        starts.take_while(|start| *start < self.again).count().min(self.len())
     }
 
     pub(super) fn into_events(self) -> Vec<E> {
@@ -221,8 +229,12 @@ impl<E: Event> Waiting<E> {
         removed: &mut Removed<E>,
     ) -> Option<Batch<E>> {
         let mut batch = Builder::new(limits);
-        let mut sources = [with_again.then_some(&mut self.again), Some(&mut self.fresh)];
-        for queue in sources.iter_mut().flatten() {
+        let sources = [
+            (true, with_again.then_some(&mut self.again)),
+            (false, Some(&mut self.fresh)),
+        ];
+        for (is_again, queue) in sources {
+            let Some(queue) = queue else { continue };
             while let Some(event) = queue.front() {
                 let keep = verdict.of(event);
                 if keep == Keep::Yes && !batch.fits(event.size()) {
@@ -231,7 +243,10 @@ impl<E: Event> Waiting<E> {
                 let event = queue.pop_front().expect("its front was just looked at");
                 self.open_bytes -= event.size();
                 match keep {
-                    Keep::Yes => batch.add(event),
+                    Keep::Yes => {
+                        batch.add(event);
+                        batch.again += usize::from(is_again);
+                    }
                     Keep::No(reason) => removed.put(event, reason),
                 }
             }
@@ -358,6 +373,7 @@ struct Builder<E> {
     limits: Limits,
     events: Vec<E>,
     ends: Vec<u32>,
+    again: usize,
     bytes: usize,
     billed: usize,
     /// Of the last record.
@@ -371,6 +387,7 @@ impl<E: Event> Builder<E> {
             limits,
             events: Vec::new(),
             ends: Vec::new(),
+            again: 0,
             bytes: 0,
             billed: 0,
             record_bytes: 0,
@@ -413,6 +430,7 @@ impl<E: Event> Builder<E> {
         (!self.events.is_empty()).then_some(Batch {
             events: self.events,
             ends: self.ends,
+            again: self.again,
             bytes: self.bytes,
             billed: self.billed,
             suspicion,

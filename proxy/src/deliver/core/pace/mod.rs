@@ -4,12 +4,19 @@
 //! the quota. It grows while it is what holds records back, fast until Firehose first refuses one and slowly from there
 //! on, and it is cut when Firehose throttles, at most once a round trip. How far to cut need not be guessed: a refusal
 //! means that Firehose's own bucket was empty at that moment, so what it accepted between two refusals is its rate.
+//! Which refusals throttle, and which just happen, is for [`Refusals`] to tell.
 //!
 //! Knows no queue and no record; time is an argument.
+
+mod refusals;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use self::refusals::{Cause, Look, Refusals};
 
 /// An amount in each of the dimensions that Firehose limits: of a quota per second, or of what a call used.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -59,6 +66,8 @@ const BURST_SECONDS: f64 = 0.25;
 const CALL_SECONDS: f64 = 0.05;
 /// Growth a second before the first refusal, and again well below a level that was refused.
 const FAST_GROWTH: f64 = 0.15;
+/// The same while some records are refused.
+const CAREFUL_GROWTH: f64 = 0.05;
 /// Growth a second near the level that was refused, as a part of that level.
 const SLOW_GROWTH: f64 = 0.01;
 /// Growth a second below half of a level that was refused: the cut went too deep.
@@ -67,20 +76,28 @@ const RECOVERY_GROWTH: f64 = 1.0;
 const WELL_BELOW: f64 = 0.95;
 /// Which part of the measured rate is sent after a refusal.
 const BELOW_MEASURED: f64 = 0.985;
-/// A cut without a measurement goes at least this deep.
-const BLIND_CUT: f64 = 0.7;
 /// No cut goes deeper than this at once.
 const DEEPEST_CUT: f64 = 0.4;
-/// A call of which Firehose took no more than this part.
-const MOSTLY_REFUSED: f64 = 0.5;
 /// The rate never falls below this part of the share.
 const LEAST_SCALE: f64 = 0.01;
 /// Two refusals within this time are one: over a shorter one, what is measured is the jitter of the line.
 const SHORTEST_MEASUREMENT: Duration = Duration::from_millis(300);
-/// Slow growth without a refusal for so long means that the level lies elsewhere by now.
+/// Slow growth without a cut for so long means that the level lies elsewhere by now.
 const LONGEST_SLOW_GROWTH: Duration = Duration::from_secs(5);
 /// Refusals further apart say nothing about the rate: Firehose's bucket may have been full in between.
 const LONGEST_MEASUREMENT: Duration = Duration::from_secs(8);
+
+/// What became of a call's records.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answered {
+    pub(super) sent_at: Instant,
+    pub(super) records: usize,
+    pub(super) accepted_records: usize,
+    /// Of the records that were accepted.
+    pub(super) accepted_bytes: usize,
+    /// Records that Firehose throttled.
+    pub(super) throttled_records: usize,
+}
 
 /// The rate of one stream.
 #[derive(Debug)]
@@ -93,12 +110,17 @@ pub(super) struct Pace {
     refilled_at: Instant,
     /// Records waited for nothing but tokens since the last refill.
     held_back: bool,
+    /// There was nothing to send since the last refill.
+    idle: bool,
+    /// Of the last seconds: how long that was so, of how long.
+    idle_time: (f64, f64),
     /// The level that was refused last.
     ceiling: Option<f64>,
     last_refusal: Option<Instant>,
     last_cut: Option<Instant>,
     /// Accepted since the last refusal, in seconds of the share.
     accepted: Quota,
+    refusals: Refusals,
     /// Planted for the proof that the simulation would notice.
     #[cfg(test)]
     pub(super) never_refills: bool,
@@ -114,10 +136,13 @@ impl Pace {
             tokens: Quota::default().map(|_| CALL_SECONDS),
             refilled_at: now,
             held_back: false,
+            idle: false,
+            idle_time: (0.0, 0.0),
             ceiling: None,
             last_refusal: None,
             last_cut: None,
             accepted: Quota::default(),
+            refusals: Refusals::new(now),
             #[cfg(test)]
             never_refills: false,
         }
@@ -130,10 +155,17 @@ impl Pace {
         }
     }
 
+    /// There is nothing to send until [`Self::wait`] is asked again.
+    pub(super) fn ran_out(&mut self, now: Instant) {
+        self.refill(now);
+        (self.idle, self.held_back) = (true, false);
+    }
+
     /// When the next call may be made: `None` is now. A call needs no more than a positive balance; what it takes beyond
     /// that delays the next one.
     pub(super) fn wait(&mut self, now: Instant) -> Option<Instant> {
         self.refill(now);
+        self.idle = false;
         let debt = -self.tokens.smallest();
         self.held_back = debt > 0.0;
         if !self.held_back {
@@ -150,37 +182,78 @@ impl Pace {
         self.tokens = self.tokens.zip(cost, |tokens, cost| tokens - cost);
     }
 
-    /// Firehose took this much of a call.
-    pub(super) fn accepted(&mut self, bytes: usize, records: usize) {
-        let cost = self.cost(bytes, records);
-        self.accepted = self.accepted.zip(cost, |sum, cost| sum + cost);
+    /// Firehose answered a call.
+    pub(super) fn answered(&mut self, call: &Answered, now: Instant) {
+        let accepted = self.cost(call.accepted_bytes, call.accepted_records);
+        self.accepted = self.accepted.zip(accepted, |sum, cost| sum + cost);
+        if self.last_cut.is_none_or(|cut| call.sent_at >= cut) {
+            let (records, throttled) = (count(call.records), count(call.throttled_records));
+            self.refusals.answered(records, throttled, now);
+        }
+        if call.throttled_records > 0 {
+            let part = 1.0 - count(call.throttled_records) / count(call.records);
+            self.refused(call.sent_at, count(call.throttled_records), part, now);
+        }
     }
 
-    /// Firehose throttled a call that was sent at `sent_at`, and took `part` of it (0 to 1).
-    pub(super) fn refused(&mut self, sent_at: Instant, part: f64, now: Instant) {
+    /// Firehose throttled so many records of a call that was sent at `sent_at`, and took `part` of it (0 to 1).
+    fn refused(&mut self, sent_at: Instant, throttled: f64, part: f64, now: Instant) {
         self.refill(now);
         let measured_for = self.last_refusal.map(|last| now - last);
         let is_too_short = measured_for.is_some_and(|time| time < SHORTEST_MEASUREMENT);
         let is_same_round_trip = self.last_cut.is_some_and(|cut| sent_at < cut);
-        // Within one measurement only a call that was mostly refused says that the last cut was far too small.
-        if is_same_round_trip || is_too_short && part > MOSTLY_REFUSED {
+        if is_same_round_trip {
             self.restart_measurement(is_too_short, now);
             return;
         }
         let measured = measured_for
             .filter(|time| !is_too_short && *time <= LONGEST_MEASUREMENT)
             .map(|time| self.accepted.largest() / time.as_secs_f64());
-        let cut = measured.unwrap_or(self.scale * part.clamp(DEEPEST_CUT, BLIND_CUT));
+        let (idle, all) = self.idle_time;
+        let look = Look {
+            scale: self.scale,
+            accepted: measured,
+            is_short: is_too_short,
+            by_load: idle > all / 2.0,
+            refused: throttled,
+            refused_part: 1.0 - part,
+        };
+        match self.refusals.cause(look, now) {
+            Cause::Chance => {}
+            Cause::Few => self.ease(now),
+            Cause::Noise { scale } => self.scale = scale,
+            Cause::Rate { refused } => {
+                let left = self.scale * (1.0 - refused);
+                self.cut(measured.map_or(left, |rate| rate.min(left)), is_too_short, now);
+            }
+        }
+        self.restart_measurement(is_too_short, now);
+    }
+
+    /// Close to a level that was refused a little less is enough, and no reason to believe in another level.
+    fn ease(&mut self, now: Instant) {
+        if let Some(ceiling) = self.near(now) {
+            self.scale = (self.scale * BELOW_MEASURED).max(ceiling * WELL_BELOW);
+        }
+    }
+
+    /// The level that was refused, if that is not long ago and not far away.
+    fn near(&self, now: Instant) -> Option<f64> {
+        self.ceiling
+            .filter(|ceiling| self.is_throttled(now) && self.scale >= ceiling * WELL_BELOW)
+    }
+
+    fn cut(&mut self, target: f64, is_too_short: bool, now: Instant) {
         if !is_too_short {
             self.ceiling = Some(self.scale);
         }
-        self.scale = (cut * BELOW_MEASURED)
+        self.scale = (target * BELOW_MEASURED)
             .clamp(self.scale * DEEPEST_CUT, self.scale * BELOW_MEASURED)
             .clamp(LEAST_SCALE, self.most);
         // Firehose's bucket is empty: what was saved up at the old rate must not be spent at the new one.
         self.tokens = self.tokens.map(|tokens| tokens.min(0.0));
         self.last_cut = Some(now);
-        self.restart_measurement(is_too_short, now);
+        self.refusals.cut(now);
     }
 
     fn restart_measurement(&mut self, is_too_short: bool, now: Instant) {
@@ -188,6 +261,12 @@ impl Pace {
             self.last_refusal = Some(now);
             self.accepted = Quota::default();
         }
+    }
+
+    /// Whether a quota was hit not long ago.
+    pub(super) fn is_throttled(&self, now: Instant) -> bool {
+        self.last_cut
+            .is_some_and(|last| now.saturating_duration_since(last) <= LONGEST_SLOW_GROWTH)
     }
 
     /// The most that one call should carry now, in bytes and records.
@@ -219,6 +298,12 @@ impl Pace {
         }
         let seconds = now.saturating_duration_since(self.refilled_at).as_secs_f64();
         self.refilled_at = now.max(self.refilled_at);
+        let (idle, all) = self.idle_time;
+        let weight = 0.5_f64.powf(seconds);
+        self.idle_time = (
+            idle * weight + if self.idle { seconds } else { 0.0 },
+            all * weight + seconds,
+        );
         if self.held_back {
             self.grow(seconds, now);
         }
@@ -229,14 +314,12 @@ impl Pace {
     fn grow(&mut self, seconds: f64, now: Instant) {
         // A long silence is no reason to leap: growth is for what was tried.
         let seconds = seconds.min(1.0);
-        let is_recent = self.last_refusal.is_some_and(|last| now - last <= LONGEST_SLOW_GROWTH);
-        let near = self
-            .ceiling
-            .filter(|ceiling| is_recent && self.scale >= ceiling * WELL_BELOW);
-        let is_far_below = self.ceiling.is_some_and(|ceiling| self.scale < ceiling / 2.0);
-        let grown = match near {
+        let below = |part: f64| self.ceiling.is_some_and(|ceiling| self.scale < ceiling * part);
+        let is_refused = self.last_refusal.is_some_and(|last| now - last <= LONGEST_SLOW_GROWTH);
+        let grown = match self.near(now) {
             Some(ceiling) => self.scale + ceiling * SLOW_GROWTH * seconds,
-            None if is_far_below => self.scale * (1.0 + RECOVERY_GROWTH * seconds),
+            None if below(0.5) => self.scale * (1.0 + RECOVERY_GROWTH * seconds),
+            None if is_refused && !below(WELL_BELOW) => self.scale * (1.0 + CAREFUL_GROWTH * seconds),
             None => self.scale * (1.0 + FAST_GROWTH * seconds),
         };
         self.scale = grown.min(self.most);
@@ -255,138 +338,4 @@ fn count(amount: usize) -> f64 {
 )]
 fn whole(amount: f64) -> usize {
     amount.max(1.0) as usize
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MIB: f64 = 1024.0 * 1024.0;
-
-    fn share(bytes: f64) -> Quota {
-        Quota {
-            bytes,
-            records: 1e6,
-            requests: 1000.0,
-        }
-    }
-
-    /// A stand-in for Firehose's own bucket: holds one second, refuses what does not fit.
-    struct Limit {
-        rate: f64,
-        tokens: f64,
-        at: Instant,
-    }
-
-    impl Limit {
-        fn take(&mut self, bytes: f64, now: Instant) -> f64 {
-            self.tokens = (self.tokens + (now - self.at).as_secs_f64() * self.rate).min(self.rate);
-            self.at = now;
-            let taken = bytes.min(self.tokens);
-            self.tokens -= taken;
-            taken
-        }
-    }
-
-    /// Sends as much as the pace lets through for `seconds`, up to eight calls at a time over a line of `line` to four times
-    /// that, and returns (accepted, sent) bytes.
-    fn saturate(pace: &mut Pace, limit: &mut Limit, start: Instant, seconds: u64, line: Duration) -> (f64, f64) {
-        let (mut now, mut accepted, mut sent, mut jitter) = (start, 0.0, 0.0, 1_u64);
-        let mut answers: Vec<(Instant, Instant, usize, f64)> = Vec::new();
-        let end = start + Duration::from_secs(seconds);
-        while now < end {
-            answers.sort_by_key(|(answered, ..)| *answered);
-            if let Some((answered, sent_at, bytes, taken)) = answers.first().copied()
-                && answered <= now
-            {
-                answers.remove(0);
-                pace.accepted(whole(taken), whole(taken / 1000.0));
-                if taken < count(bytes) {
-                    pace.refused(sent_at, taken / count(bytes), now);
-                }
-                continue;
-            }
-            let wait = pace.wait(now);
-            if wait.is_none() && answers.len() < 8 {
-                let bytes = pace.call_size().0.min(500_000);
-                pace.spend(bytes, bytes / 1000);
-                let taken = limit.take(count(bytes), now);
-                sent += count(bytes);
-                accepted += taken;
-                jitter = jitter.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                let latency = line + line.mul_f64(f64::from(u32::try_from(jitter >> 32).unwrap()) / 1.4e9);
-                answers.push((now + latency, now, bytes, taken));
-                continue;
-            }
-            let next_answer = answers.iter().map(|(answered, ..)| *answered).min();
-            now = [wait, next_answer].into_iter().flatten().min().unwrap();
-        }
-        (accepted, sent)
-    }
-
-    #[test]
-    fn a_quota_far_below_the_share_is_found_and_used() {
-        let lines = [2, 20, 100].map(Duration::from_millis);
-        let mut failed = Vec::new();
-        for (seed, quota) in [(5.0, 1.0), (1.0, 1.0), (0.5, 1.0), (2.0, 0.5), (1.0, 5.0)] {
-            for line in lines {
-                let start = Instant::now();
-                let mut pace = Pace::new(share(seed * MIB), 64.0, start);
-                let mut limit = Limit {
-                    rate: quota * MIB,
-                    tokens: quota * MIB,
-                    at: start,
-                };
-                let (accepted, sent) = saturate(&mut pace, &mut limit, start, 30, line);
-                let used = accepted / (quota * MIB * 30.0);
-                let refused = 1.0 - accepted / sent;
-                let floor = if quota > seed { 0.80 } else { 0.98 };
-                // A slow line hides the first refusal while a share far above the quota is sent.
-                let is_blind = seed > quota * 2.0 && line > Duration::from_millis(50);
-                let ceiling = if is_blind { 0.08 } else { 0.02 };
-                let case = format!("share {seed}, quota {quota}, {line:?}: used {used:.3}, refused {refused:.4}");
-                println!("{case}");
-                failed.extend((used < floor || refused >= ceiling).then_some(case));
-            }
-        }
-        assert!(failed.is_empty(), "{failed:#?}");
-    }
-
-    #[test]
-    fn a_stated_quota_is_never_passed() {
-        let start = Instant::now();
-        let mut pace = Pace::new(share(MIB), 1.0, start);
-        let mut limit = Limit {
-            rate: 100.0 * MIB,
-            tokens: 0.0,
-            at: start,
-        };
-        let (_, sent) = saturate(&mut pace, &mut limit, start, 10, Duration::from_millis(20));
-        assert!(sent <= 10.3 * MIB, "{sent}");
-    }
-
-    #[test]
-    fn refusals_of_one_round_trip_cut_once() {
-        let start = Instant::now();
-        let later = |milliseconds| start + Duration::from_millis(milliseconds);
-        let mut pace = Pace::new(share(MIB), 64.0, start);
-        pace.refused(start, 0.9, later(500));
-        let after_one = pace.rate();
-        pace.refused(later(100), 0.9, later(900));
-        pace.refused(later(499), 0.9, later(1300));
-        assert_eq!(pace.rate(), after_one);
-        pace.refused(later(501), 0.9, later(1700));
-        assert!(pace.rate().bytes < after_one.bytes);
-    }
-
-    #[test]
-    fn few_calls_a_second_carry_more_each() {
-        let quota = Quota {
-            bytes: MIB,
-            records: 1e6,
-            requests: 4.0,
-        };
-        let pace = Pace::new(quota, 1.0, Instant::now());
-        assert_eq!(pace.call_size().0, 512 * 1024);
-    }
 }
