@@ -85,6 +85,7 @@ fn options(args: &Args, mounts: &Mounts) -> Options {
         transport: Transport {
             ca_bundle: None,
             proxy_from_environment: args.aws,
+            resolver: None,
         },
     }
 }

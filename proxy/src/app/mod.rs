@@ -77,6 +77,7 @@ impl From<&Args> for Options {
             transport: Transport {
                 ca_bundle: args.ca_bundle.clone(),
                 proxy_from_environment: true,
+                resolver: None,
             },
         }
     }

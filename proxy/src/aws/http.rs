@@ -5,6 +5,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use aws_smithy_http_client::{Connector, proxy::ProxyConfig, tls};
 use aws_smithy_runtime_api::client::{
+    dns::SharedDnsResolver,
     http::{
         HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
     },
@@ -33,6 +34,8 @@ pub struct Transport {
     pub ca_bundle: Option<PathBuf>,
     /// Whether `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are followed.
     pub proxy_from_environment: bool,
+    /// Who resolves names of hosts; the system if nobody is given.
+    pub resolver: Option<SharedDnsResolver>,
 }
 
 impl Transport {
@@ -63,15 +66,18 @@ impl Transport {
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(CALL_TIMEOUT)
             .build();
-        let connector = Connector::builder()
+        let builder = Connector::builder()
             .connector_settings(settings)
             .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
             .enable_tcp_nodelay(true)
             .pool_idle_timeout(POOL_IDLE)
             .proxy_config(proxy)
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-            .tls_context(context)
-            .build();
+            .tls_context(context);
+        let connector = match &self.resolver {
+            Some(resolver) => builder.build_with_resolver(resolver.clone()),
+            None => builder.build(),
+        };
         Ok(SharedHttpClient::new(Shared(SharedHttpConnector::new(Confirming(
             Arc::new(connector),
         )))))

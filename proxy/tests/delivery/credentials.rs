@@ -107,7 +107,7 @@ async fn refused_credentials_are_reported_and_delivery_goes_on_when_they_work_ag
     }
 }
 
-fn known(id: &str, secret: &str, actions: &[&str]) -> Credential {
+pub(crate) fn known(id: &str, secret: &str, actions: &[&str]) -> Credential {
     Credential {
         access_key_id: id.to_owned(),
         secret_access_key: secret.to_owned(),
@@ -177,13 +177,7 @@ async fn a_role_is_assumed_with_its_external_id_and_again_when_sts_comes_back() 
         sts: Availability::Unavailable,
         ..ServiceSettings::default()
     });
-    let path = rig.directory.path().join("configuration/config.yaml");
-    let document = std::fs::read_to_string(&path).unwrap();
-    let role = format!(
-        ", assumeRole: {{roleARN: '{arn}', externalID: analytics, sessionName: test, endpointURL: '{}'}}}}\nmappings:",
-        rig.simulator.url()
-    );
-    std::fs::write(&path, document.replace("}\nmappings:", &role)).unwrap();
+    rig.assume_as(arn, "externalID: analytics, sessionName: test");
     let (answer, ()) = tokio::join!(rig.send(0, one("during")), async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         rig.simulator.configure_service(ServiceSettings::default());
@@ -194,4 +188,41 @@ async fn a_role_is_assumed_with_its_external_id_and_again_when_sts_comes_back() 
     .await;
     // The base key alone may not put: what arrived was signed by the role.
     assert!(rig.arrived("orders").contains_key("after"), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ambient_identity_is_that_of_the_sdks_chain() {
+    let directory = tempfile::tempdir().unwrap();
+    let token = directory.path().join("token");
+    std::fs::write(&token, "a token of the cluster").unwrap();
+    let arn = "arn:aws:iam::123456789012:role/events";
+    // What a pod is given whose service account has a role (IRSA).
+    let environment = vec![
+        ("AWS_ROLE_ARN", arn.to_owned()),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.display().to_string()),
+        ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:{port}".to_owned()),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:{port}".to_owned()),
+        ("AWS_REGION", "eu-west-1".to_owned()),
+    ];
+    let rig = Rig::start(Setup {
+        streams: orders(),
+        as_processes: true,
+        environment,
+        credentials: Some("{type: Ambient}"),
+        ..Setup::default()
+    })
+    .await;
+    rig.simulator.configure_access(AccessSettings {
+        signatures: Signatures::Verified,
+        roles: vec![Role {
+            arn: arn.to_owned(),
+            external_id: None,
+            web_identity_tokens: Some(vec!["a token of the cluster".to_owned()]),
+            session_seconds: None,
+            allowed_actions: None,
+        }],
+        ..AccessSettings::default()
+    });
+    assert_eq!(rig.send(0, one("signed")).await.status, StatusCode::OK);
+    assert_eq!(rig.arrived("orders").len(), 1);
 }

@@ -5,5 +5,7 @@
 mod credentials;
 mod failures;
 mod outages;
+mod process;
 mod rig;
 mod throttled;
+mod transport;

@@ -22,10 +22,15 @@ use hyper_util::{
 };
 use tempfile::TempDir;
 
+use super::process::Process;
+
 /// Everything a test needs; ends with it.
 pub(crate) struct Rig {
     pub(crate) simulator: Simulator,
-    pub(crate) proxies: Vec<Proxy>,
+    /// Where the proxies listen for events and for questions.
+    addresses: Vec<(SocketAddr, SocketAddr)>,
+    pub(crate) processes: Vec<Process>,
+    _proxies: Vec<Proxy>,
     pub(crate) directory: TempDir,
     client: Client<HttpConnector, Full<Bytes>>,
 }
@@ -39,7 +44,16 @@ pub(crate) struct Setup<'test> {
     /// Mapped, but unknown to Firehose.
     pub(crate) missing: Vec<&'test str>,
     pub(crate) proxies: usize,
+    /// Each a process of its own.
+    pub(crate) as_processes: bool,
+    /// Of those; `{port}` stands for the simulator's port.
+    pub(crate) environment: Vec<(&'test str, String)>,
     pub(crate) acknowledge_timeout: Duration,
+    /// Firehose's address, with `{port}` for the simulator's port.
+    pub(crate) endpoint: &'test str,
+    pub(crate) transport: Transport,
+    /// What the document says about credentials, if not that of a key in files.
+    pub(crate) credentials: Option<&'test str>,
 }
 
 /// What a client was told.
@@ -56,10 +70,21 @@ impl Default for Setup<'_> {
             streams: Vec::new(),
             missing: Vec::new(),
             proxies: 1,
+            as_processes: false,
+            environment: Vec::new(),
+            endpoint: "http://127.0.0.1:{port}",
+            transport: Transport::default(),
+            credentials: None,
             // More than any machine needs: a request that is to be answered 200 is, however slow everything is.
             acknowledge_timeout: Duration::from_secs(60),
         }
     }
+}
+
+/// Whether the tests run at the lengths and are held to the figures that the project states (`cargo xtask prove load`),
+/// and not just long enough to see what happens.
+pub(crate) fn is_full_length() -> bool {
+    std::env::var_os("DELIVERY_FULL_LENGTH").is_some()
 }
 
 impl Rig {
@@ -85,11 +110,33 @@ impl Rig {
         std::fs::create_dir(&configuration).unwrap();
         std::fs::write(
             configuration.join(firehose_proxy_config::FILE_NAME),
-            document(&simulator.url(), &directory.path().join("key"), &mappings, setup.more),
+            document(
+                &setup
+                    .endpoint
+                    .replace("{port}", &simulator.address().port().to_string()),
+                &setup.credentials.map_or_else(
+                    || {
+                        let key = directory.path().join("key");
+                        format!("{{type: Static, static: {{directory: {}}}}}", key.display())
+                    },
+                    str::to_owned,
+                ),
+                &mappings,
+                setup.more,
+            ),
         )
         .unwrap();
-        let mut proxies = Vec::new();
+        let port = simulator.address().port().to_string();
+        let environment = setup.environment.iter();
+        let environment: Vec<_> = environment
+            .map(|(name, value)| (*name, value.replace("{port}", &port)))
+            .collect();
+        let (mut proxies, mut processes) = (Vec::new(), Vec::new());
         for _ in 0..setup.proxies {
+            if setup.as_processes {
+                processes.push(Process::start(&configuration, &environment).await);
+                continue;
+            }
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let options = Options {
                 config_dir: configuration.clone(),
@@ -99,14 +146,19 @@ impl Rig {
                 drain_delay: Duration::ZERO,
                 drain_timeout: Duration::from_secs(5),
                 acknowledge_timeout: setup.acknowledge_timeout,
-                transport: Transport::default(),
+                transport: setup.transport.clone(),
             };
             proxies.push(Proxy::start(&options).await.unwrap());
         }
+        let inside = proxies.iter().map(|proxy| (proxy.events, proxy.admin));
+        let outside = processes.iter().map(|process| (process.events, process.admin));
+        let addresses = inside.chain(outside).collect();
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self {
             simulator,
-            proxies,
+            addresses,
+            processes,
+            _proxies: proxies,
             directory,
             client,
         }
@@ -114,7 +166,7 @@ impl Rig {
 
     /// Sends a batch to one of the proxies.
     pub(crate) async fn send(&self, proxy: usize, body: impl Into<Bytes>) -> Answer {
-        let request = Request::post(format!("http://{}/v1/batch", self.proxies[proxy].events))
+        let request = Request::post(format!("http://{}/v1/batch", self.addresses[proxy].0))
             .body(Full::new(body.into()))
             .unwrap();
         let response = self.client.request(request).await.unwrap();
@@ -127,9 +179,25 @@ impl Rig {
         answer
     }
 
+    /// Edits the document: from now on this role is assumed.
+    pub(crate) fn assume(&self, arn: &str) {
+        self.assume_as(arn, "sessionName: test");
+    }
+
+    /// The same, with more about it.
+    pub(crate) fn assume_as(&self, arn: &str, more: &str) {
+        let path = self.directory.path().join("configuration/config.yaml");
+        let document = std::fs::read_to_string(&path).unwrap();
+        let role = format!(
+            ", assumeRole: {{roleARN: '{arn}', {more}, endpointURL: '{}'}}}}\nmappings:",
+            self.simulator.url()
+        );
+        std::fs::write(&path, document.replace("}\nmappings:", &role)).unwrap();
+    }
+
     /// A page of the admin endpoint.
     pub(crate) async fn admin(&self, proxy: usize, path: &str) -> String {
-        let uri = format!("http://{}{path}", self.proxies[proxy].admin).parse().unwrap();
+        let uri = format!("http://{}{path}", self.addresses[proxy].1).parse().unwrap();
         let response = self.client.get(uri).await.unwrap();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         String::from_utf8(bytes.to_vec()).unwrap()
@@ -191,15 +259,14 @@ pub(crate) fn write_key(directory: &Path, id: &str, secret: &str) {
     std::fs::write(directory.join("secretAccessKey"), secret).unwrap();
 }
 
-fn document(url: &str, key: &Path, mappings: &str, more: &str) -> String {
-    let key = key.display();
+pub(crate) fn document(url: &str, credentials: &str, mappings: &str, more: &str) -> String {
     format!(
         "formatVersion: 1
 revision: ''
 destination: {{namespace: test, name: test, uid: test}}
 region: eu-west-1
 endpointURL: {url}
-credentials: {{type: Static, static: {{directory: {key}}}}}
+credentials: {credentials}
 mappings:
 {mappings}{more}
 "

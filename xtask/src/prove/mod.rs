@@ -17,6 +17,8 @@ pub(crate) enum Proof {
         #[arg(long, default_value_t = 1_000_000)]
         seeds: u64,
     },
+    /// Throttle the proxy, fail a million events in part, and take Firehose, names, STS and credentials away for a minute
+    Load,
     /// Clone the committed state into an empty folder and run CI there
     FreshClone,
     /// Run the README's first command as it is written, in release and on the default ports
@@ -41,6 +43,7 @@ pub(crate) enum Proof {
 pub(crate) fn run(proof: &Proof) -> anyhow::Result<()> {
     match proof {
         Proof::Delivery { seeds } => delivery::run(*seeds),
+        Proof::Load => delivery::load(),
         Proof::FreshClone => fresh_clone::run(),
         Proof::Readme => readme(),
         Proof::ApiServer => api_server(),

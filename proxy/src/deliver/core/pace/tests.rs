@@ -32,12 +32,15 @@ impl Limit {
         }
     }
 
-    fn take(&mut self, bytes: f64, now: Instant) -> f64 {
+    /// How much of a call's bytes it takes.
+    fn take(&mut self, bytes: f64, record: f64, now: Instant) -> f64 {
+        self.calls += 1;
+        let fails = self.fails_every.is_some_and(|every| self.calls.is_multiple_of(every));
         self.tokens = (self.tokens + (now - self.at).as_secs_f64() * self.rate).min(self.rate);
         self.at = now;
         let taken = bytes.min(self.tokens);
         self.tokens -= taken;
-        taken
+        if fails { (taken - record).max(0.0) } else { taken }
     }
 }
 
@@ -70,64 +73,97 @@ struct Came {
     accepted: f64,
 }
 
-/// Sends what the load brings and the pace lets through from `start` on, up to eight calls at a time.
-fn send(pace: &mut Pace, limit: &mut Limit, load: Load, start: Instant, seconds: u64) -> Came {
-    let (mut now, mut came, mut jitter) = (start, Came::default(), load.seed);
-    let mut answers: Vec<(Instant, Answered)> = Vec::new();
-    let end = start + Duration::from_secs(seconds);
-    while now < end {
-        answers.sort_by_key(|(at, _)| *at);
-        if let Some((at, answered)) = answers.first().copied()
-            && at <= now
-        {
-            answers.remove(0);
-            pace.answered(&answered, now);
-            continue;
+/// A pod: its pace, its load, and its calls under way.
+struct Pod<'pace> {
+    pace: &'pace mut Pace,
+    load: Load,
+    answers: Vec<(Instant, Answered)>,
+    jitter: u64,
+    came: Came,
+}
+
+impl<'pace> Pod<'pace> {
+    fn new(pace: &'pace mut Pace, load: Load) -> Self {
+        Self {
+            pace,
+            load,
+            answers: Vec::new(),
+            jitter: load.seed,
+            came: Came::default(),
         }
-        let next_answer = answers.iter().map(|(at, _)| *at).min();
-        let record = count(load.record_bytes);
-        let waiting = load.offered * (now - start).as_secs_f64() - came.accepted;
-        let full = count(pace.call_size().0).min(4e6);
-        let all_under_way = answers.len() == 8;
-        if waiting < record || all_under_way && waiting < full {
-            pace.ran_out(now);
-        }
-        if waiting < record || all_under_way {
-            let arrival = now + Duration::from_millis(5);
-            now = next_answer.map_or(arrival, |answer| answer.min(arrival));
-            continue;
-        }
-        let wait = pace.wait(now);
-        if wait.is_none() {
-            let records = full.min(waiting) / record;
-            let records = whole(records).min(500);
-            let bytes = records * load.record_bytes;
-            pace.spend(bytes, records);
-            limit.calls += 1;
-            let fails = limit.fails_every.is_some_and(|every| limit.calls.is_multiple_of(every));
-            let taken = limit.take(count(bytes), now);
-            let taken = if fails { taken - record } else { taken }.max(0.0);
-            came.sent += count(bytes);
-            came.accepted += taken;
-            let taken_records = whole(taken / record + 1e-6).min(records);
-            let taken_records = if taken < record { 0 } else { taken_records };
-            jitter = jitter.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let latency = load.line
-                + load
-                    .line
-                    .mul_f64(f64::from(u32::try_from(jitter >> 32).unwrap()) / 1.4e9);
-            let answered = Answered {
-                sent_at: now,
-                records,
-                accepted_records: taken_records,
-                accepted_bytes: whole(taken),
-                throttled_records: records - taken_records,
-            };
-            answers.push((now + latency, answered));
-            continue;
-        }
-        now = [wait, next_answer].into_iter().flatten().min().unwrap();
     }
+
+    /// Does what is to be done at `now`, and says when there is more to do.
+    fn go_on(&mut self, limit: &mut Limit, start: Instant, now: Instant) -> Instant {
+        loop {
+            self.answers.sort_by_key(|(at, _)| *at);
+            while self.answers.first().is_some_and(|(at, _)| *at <= now) {
+                let (_, answered) = self.answers.remove(0);
+                self.pace.answered(&answered, now);
+            }
+            let next_answer = self.answers.first().map(|(at, _)| *at);
+            let record = count(self.load.record_bytes);
+            let waiting = self.load.offered * (now - start).as_secs_f64() - self.came.accepted;
+            let full = count(self.pace.call_size().0).min(4e6);
+            let all_under_way = self.answers.len() == 8;
+            if waiting < record || all_under_way && waiting < full {
+                self.pace.ran_out(now);
+            }
+            let wait = match waiting < record || all_under_way {
+                true => Some(now + Duration::from_millis(5)),
+                false => self.pace.wait(now),
+            };
+            if let Some(wait) = wait {
+                return next_answer.map_or(wait, |answer| answer.min(wait));
+            }
+            self.call(limit, full.min(waiting), now);
+        }
+    }
+
+    fn call(&mut self, limit: &mut Limit, bytes: f64, now: Instant) {
+        let record = count(self.load.record_bytes);
+        let records = whole(bytes / record).min(500);
+        let bytes = records * self.load.record_bytes;
+        self.pace.spend(bytes, records);
+        let taken = limit.take(count(bytes), record, now);
+        self.came.sent += count(bytes);
+        self.came.accepted += taken;
+        let accepted_records = match taken < record {
+            true => 0,
+            false => whole(taken / record + 1e-6).min(records),
+        };
+        self.jitter = self.jitter.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let part = f64::from(u32::try_from(self.jitter >> 32).unwrap()) / 1.4e9;
+        let latency = self.load.line + self.load.line.mul_f64(part);
+        let answered = Answered {
+            sent_at: now,
+            records,
+            accepted_records,
+            accepted_bytes: whole(taken),
+            throttled_records: records - accepted_records,
+        };
+        self.answers.push((now + latency, answered));
+    }
+}
+
+/// Lets pods send what their loads bring and their paces let through, each up to eight calls at a time.
+fn send_all<const PODS: usize>(
+    pods: [(&mut Pace, Load); PODS],
+    limit: &mut Limit,
+    start: Instant,
+    seconds: u64,
+) -> [Came; PODS] {
+    let mut pods = pods.map(|(pace, load)| Pod::new(pace, load));
+    let (mut now, end) = (start, start + Duration::from_secs(seconds));
+    while now < end {
+        let next = pods.iter_mut().map(|pod| pod.go_on(limit, start, now)).min();
+        now = next.expect("there are pods");
+    }
+    pods.map(|pod| pod.came)
+}
+
+fn send(pace: &mut Pace, limit: &mut Limit, load: Load, start: Instant, seconds: u64) -> Came {
+    let [came] = send_all([(pace, load)], limit, start, seconds);
     came
 }
 
@@ -210,6 +246,35 @@ fn a_quota_is_found_although_records_fail_at_any_rate() {
     let Came { sent, accepted } = send(&mut pace, &mut limit, Load::endless(line), start, 30);
     let (used, refused) = (accepted / (MIB * 30.0), 1.0 - accepted / sent);
     assert!(used > 0.9 && refused < 0.04, "used {used:.3}, refused {refused:.4}");
+}
+
+/// Neither knows of the other, and each starts with half of five times the quota.
+#[test]
+fn two_pods_share_a_quota_though_one_has_most_of_the_load() {
+    for line in [2, 20].map(Duration::from_millis) {
+        let (mut used, mut refused) = (0.0, 0.0);
+        for seed in 1..=10 {
+            let start = Instant::now();
+            let [mut first, mut second] = [0, 1].map(|_| Pace::new(share(2.5 * MIB), 64.0, start));
+            let mut limit = Limit::of(MIB, start);
+            let offers = |offered| Load {
+                offered,
+                seed,
+                ..Load::endless(line)
+            };
+            let loads = [(&mut first, offers(18.0 * MIB)), (&mut second, offers(2.0 * MIB))];
+            let [first, second] = send_all(loads, &mut limit, start, 30);
+            let (sent, accepted) = (first.sent + second.sent, first.accepted + second.accepted);
+            used += accepted / (MIB * 30.0) / 10.0;
+            refused += (1.0 - accepted / sent) / 10.0;
+        }
+        println!("{line:?}: used {used:.3}, refused {refused:.4}");
+        // Most of it while the quota is found, which is five times less than they begin with.
+        assert!(
+            used >= 0.9 && refused < 0.04,
+            "{line:?}: used {used:.3}, refused {refused:.4}"
+        );
+    }
 }
 
 #[test]
