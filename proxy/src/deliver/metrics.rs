@@ -1,4 +1,4 @@
-//! What delivery counts. Labels are stream names, which come from configuration only, and the closed [`Reason`]s.
+//! What delivery counts; docs/metrics.md is the manual. Labels are stream names, which come from configuration only, and the closed [`Reason`]s.
 
 use std::sync::atomic::AtomicU64;
 
@@ -229,5 +229,63 @@ impl StreamMetrics {
             stream: self.label.stream.clone(),
             reason: reason.as_str(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The names in the section "Delivery" of the manual.
+    fn documented() -> BTreeSet<String> {
+        let manual = include_str!("../../../docs/metrics.md");
+        let section = manual
+            .split("\n## ")
+            .find(|section| section.starts_with("Delivery\n"))
+            .unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+        rows.map(|row| row.split('`').next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn every_metric_is_in_the_manual_and_nothing_else_is() {
+        let mut registry = Registry::default();
+        let name = StreamName::try_from("orders").unwrap();
+        let metrics = Metrics::register(&mut registry).of(&name);
+        metrics.add(&Counters {
+            calls: 1,
+            sent_records: 1,
+            retried_records: 1,
+            throttled_records: 1,
+            delivered_records: 1,
+            delivered_events: 1,
+            delivered_bytes: 1,
+            billed_bytes: 1,
+            unknown_events: 1,
+            abandoned_events: 1,
+            given_up_events: 1,
+        });
+        metrics.call_ended(Reason::Succeeded, 0.1);
+        metrics.gave_up(Reason::TooOld);
+        metrics.stands(&Standing {
+            backlog_events: 0,
+            backlog_bytes: 0,
+            oldest_age_seconds: 0.0,
+            bytes_per_second: 0.0,
+        });
+        let mut page = String::new();
+        prometheus_client::encoding::text::encode(&mut page, &registry).unwrap();
+        let samples = page.lines().filter(|line| !line.starts_with('#'));
+        let names = samples.map(|line| {
+            let name = line.split(['{', ' ']).next().unwrap();
+            // A histogram is one metric of three kinds of samples.
+            let histogram = ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|kind| name.strip_suffix(kind));
+            histogram.unwrap_or(name).to_owned()
+        });
+        assert_eq!(names.collect::<BTreeSet<_>>(), documented());
     }
 }
