@@ -38,6 +38,7 @@ fn proxy(name: &str) -> Proxy {
                 StreamReason::Succeeded,
             )],
             backlog: report::Backlog::Empty,
+            dead_letters: report::DeadLetters::Empty,
         }),
     }
 }
@@ -318,6 +319,26 @@ fn an_ephemeral_spool_that_acknowledges_is_not_durable() {
             ..findings(&proxies)
         };
         assert_eq!(says(&status(&case), ConditionType::Durable), expected);
+    }
+}
+
+#[test]
+fn dead_letters_in_any_pod_are_said_and_the_worst_comes_first() {
+    use report::DeadLetters::{Empty, Full, Unavailable, Unknown, Waiting};
+    for (states, expected) in [
+        ([Empty, Empty], (ConditionStatus::True, Reason::NoDeadLetters)),
+        ([Empty, Unknown], (ConditionStatus::Unknown, Reason::Unknown)),
+        ([Waiting, Unknown], (ConditionStatus::False, Reason::DeadLettersWaiting)),
+        ([Waiting, Full], (ConditionStatus::False, Reason::DeadLettersFull)),
+        (
+            [Unavailable, Full],
+            (ConditionStatus::False, Reason::DeadLettersUnavailable),
+        ),
+    ] {
+        let proxies = states.map(|state| with(|report| report.dead_letters = state));
+        let status = status(&findings(&proxies));
+        assert_eq!(says(&status, ConditionType::DeadLettersEmpty), expected, "{states:?}");
+        assert_eq!(says(&status, ConditionType::Ready).0, ConditionStatus::True);
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::spool::dead_letters;
 
 /// Accepts customer events over HTTP and delivers them to Amazon Kinesis Data Firehose.
 #[derive(Debug, Clone, Parser)]
@@ -14,7 +16,12 @@ pub struct Args {
     pub config_dir: PathBuf,
 
     /// Directory in which accepted events wait when the destination says `acknowledge: WhenSpooled`.
-    #[arg(long, env = "FIREHOSE_PROXY_SPOOL_DIR", default_value = "/var/lib/firehose/spool")]
+    #[arg(
+        long,
+        global = true,
+        env = "FIREHOSE_PROXY_SPOOL_DIR",
+        default_value = "/var/lib/firehose/spool"
+    )]
     pub spool_dir: PathBuf,
 
     /// Address of the event endpoint. Port 0 picks a free one.
@@ -44,6 +51,21 @@ pub struct Args {
     /// Form of the log on standard error.
     #[arg(long, env = "FIREHOSE_PROXY_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
+
+    /// What to do instead of running a proxy.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What a person asks of a proxy that runs in the same pod.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Look at, send again or drop the events that could not be delivered
+    DeadLetters {
+        /// What to do with them
+        #[command(subcommand)]
+        command: dead_letters::Command,
+    },
 }
 
 /// Form of the log.

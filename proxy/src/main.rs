@@ -3,13 +3,22 @@
 use clap::Parser as _;
 use firehose_proxy::{
     app,
-    args::{Args, LogFormat},
+    args::{Args, Command, LogFormat},
+    spool::dead_letters,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    if let Some(Command::DeadLetters { command }) = &args.command {
+        let directory = args.spool_dir.join(dead_letters::DIRECTORY);
+        return dead_letters::run(
+            &directory.join(dead_letters::SOCKET),
+            command,
+            &mut std::io::stdout().lock(),
+        );
+    }
     log_to_stderr(args.log_format);
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

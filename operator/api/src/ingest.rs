@@ -23,8 +23,8 @@ pub struct Ingest {
     #[serde(default = "default_max_request_size")]
     pub max_request_size: ByteSize,
 
-    /// What one invalid event in a batch does. DeadLetter sets it aside and accepts the others; RejectBatch refuses the
-    /// whole batch with status 400.
+    /// What one invalid event in a batch does. DeadLetter sets it aside (at most 1,000 of a request, and as far as there is
+    /// room for dead letters) and accepts the others; RejectBatch refuses the whole batch with status 400.
     #[serde(default)]
     pub invalid_event_policy: InvalidEventPolicy,
 

@@ -24,6 +24,8 @@ pub enum ConditionType {
     Durable,
     /// Records reach every stream that has traffic. Unknown while there is none.
     Delivering,
+    /// No event that was given up waits for a person.
+    DeadLettersEmpty,
     /// kstatus: work is under way towards the current spec.
     Reconciling,
     /// kstatus: no progress without a person.
@@ -126,6 +128,16 @@ pub enum Reason {
     FirehoseUnreachable,
     /// Delivery is paused by the spec.
     Paused,
+
+    // DeadLettersEmpty
+    /// Nothing was given up, or all of it was seen to.
+    NoDeadLetters,
+    /// Events that were given up wait to be sent again or dropped.
+    DeadLettersWaiting,
+    /// There is no room for more of them: events that cannot be delivered hold up their streams.
+    DeadLettersFull,
+    /// There is no place to keep them: what is given up is lost.
+    DeadLettersUnavailable,
 
     // Ready, Reconciling, Stalled
     /// Nothing is in the way.

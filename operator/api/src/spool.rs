@@ -47,7 +47,8 @@ pub enum SpoolType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetters {
-    /// Most bytes that dead letters may take in one pod, beside spool.maxSize. Above it, the oldest go. Default: 64Mi.
+    /// Most bytes that dead letters may take in one pod, beside spool.maxSize; at least 8Mi. Above it, events that cannot be delivered
+    /// stay where they wait and hold up their stream. Default: 64Mi, or an eighth of the volume when that is less.
     pub max_size: ByteSize,
 }
 

@@ -49,7 +49,7 @@ pub struct FirehoseDestinationStatus {
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub streams: Vec<StreamStatus>,
 
-    /// Ready, Accepted, ConfigSynced, CredentialsReady, Durable, Delivering, Reconciling, Stalled.
+    /// Ready, Accepted, ConfigSynced, CredentialsReady, Durable, Delivering, DeadLettersEmpty, Reconciling, Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

@@ -8,12 +8,9 @@ use super::Invalid;
 
 type Uses = fn(&FirehoseDestinationSpec) -> bool;
 
-const UNBUILT: &[(&str, Uses)] = &[
-    ("spec.spool.deadLetters", |spec| spec.spool.dead_letters.is_some()),
-    ("spec.deletionPolicy", |spec| {
-        spec.deletion_policy == DeletionPolicy::Drain
-    }),
-];
+const UNBUILT: &[(&str, Uses)] = &[("spec.deletionPolicy", |spec| {
+    spec.deletion_policy == DeletionPolicy::Drain
+})];
 
 /// One [`Invalid`] for each unbuilt feature that `spec` uses.
 pub(super) fn unbuilt(spec: &FirehoseDestinationSpec) -> impl Iterator<Item = Invalid> + '_ {

@@ -8,7 +8,7 @@ use firehose_operator_api::{
 };
 use firehose_proxy_config::{
     Acknowledge,
-    report::{self, CredentialsState, Report},
+    report::{self, CredentialsState, DeadLetters, Report},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -71,6 +71,7 @@ pub fn judge(findings: &Findings<'_>, before: &FirehoseDestinationStatus, now: &
         credentials_ready(&mut conditions, findings.proxies);
         durable(&mut conditions, findings);
         delivering(&mut conditions, &streams);
+        dead_letters_empty(&mut conditions, findings.proxies);
     }
     ready(&mut conditions, findings, proxies);
     progress(&mut conditions, findings, proxies);
@@ -220,6 +221,32 @@ fn delivering(conditions: &mut Conditions<'_>, streams: &[StreamStatus]) {
         conditions.set(kind, ConditionStatus::True, single.reason, "");
     } else {
         conditions.set(kind, ConditionStatus::Unknown, Reason::NoTraffic, "");
+    }
+}
+
+fn dead_letters_empty(conditions: &mut Conditions<'_>, proxies: &[Proxy]) {
+    let kind = ConditionType::DeadLettersEmpty;
+    let seen = |state: DeadLetters| {
+        let names: Vec<&str> = proxies
+            .iter()
+            .filter(|proxy| proxy.report.as_ref().is_some_and(|report| report.dead_letters == state))
+            .map(|proxy| proxy.name.as_str())
+            .collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    if let Some(names) = seen(DeadLetters::Unavailable) {
+        let message = format!("what is given up is lost in {names}");
+        conditions.set(kind, ConditionStatus::False, Reason::DeadLettersUnavailable, message);
+    } else if let Some(names) = seen(DeadLetters::Full) {
+        let message = format!("no room for more in {names}; firehose-proxy dead-letters list shows them");
+        conditions.set(kind, ConditionStatus::False, Reason::DeadLettersFull, message);
+    } else if let Some(names) = seen(DeadLetters::Waiting) {
+        let message = format!("in {names}; firehose-proxy dead-letters list shows them");
+        conditions.set(kind, ConditionStatus::False, Reason::DeadLettersWaiting, message);
+    } else if seen(DeadLetters::Unknown).is_some() || seen(DeadLetters::Empty).is_none() {
+        conditions.set(kind, ConditionStatus::Unknown, Reason::Unknown, "");
+    } else {
+        conditions.set(kind, ConditionStatus::True, Reason::NoDeadLetters, "");
     }
 }
 

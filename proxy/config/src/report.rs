@@ -32,6 +32,9 @@ pub struct Report {
     /// Whether accepted events are waiting in this pod, in memory or on its volume.
     #[serde(default)]
     pub backlog: Backlog,
+    /// Whether events that were given up wait for a person in this pod.
+    #[serde(default)]
+    pub dead_letters: DeadLetters,
 }
 
 /// State of the AWS credentials.
@@ -161,6 +164,23 @@ pub enum Backlog {
     Unknown,
 }
 
+/// Whether events that were given up wait for a person.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeadLetters {
+    /// None.
+    Empty,
+    /// Some.
+    Waiting,
+    /// So many that there is no room for more: events that cannot be delivered hold up their streams.
+    Full,
+    /// There is no place to keep any: what is given up is lost.
+    Unavailable,
+    /// The proxy does not say, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +198,7 @@ mod tests {
         assert_eq!(report.streams[0].reason, StreamReason::Succeeded);
         assert_eq!(report.streams[1].state, StreamState::Unknown);
         assert_eq!(report.backlog, Backlog::Unknown);
+        assert_eq!(report.dead_letters, DeadLetters::Unknown);
     }
 
     #[test]
@@ -197,11 +218,12 @@ mod tests {
                 reason: StreamReason::CredentialsUnavailable,
             }],
             backlog: Backlog::Waiting,
+            dead_letters: DeadLetters::Full,
         };
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing"},"streams":[{"name":"orders","state":"Failing","reason":"CredentialsUnavailable"}],"backlog":"Waiting"}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing"},"streams":[{"name":"orders","state":"Failing","reason":"CredentialsUnavailable"}],"backlog":"Waiting","deadLetters":"Full"}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

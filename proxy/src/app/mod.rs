@@ -1,5 +1,6 @@
 //! Puts the parts together; the only module that sees them all.
 
+mod gauges;
 mod report;
 mod storage;
 
@@ -9,18 +10,26 @@ use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::D
 
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
-use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
-use tracing::{info, warn};
+use tokio::{
+    net::TcpListener,
+    task::JoinHandle,
+    time::{Instant, timeout, timeout_at},
+};
+use tracing::{error, info, warn};
 
 use crate::{
     args::Args,
     aws::Transport,
-    deliver::{self, Board, Deliver, LogAndSettle},
+    deliver::{self, Board, Deliver, GiveUp, LogAndSettle, SetAside},
     http::{self, admin::Admin, events::Endpoint},
     metrics::Exposition,
     mounted::Mounted,
     routing::{self, Live},
-    shutdown::{Controller, Phase, shutdown},
+    shutdown::{Controller, Phase, Shutdown, shutdown},
+    spool::{
+        Intake,
+        dead_letters::{self, DeadLetters},
+    },
     stream::Streams,
 };
 
@@ -61,6 +70,7 @@ pub struct Proxy {
     serving: JoinHandle<()>,
     delivering: JoinHandle<anyhow::Result<deliver::Report>>,
     administering: JoinHandle<()>,
+    letters: Option<TasksOfLetters>,
     _config: Mounted,
 }
 
@@ -97,7 +107,21 @@ impl Proxy {
         let config = routing::follow(&options.config_dir, Arc::clone(&live), Arc::clone(&streams), reloads)
             .context("failed to watch the configuration directory")?;
         let (controller, shutdown) = shutdown();
-        let Storage { intake, outlet, disk } = Storage::open(&live, &streams, &options.spool_dir)?;
+        let Storage {
+            intake,
+            outlet,
+            letters,
+            disk,
+        } = Storage::open(&live, &streams, &options.spool_dir)?;
+        gauges::register(disk.clone(), &mut registry);
+        let dead_letters = letters.clone();
+        let (give_up, letters): (Box<dyn GiveUp>, _) = match letters {
+            Some(letters) => {
+                let (give_up, tasks) = TasksOfLetters::start(letters, intake.clone(), &live, shutdown.clone());
+                (Box::new(give_up), Some(tasks))
+            }
+            None => (Box::new(LogAndSettle), None),
+        };
 
         let board = Board::default();
         let delivery = Deliver {
@@ -107,11 +131,12 @@ impl Proxy {
             metrics: deliver::Metrics::register(&mut registry),
             board: board.clone(),
             budget: intake.budget().clone(),
-            give_up: Box::new(LogAndSettle),
+            give_up,
             flush_within: options.drain_timeout,
         };
         let endpoint = Endpoint {
             acknowledge_timeout: options.acknowledge_timeout,
+            dead_letters,
             ..Endpoint::new(Arc::clone(&live), intake, http::Metrics::register(&mut registry))
         };
 
@@ -137,35 +162,37 @@ impl Proxy {
             delivering: tokio::spawn(deliver::run(outlet, delivery, shutdown.clone())),
             serving: tokio::spawn(http::events::serve(events_listener, endpoint, shutdown)),
             administering: tokio::spawn(http::admin::serve(admin_listener, admin_pages)),
+            letters,
             _config: config,
         })
     }
 
     /// Ends in order: unready but serving for the drain delay, then no new requests, then what waits is delivered, within the
-    /// drain timeout. Returns what is left.
+    /// drain timeout; what was settled is synced. Returns what is left.
     ///
     /// # Errors
     ///
     /// When delivery could not be set up in the first place.
-    pub async fn stop(self) -> anyhow::Result<deliver::Report> {
+    pub async fn stop(mut self) -> anyhow::Result<deliver::Report> {
         info!(delay = ?self.drain_delay, "draining");
         self.controller.advance(Phase::Draining);
         tokio::time::sleep(self.drain_delay).await;
         self.controller.advance(Phase::Stopping);
-        let disk = self.disk;
-        let finished = async {
-            // A panic of this task was reported where it happened; there is nothing left to wait for.
-            let _ = self.serving.await;
-            // Delivery ends when its queue does, and a queue on disk ends when it is told to.
-            if let Some(left) = disk.drain(self.drain_timeout).await {
-                info!(
-                    parts_of_requests = left.parcels,
-                    "left on disk for the next process to deliver"
-                );
-            }
-            self.delivering.await
-        };
-        let report = match timeout(self.drain_timeout + GRACE, finished).await {
+        let end = Instant::now() + self.drain_timeout;
+        // A panic of this task was reported where it happened; there is nothing left to wait for.
+        if timeout_at(end, &mut self.serving).await.is_err() {
+            warn!(timeout = ?self.drain_timeout, "requests are still open and break off");
+            self.serving.abort();
+        }
+        // Delivery ends when its queue does, and a queue on disk ends when it is told to.
+        if let Some(left) = self.disk.drain(end).await {
+            info!(
+                parts_of_requests = left.parcels,
+                bytes = left.bytes,
+                "left on disk for the next process to deliver"
+            );
+        }
+        let report = match timeout_at(end + GRACE, self.delivering).await {
             Ok(Ok(report)) => report?,
             Ok(Err(panicked)) => return Err(anyhow::Error::new(panicked).context("delivery ended early")),
             Err(_) => {
@@ -173,6 +200,10 @@ impl Proxy {
                 deliver::Report::default()
             }
         };
+        if let Some(letters) = self.letters {
+            letters.end().await;
+        }
+        self.disk.close_letters().await;
         self.administering.abort();
         for left in &report.left {
             // Nothing is lost: it is on the disk, or its clients were told to send it again.
@@ -185,6 +216,39 @@ impl Proxy {
 
 /// What the tasks get beyond the drain timeout to notice that it has passed.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// The tasks that have the dead letters: one writes them, one does what a person asks for.
+#[derive(Debug)]
+struct TasksOfLetters {
+    writing: JoinHandle<()>,
+    attending: JoinHandle<()>,
+}
+
+impl TasksOfLetters {
+    fn start(letters: DeadLetters, intake: Intake, live: &Arc<Live>, shutdown: Shutdown) -> (SetAside, Self) {
+        let (give_up, writing) = SetAside::start(letters.clone());
+        let attend = dead_letters::serve(letters, intake, storage::route(live), shutdown);
+        let attending = tokio::spawn(async {
+            if let Err(reason) = attend.await {
+                // Events come first: a file system without sockets is no reason not to take them.
+                error!(%reason, "dead letters cannot be asked about on the command line");
+            }
+        });
+        (give_up, Self { writing, attending })
+    }
+
+    /// Waits until what delivery gave up is written; it is told nothing more. What has no room stays where it waits.
+    async fn end(self) {
+        let Self { mut writing, attending } = self;
+        if timeout(GRACE, &mut writing).await.is_err() {
+            warn!("there was no room for all dead letters; their events stay where they wait");
+            writing.abort();
+            let _ = writing.await;
+        }
+        // It ends with the phase; a panic was reported where it happened.
+        let _ = attending.await;
+    }
+}
 
 async fn bind(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let bound = async {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use firehose_proxy_config::{
     Document,
     report::{
-        Backlog, CredentialsReason, CredentialsReport, CredentialsState, Report, StreamReason, StreamReport,
-        StreamState,
+        Backlog, CredentialsReason, CredentialsReport, CredentialsState, DeadLetters, Report, StreamReason,
+        StreamReport, StreamState,
     },
 };
 
@@ -35,6 +35,13 @@ pub(super) fn report(live: &Live, board: &Board, disk: &Disk, phase: Phase) -> R
         credentials: credentials_report(board),
         streams: streams(document, &known),
         backlog,
+        dead_letters: match disk.letters() {
+            None if document.is_none() => DeadLetters::Unknown,
+            None => DeadLetters::Unavailable,
+            Some(letters) if letters.is_full => DeadLetters::Full,
+            Some(letters) if letters.count > 0 => DeadLetters::Waiting,
+            Some(_) => DeadLetters::Empty,
+        },
     }
 }
 

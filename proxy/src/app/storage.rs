@@ -13,13 +13,16 @@ use anyhow::Context as _;
 use firehose_proxy_config::{Acknowledge, Document};
 use tokio::{
     task::spawn_blocking,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout_at},
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     routing::Live,
-    spool::{self, Intake, Left, Outlet, Spool},
+    spool::{
+        self, Intake, Left, Outlet, Route, Spool,
+        dead_letters::{self, DeadLetters},
+    },
     stream::Streams,
 };
 
@@ -35,12 +38,36 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub(super) struct Storage {
     pub(super) intake: Intake,
     pub(super) outlet: Outlet,
+    /// Where what cannot be delivered goes. `None` when there is no place for it.
+    pub(super) letters: Option<DeadLetters>,
     pub(super) disk: Disk,
 }
 
-/// The spool's disk, or nothing; shared by those who report on it and the one who closes it.
+/// What is on the disk; shared by those who report on it and the one who closes it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Disk(Arc<Mutex<Option<Spool>>>);
+pub(super) struct Disk(Arc<Mutex<Held>>);
+
+#[derive(Debug, Default)]
+struct Held {
+    spool: Option<Spool>,
+    letters: Option<DeadLetters>,
+}
+
+/// How full something is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filled {
+    pub(super) bytes: u64,
+    pub(super) limit_bytes: u64,
+}
+
+/// The dead letters there are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Letters {
+    pub(super) count: u64,
+    pub(super) filled: Filled,
+    /// Whether the last one found no room.
+    pub(super) is_full: bool,
+}
 
 impl Storage {
     /// Opens what the configuration in force asks for; memory when there is none yet.
@@ -50,22 +77,36 @@ impl Storage {
     /// When the spool's directory cannot be used. Its events stay where they are.
     pub(super) fn open(live: &Arc<Live>, streams: &Arc<Streams>, directory: &Path) -> anyhow::Result<Self> {
         let snapshot = live.load();
-        let document = snapshot.as_ref().map(|snapshot| &snapshot.document);
-        match document.map(|document| document.delivery.acknowledge) {
-            Some(Acknowledge::WhenSpooled) => {
-                Self::on_disk(document.expect("it was just asked"), live, streams, directory)
+        let Some(document) = snapshot.as_ref().map(|snapshot| &snapshot.document) else {
+            return Ok(Self::in_memory(MEMORY_BYTES, directory, None));
+        };
+        // Beside the spool in its directory. Without a spool it may be that nothing can be written there.
+        let letters = DeadLetters::open(
+            &directory.join(dead_letters::DIRECTORY),
+            &document.destination.uid,
+            document.spool.dead_letters.max_size_bytes,
+            Arc::clone(streams),
+        )
+        .context("failed to open the dead letters");
+        match document.delivery.acknowledge {
+            Acknowledge::WhenSpooled => Self::on_disk(document, live, streams, directory, letters?),
+            Acknowledge::WhenDelivered => {
+                let letters = letters
+                    .inspect_err(|reason| error!("events that cannot be delivered will be lost: {reason:#}"))
+                    .ok();
+                Ok(Self::in_memory(document.spool.max_size_bytes, directory, letters))
             }
-            Some(Acknowledge::WhenDelivered) | None => {
-                warn_of_leftovers(directory);
-                let configured = document.map_or(MEMORY_BYTES, |document| document.spool.max_size_bytes);
-                let limit = usize::try_from(configured.min(MEMORY_BYTES)).unwrap_or(usize::MAX);
-                let (intake, outlet) = spool::memory(limit);
-                Ok(Self {
-                    intake,
-                    outlet,
-                    disk: Disk::default(),
-                })
-            }
+        }
+    }
+
+    fn in_memory(limit: u64, directory: &Path, letters: Option<DeadLetters>) -> Self {
+        warn_of_leftovers(directory);
+        let (intake, outlet) = spool::memory(usize::try_from(limit.min(MEMORY_BYTES)).unwrap_or(usize::MAX));
+        Self {
+            intake,
+            outlet,
+            letters: letters.clone(),
+            disk: Disk::new(None, letters),
         }
     }
 
@@ -74,6 +115,7 @@ impl Storage {
         live: &Arc<Live>,
         streams: &Arc<Streams>,
         directory: &Path,
+        letters: DeadLetters,
     ) -> anyhow::Result<Self> {
         let options = spool::Options {
             directory: directory.to_owned(),
@@ -81,49 +123,84 @@ impl Storage {
             limit: document.spool.max_size_bytes,
             window: WINDOW_BYTES,
         };
-        let live = Arc::clone(live);
-        // A stream that nothing leads to any more (a corrected typo) would hold its events for ever.
-        let route = move |entry: spool::EntryRef<'_>| {
-            let snapshot = live.load();
-            let table = snapshot.as_ref().map(|snapshot| &snapshot.table);
-            match table {
-                Some(table) if !table.leads_to(entry.stream) => table.stream(entry.key).unwrap_or(entry.stream),
-                _ => entry.stream,
-            }
-        };
         let (intake, outlet, spool) =
-            spool::open(&options, Arc::clone(streams), Box::new(route)).context("failed to open the spool")?;
+            spool::open(&options, Arc::clone(streams), route(live)).context("failed to open the spool")?;
         info!(directory = %directory.display(), limit_bytes = options.limit, "events are kept on disk");
         Ok(Self {
             intake,
             outlet,
-            disk: Disk(Arc::new(Mutex::new(Some(spool)))),
+            letters: Some(letters.clone()),
+            disk: Disk::new(Some(spool), Some(letters)),
         })
     }
 }
 
+/// Where an event from the disk goes now. A stream that nothing leads to any more (a corrected typo) would hold its events for ever.
+pub(super) fn route(live: &Arc<Live>) -> Route {
+    let live = Arc::clone(live);
+    Box::new(move |entry| {
+        let snapshot = live.load();
+        let table = snapshot.as_ref().map(|snapshot| &snapshot.table);
+        match table {
+            Some(table) if !table.leads_to(entry.stream) => table.stream(entry.key).unwrap_or(entry.stream),
+            _ => entry.stream,
+        }
+    })
+}
+
 impl Disk {
-    /// What waits on the disk, or `None` without one.
-    pub(super) fn left(&self) -> Option<Left> {
-        self.lock().as_ref().map(Spool::left)
+    fn new(spool: Option<Spool>, letters: Option<DeadLetters>) -> Self {
+        Self(Arc::new(Mutex::new(Held { spool, letters })))
     }
 
-    /// Waits until delivery has emptied the disk, at most `within`; then syncs what was settled and ends the spool. Returns
+    /// What waits on the disk, or `None` without one.
+    pub(super) fn left(&self) -> Option<Left> {
+        self.lock().spool.as_ref().map(Spool::left)
+    }
+
+    /// How full the spool is.
+    pub(super) fn filled(&self) -> Option<Filled> {
+        self.lock().spool.as_ref().map(|spool| Filled {
+            bytes: spool.left().bytes,
+            limit_bytes: spool.limit(),
+        })
+    }
+
+    /// The dead letters, or `None` when there is no place for any.
+    pub(super) fn letters(&self) -> Option<Letters> {
+        self.lock().letters.as_ref().map(|letters| Letters {
+            count: letters.count(),
+            filled: Filled {
+                bytes: letters.budget().used() as u64,
+                limit_bytes: letters.budget().limit() as u64,
+            },
+            is_full: letters.is_full(),
+        })
+    }
+
+    /// Waits until delivery has emptied the disk, until `end` at most; then syncs what was settled and ends the spool. Returns
     /// what is left, or `None` without a disk.
-    pub(super) async fn drain(&self, within: Duration) -> Option<Left> {
+    pub(super) async fn drain(&self, end: Instant) -> Option<Left> {
         let emptied = async {
             while self.left().is_some_and(|left| left.parcels > 0) {
                 sleep(LOOK_EVERY).await;
             }
         };
         // What is not delivered in time is safe where it is.
-        let _ = timeout(within, emptied).await;
-        let spool = self.lock().take()?;
+        let _ = timeout_at(end, emptied).await;
+        let spool = self.lock().spool.take()?;
         // A panic of the closing thread was reported where it happened; the next process recovers what is on the disk.
         spawn_blocking(|| spool.close()).await.ok()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Spool>> {
+    /// Lets go of the dead letters. Whoever else has them must have done so.
+    pub(super) async fn close_letters(&self) {
+        let letters = self.lock().letters.take();
+        // As above.
+        let _ = spawn_blocking(|| drop(letters)).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -20,7 +20,7 @@ mod settings;
 mod shell;
 mod status;
 
-pub use give_up::{GiveUp, LogAndSettle};
+pub use give_up::{GiveUp, LogAndSettle, SetAside};
 pub use metrics::Metrics;
 pub use queued::Queued;
 pub use reason::Reason;

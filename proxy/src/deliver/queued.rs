@@ -16,7 +16,7 @@ pub struct Queued {
 }
 
 impl Queued {
-    pub(super) fn new(lease: &Arc<Lease>, index: u32, entry: EntryRef<'_>) -> Self {
+    pub(crate) fn new(lease: &Arc<Lease>, index: u32, entry: EntryRef<'_>) -> Self {
         Self {
             lease: Arc::clone(lease),
             index,
@@ -37,7 +37,7 @@ impl Queued {
     }
 
     /// Settles events, those of one lease together.
-    pub(super) fn settle(events: &[Self]) {
+    pub(crate) fn settle(events: &[Self]) {
         for run in events.chunk_by(|one, other| Arc::ptr_eq(&one.lease, &other.lease)) {
             run[0]
                 .lease

@@ -66,6 +66,16 @@ impl Reason {
         }
     }
 
+    /// What a dead letter says beside the word.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::RecordRefused => "Firehose refused the record when it was sent alone",
+            Self::RecordTooLarge => "larger than the 1,000 KiB that Firehose takes",
+            Self::TooOld => "older than delivery.maxAgeSeconds",
+            _ => "",
+        }
+    }
+
     /// Whether a call that failed so may have taken effect all the same: its records may arrive twice.
     pub fn is_unknown_outcome(self) -> bool {
         matches!(self, Self::Unanswered | Self::UnexpectedAnswer | Self::ServiceFailure)

@@ -1,5 +1,7 @@
 //! Admits the events of one request: checks each, routes it, and writes the records of those that are sent into one frame.
 
+use std::ops::Range;
+
 use firehose_proxy_config::RecordDelimiter;
 
 use super::{
@@ -45,7 +47,21 @@ pub struct Admission {
     pub frame: Frame,
     /// What became of all of them.
     pub counts: Counts,
+    /// The first [`MAX_REFUSED`] events of a batch that are not valid.
+    pub refused: Vec<Refused>,
 }
+
+/// An event that is not valid, by its place in the request's body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub reason: Invalid,
+    /// Where it stands.
+    pub place: Range<usize>,
+}
+
+/// How many events of one batch are remembered that are not valid; the rest is counted. A batch may have a million.
+pub const MAX_REFUSED: usize = 1000;
 
 /// What became of a request's events.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +109,7 @@ pub enum Malformed {
 /// See [`Malformed`]. An event that is not valid is no error; it is counted.
 pub fn single(body: &[u8], path_type: &str, context: &mut Context<'_>) -> Result<Admission, Malformed> {
     let text = simdutf8::basic::from_utf8(body).map_err(|_| Malformed::NotJson)?;
-    let mut desk = Desk::new(context, Some(path_type), None);
+    let mut desk = Desk::new(text, context, Some(path_type), None);
     desk.admission.frame = Frame::with_capacity(text.len() + 512, 1);
     let mut cursor = Cursor::new(text);
     let event = match cursor.peek() {
@@ -104,7 +120,7 @@ pub fn single(body: &[u8], path_type: &str, context: &mut Context<'_>) -> Result
         }
     };
     cursor.end()?;
-    desk.judge(event.as_ref());
+    desk.judge(event.as_ref(), text);
     desk.close()
 }
 
@@ -116,12 +132,12 @@ pub fn single(body: &[u8], path_type: &str, context: &mut Context<'_>) -> Result
 pub fn batch(body: &[u8], context: &mut Context<'_>) -> Result<Admission, Malformed> {
     let text = simdutf8::basic::from_utf8(body).map_err(|_| Malformed::NotJson)?;
     let guess = envelope::guess_sent_at(text);
-    let mut desk = Desk::new(context, None, guess);
+    let mut desk = Desk::new(text, context, None, guess);
     desk.reserve(text);
     let sent_at = envelope::read(text, &mut desk)?;
     if sent_at != guess {
         // Rare: the batch's own `sentAt` stands before its events, or something behind them looked like one.
-        desk = Desk::new(context, None, sent_at);
+        desk = Desk::new(text, context, None, sent_at);
         desk.reserve(text);
         envelope::read(text, &mut desk)?;
     }
@@ -147,6 +163,8 @@ struct Desk<'d, 'c> {
     path_type: Option<&'d str>,
     batch_sent_at: Option<Timestamp>,
     admission: Admission,
+    /// Where the request's body begins in memory; every text of it is behind.
+    body: usize,
     /// The records passed the context's bound.
     overflowed: bool,
     /// The routing key of the event at hand; kept for its memory.
@@ -163,8 +181,14 @@ enum Verdict {
 }
 
 impl<'d, 'c> Desk<'d, 'c> {
-    fn new(context: &'d mut Context<'c>, path_type: Option<&'d str>, batch_sent_at: Option<Timestamp>) -> Self {
+    fn new(
+        body: &str,
+        context: &'d mut Context<'c>,
+        path_type: Option<&'d str>,
+        batch_sent_at: Option<Timestamp>,
+    ) -> Self {
         Self {
+            body: body.as_ptr().addr(),
             context,
             path_type,
             batch_sent_at,
@@ -189,7 +213,7 @@ impl<'d, 'c> Desk<'d, 'c> {
     }
 
     /// Judges one event, or what stands in the place of one, and counts it.
-    fn judge(&mut self, event: Option<&Event<'_>>) {
+    fn judge(&mut self, event: Option<&Event<'_>>, text: &str) {
         if self.overflowed {
             return;
         }
@@ -202,6 +226,11 @@ impl<'d, 'c> Desk<'d, 'c> {
             Err(reason) => {
                 counts.invalid[reason as usize] += 1;
                 counts.first_invalid.get_or_insert(reason);
+                if self.admission.refused.len() < MAX_REFUSED {
+                    let start = text.as_ptr().addr() - self.body;
+                    let place = start..start + text.len();
+                    self.admission.refused.push(Refused { reason, place });
+                }
             }
         }
         self.overflowed = self.admission.frame.size() > self.context.max_frame_bytes;
@@ -258,12 +287,13 @@ impl<'d, 'c> Desk<'d, 'c> {
 impl<'a> envelope::Elements<'a> for Desk<'_, '_> {
     fn begin(&mut self) {
         self.admission.counts = Counts::default();
+        self.admission.refused.clear();
         self.admission.frame.clear();
         self.overflowed = false;
     }
 
-    fn element(&mut self, event: Option<Event<'a>>) {
-        self.judge(event.as_ref());
+    fn element(&mut self, event: Option<Event<'a>>, text: &'a str) {
+        self.judge(event.as_ref(), text);
     }
 }
 
@@ -282,6 +312,16 @@ impl Counts {
 impl Invalid {
     /// Every reason, in the order of [`Counts::invalid`].
     pub const ALL: [Self; 4] = [Self::NotAnObject, Self::NoIdentity, Self::BrokenText, Self::TooLarge];
+
+    /// The word that metrics and dead letters show.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAnObject => "NotAnObject",
+            Self::NoIdentity => "NoIdentity",
+            Self::BrokenText => "BrokenText",
+            Self::TooLarge => "TooLarge",
+        }
+    }
 }
 
 impl From<LoneSurrogate> for Invalid {

@@ -10,8 +10,8 @@ use super::{
 pub(super) trait Elements<'a> {
     /// A `batch` member begins. Whatever an earlier one held does not count.
     fn begin(&mut self);
-    /// The next element: an event, or `None` for an element that is not an object.
-    fn element(&mut self, event: Option<Event<'a>>);
+    /// The next element: an event, or `None` for an element that is not an object; and its text.
+    fn element(&mut self, event: Option<Event<'a>>, text: &'a str);
 }
 
 /// Reads an envelope to the end of its text and returns its own `sentAt`. A body that is JSON but not an object has no events.
@@ -49,14 +49,14 @@ fn members<'a>(cursor: &mut Cursor<'a>, elements: &mut impl Elements<'a>) -> Res
 }
 
 fn element<'a>(cursor: &mut Cursor<'a>, elements: &mut impl Elements<'a>) -> Result<(), Syntax> {
-    let event = match cursor.peek() {
-        Some(b'{') => Some(Event::read(cursor)?),
-        _ => {
-            cursor.value(2)?;
-            None
-        }
-    };
-    elements.element(event);
+    if cursor.peek() == Some(b'{') {
+        let event = Event::read(cursor)?;
+        let text = event.text;
+        elements.element(Some(event), text);
+    } else {
+        let value = cursor.value(2)?;
+        elements.element(None, value.text);
+    }
     Ok(())
 }
 

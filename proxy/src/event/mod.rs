@@ -18,5 +18,7 @@ mod splice;
 mod text;
 mod timestamp;
 
-pub use admit::{Admission, Context, Counts, Invalid, MAX_RECORD_BYTES, Malformed, batch, single, write_key};
+pub use admit::{
+    Admission, Context, Counts, Invalid, MAX_RECORD_BYTES, MAX_REFUSED, Malformed, Refused, batch, single, write_key,
+};
 pub use timestamp::Timestamp;

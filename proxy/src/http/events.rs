@@ -35,7 +35,7 @@ use crate::{
     event::Timestamp,
     routing::{Live, Snapshot},
     shutdown::Shutdown,
-    spool::Intake,
+    spool::{Intake, dead_letters::DeadLetters},
 };
 
 /// Everything the event endpoint works with.
@@ -45,6 +45,8 @@ pub struct Endpoint {
     pub live: Arc<Live>,
     /// Where accepted events go.
     pub intake: Intake,
+    /// Where events go that are not valid, with `invalidEventPolicy: DeadLetter`. `None`: they are counted and go nowhere.
+    pub dead_letters: Option<DeadLetters>,
     /// What is counted.
     pub metrics: Metrics,
     /// Memory for the bodies of requests that are being read, all together.
@@ -76,6 +78,7 @@ impl Endpoint {
         Self {
             live,
             intake,
+            dead_letters: None,
             metrics,
             bodies: BodyMemory::new(64 * 1024 * 1024),
             clock: Arc::new(now),

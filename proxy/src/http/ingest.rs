@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use firehose_proxy_config::InvalidEventPolicy;
 use http::request::Parts;
 use hyper::body::Incoming;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     auth,
@@ -16,8 +16,9 @@ use super::{
     routes::{KeyPlace, Payload},
 };
 use crate::{
-    event::{self, Admission, Context},
+    event::{self, Admission, Context, Refused},
     routing::Snapshot,
+    spool::dead_letters::Letter,
 };
 
 /// The records of a request may take so many times the bytes that its body may take: small events grow by what is added
@@ -58,9 +59,10 @@ impl Desk {
             auth::check(&configuration, &self.keys, key.as_deref())?;
         }
         let admission = self.judge(&configuration, head, peer, payload, body.bytes())?;
-        // The records are in the frame; the body's memory is free for others while this request waits.
-        drop(body);
-        self.deliver(&configuration, admission).await
+        // The records are in the frame; unless something else is kept of it, the body's memory is free for others while this
+        // request waits.
+        let body = sets_aside(&configuration, &admission).then_some(body);
+        self.deliver(&configuration, admission, body).await
     }
 
     /// The same for an event that is not in a body.
@@ -76,7 +78,7 @@ impl Desk {
         auth::check(&configuration, &self.keys, key.as_deref())?;
         self.within_rate(&configuration)?;
         let admission = self.judge(&configuration, head, peer, payload, event)?;
-        self.deliver(&configuration, admission).await
+        self.deliver(&configuration, admission, None).await
     }
 
     fn within_rate(&self, configuration: &Snapshot) -> Result<(), Refusal> {
@@ -111,8 +113,13 @@ impl Desk {
         })
     }
 
-    async fn deliver(&self, configuration: &Arc<Snapshot>, admission: Admission) -> Result<(), Refusal> {
-        let Admission { frame, counts } = admission;
+    async fn deliver(
+        &self,
+        configuration: &Arc<Snapshot>,
+        admission: Admission,
+        body: Option<Body>,
+    ) -> Result<(), Refusal> {
+        let Admission { frame, counts, refused } = admission;
         let ingest = &configuration.document.ingest;
         if let Some(per_second) = ingest.events_per_second_per_pod {
             self.rate.charge(counts.total(), per_second, Instant::now());
@@ -127,7 +134,30 @@ impl Desk {
         let deadline = Instant::now() + self.endpoint.acknowledge_timeout;
         self.endpoint.intake.accept(frame, deadline).await?;
         self.endpoint.metrics.accepted(&counts);
+        if let (Some(body), Some(dead_letters)) = (body, &self.endpoint.dead_letters) {
+            let letters = refused.iter().map(|refused| letter(refused, body.bytes()));
+            // The client cannot mend them and the others are safe: without room for them they are what was counted above.
+            let _ = timeout_at(deadline, dead_letters.put_all(letters).synced()).await;
+        }
         Ok(())
+    }
+}
+
+/// Whether events of a batch that are not valid are set aside, so that the others can be accepted.
+fn sets_aside(configuration: &Snapshot, admission: &Admission) -> bool {
+    configuration.document.ingest.invalid_event_policy == InvalidEventPolicy::DeadLetter
+        && !admission.refused.is_empty()
+        && admission.counts.valid() > 0
+}
+
+fn letter(refused: &Refused, body: &[u8]) -> Letter {
+    Letter {
+        stream: None,
+        event: String::new(),
+        r#type: String::new(),
+        reason: refused.reason.as_str().to_owned(),
+        detail: "not a valid event".to_owned(),
+        bytes: body[refused.place.clone()].to_vec(),
     }
 }
 

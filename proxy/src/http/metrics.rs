@@ -93,7 +93,11 @@ impl Metrics {
         Self {
             requests,
             events: [Outcome::Routed, Outcome::Unmapped, Outcome::Withheld].map(outcome),
-            invalid: Invalid::ALL.map(|reason| invalid.get_or_create_owned(&ReasonLabel { reason: label(reason) })),
+            invalid: Invalid::ALL.map(|reason| {
+                invalid.get_or_create_owned(&ReasonLabel {
+                    reason: reason.as_str(),
+                })
+            }),
             pixels_lost,
             body_bytes,
             connections,
@@ -134,14 +138,5 @@ impl Metrics {
 
     pub(super) fn connections_changed(&self, by: i64) {
         self.connections.inc_by(by);
-    }
-}
-
-fn label(reason: Invalid) -> &'static str {
-    match reason {
-        Invalid::NotAnObject => "NotAnObject",
-        Invalid::NoIdentity => "NoIdentity",
-        Invalid::BrokenText => "BrokenText",
-        Invalid::TooLarge => "TooLarge",
     }
 }

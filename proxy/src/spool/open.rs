@@ -105,6 +105,7 @@ pub(super) fn open_log(
         window: options.window,
         read_size: 1 << 20,
         write_size: 4 << 20,
+        made_ahead: outlet.is_some(),
     };
     let environment = Arc::new(System { route });
     let opened = Log::open(disk, settings, streams, environment, outlet);
@@ -137,6 +138,11 @@ impl Spool {
     /// What is not delivered yet.
     pub fn left(&self) -> Left {
         self.running.log().left()
+    }
+
+    /// Most bytes that may wait.
+    pub fn limit(&self) -> u64 {
+        self.running.log().budget().limit() as u64
     }
 
     /// Writes what was accepted, syncs what was settled, ends the outlet and the threads. Returns what the next process will deliver.

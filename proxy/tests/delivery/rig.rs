@@ -140,7 +140,7 @@ impl Rig {
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let options = Options {
                 config_dir: configuration.clone(),
-                spool_dir: configuration.join("spool"),
+                spool_dir: directory.path().join(format!("spool-{}", proxies.len())),
                 listen: any,
                 admin_listen: any,
                 drain_delay: Duration::ZERO,

@@ -80,7 +80,7 @@ pub const UNITS: &[Unit] = &[
         leaves: &["stream", "mounted", "shutdown", "metrics"],
         free: &["", "main", "app"],
         laws: &[
-            law("args", &[], &[AWS, HTTP, KUBERNETES]),
+            law("args", &["spool"], &[AWS, HTTP, KUBERNETES]),
             law("http", &["event", "routing", "spool"], &[AWS, KUBERNETES]),
             law("event", &["routing", "spool"], &[WORLD, HTTP, AWS, KUBERNETES]),
             law("routing", &["spool"], &[HTTP, AWS, KUBERNETES]),

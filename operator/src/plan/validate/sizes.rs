@@ -11,6 +11,8 @@ const TI: u64 = 1 << 40;
 
 const DEFAULT_EPHEMERAL_SPOOL: u64 = 256 * MI;
 const DEFAULT_DEAD_LETTERS: u64 = 64 * MI;
+/// Room for some of the largest.
+const LEAST_DEAD_LETTERS: u64 = 8 * MI;
 
 /// A record may have 1,000 KiB before base64.
 /// Source: [PutRecord](https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecord.html).
@@ -38,7 +40,10 @@ pub(super) fn read(spec: &FirehoseDestinationSpec, invalid: &mut Vec<Invalid>) -
         reader.bytes(field, &claim.resources.requests.storage, 64 * MI, 64 * TI)
     });
     let dead_letters = match &spec.spool.dead_letters {
-        Some(budget) => reader.bytes("spec.spool.deadLetters.maxSize", &budget.max_size, MI, TI),
+        Some(budget) => {
+            let field = "spec.spool.deadLetters.maxSize";
+            reader.bytes(field, &budget.max_size, LEAST_DEAD_LETTERS, TI)
+        }
         None => volume.map_or(DEFAULT_DEAD_LETTERS, |volume| DEFAULT_DEAD_LETTERS.min(volume / 8)),
     };
     let spool = match &spec.spool.max_size {

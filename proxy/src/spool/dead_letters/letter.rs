@@ -65,7 +65,7 @@ pub(super) fn filed_under(letter: &Letter) -> StreamName {
 }
 
 /// A letter as a frame of one event.
-pub(super) fn to_frame(letter: &Letter, stream: StreamId, time: String) -> Result<Frame, FrameTooLarge> {
+pub(in crate::spool) fn to_frame(letter: &Letter, stream: StreamId, time: String) -> Result<Frame, FrameTooLarge> {
     let line = Line {
         reason: letter.reason.clone(),
         detail: letter.detail.clone(),
@@ -87,7 +87,11 @@ pub(super) fn to_frame(letter: &Letter, stream: StreamId, time: String) -> Resul
 }
 
 /// The letter in a frame, or `None` when it is none.
-pub(super) fn from_frame(position: Position, stream: &StreamName, frame: &Frame) -> Option<(Summary, Letter)> {
+pub(in crate::spool) fn from_frame(
+    position: Position,
+    stream: &StreamName,
+    frame: &Frame,
+) -> Option<(Summary, Letter)> {
     let entry = frame.entry(0)?;
     let end = memchr::memchr(b'\n', entry.record)?;
     let line: Line = serde_json::from_slice(&entry.record[..end]).ok()?;

@@ -4,16 +4,20 @@
 //! and nothing is handed out by itself. Does not decide what is given up (delivery and the endpoint do).
 
 mod command;
-mod letter;
+pub(super) mod letter;
 mod socket;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::BTreeSet,
+    io,
     ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,11 +30,11 @@ pub use self::{
 };
 use super::{
     Budget, EntryRef, Error, Frame, FrameTooLarge, Intake, KeyRef, Refusal,
-    log::{Log, Parcel, Position},
+    log::{Appended, Log, Parcel, Position},
     open::{self, open_log},
     threads::Running,
 };
-use crate::stream::{StreamId, Streams};
+use crate::stream::Streams;
 
 /// The dead letters of a pod. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -41,6 +45,26 @@ struct Inner {
     running: Running,
     directory: PathBuf,
     streams: Arc<Streams>,
+    /// Whether the last letter found no room.
+    full: AtomicBool,
+    /// Held by whoever makes letters go: two at a time would send the same ones again.
+    emptying: tokio::sync::Mutex<()>,
+}
+
+/// Letters on their way to the disk.
+#[derive(Debug)]
+#[must_use = "they are not safe yet"]
+pub struct Puts {
+    letters: DeadLetters,
+    puts: Vec<Result<Appended, Refusal>>,
+}
+
+/// Letters that are sent again together.
+struct Go {
+    frame: Frame,
+    parcels: Vec<Parcel>,
+    /// Where the next ones are looked for.
+    next: Position,
 }
 
 /// Why an order was not carried out.
@@ -51,7 +75,7 @@ pub enum Failed {
     Unknown(String),
     /// The letters cannot be read.
     #[error("failed to read the dead letters")]
-    Read(#[from] std::io::Error),
+    Read(#[from] io::Error),
     /// The spool does not take the events back.
     #[error("failed to put events back")]
     Refused(#[from] Refusal),
@@ -60,18 +84,38 @@ pub enum Failed {
     NotConfirmed,
 }
 
-/// Letters sent again in one go.
-const TOGETHER: usize = 100;
+/// The letters' directory within the spool's.
+pub const DIRECTORY: &str = "dead-letters";
+
+/// Most letters sent again in one go: what a crash in the middle can send twice.
+const TOGETHER: usize = 500;
+/// Most bytes of them, unless a single letter has more: they are in memory, and the spool must have room for all at once.
+const TOGETHER_BYTES: usize = 4 << 20;
 /// How long the disk may take to confirm.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
 /// How long letters that are sent again may take to be safe.
 const ACCEPT_WITHIN: Duration = Duration::from_secs(60);
 
+impl Puts {
+    /// Resolves when all letters are synced that have room.
+    ///
+    /// # Errors
+    ///
+    /// As [`DeadLetters::put`], if it was so for any of them.
+    pub async fn synced(self) -> Result<(), Refusal> {
+        let mut all = Ok(());
+        for put in self.puts {
+            all = all.and(self.letters.end(put).await);
+        }
+        all
+    }
+}
+
 impl DeadLetters {
     /// Opens the dead letters of a directory, made if need be, with room for `limit` bytes on the disk. It must not be the spool's directory.
     ///
     /// ```text
-    /// let letters = DeadLetters::open(&options.directory.join("dead-letters"), uid, 64 << 20, streams.clone())?;
+    /// let letters = DeadLetters::open(&spool.join(dead_letters::DIRECTORY), uid, 64 << 20, streams.clone())?;
     /// tokio::spawn(dead_letters::serve(letters.clone(), intake.clone(), route, shutdown));   // for the command line
     /// letters.put(&letter).await?;                                                            // then settle the event
     /// ```
@@ -93,6 +137,8 @@ impl DeadLetters {
             running,
             directory: directory.to_owned(),
             streams,
+            full: AtomicBool::new(false),
+            emptying: tokio::sync::Mutex::default(),
         })))
     }
 
@@ -106,13 +152,42 @@ impl DeadLetters {
     ///
     /// [`Refusal::Full`] when the budget or the disk is full: the event must stay where it is.
     pub async fn put(&self, letter: &Letter) -> Result<(), Refusal> {
+        self.end(self.start(letter)).await
+    }
+
+    fn start(&self, letter: &Letter) -> Result<Appended, Refusal> {
         let stream = self.0.streams.intern(&letter::filed_under(letter));
         let time = jiff::Timestamp::now().to_string();
         // An event is smaller than 4 GiB, and so is its letter.
         let frame = letter::to_frame(letter, stream, time).map_err(|FrameTooLarge| Refusal::Full {
             retry_after: Duration::MAX,
         })?;
-        self.log().append(frame)?.await.unwrap_or(Err(Refusal::ShuttingDown))
+        self.log().append(frame)
+    }
+
+    async fn end(&self, put: Result<Appended, Refusal>) -> Result<(), Refusal> {
+        let kept = match put {
+            Ok(appended) => appended.await.unwrap_or(Err(Refusal::ShuttingDown)),
+            Err(refusal) => Err(refusal),
+        };
+        let full = matches!(kept, Err(Refusal::Full { .. }));
+        if self.0.full.swap(full, Ordering::Relaxed) != full && full {
+            tracing::error!("there is no room for dead letters: events that cannot be delivered stay where they wait");
+        }
+        kept
+    }
+
+    /// Keeps several events, which share a sync.
+    pub fn put_all(&self, letters: impl Iterator<Item = Letter>) -> Puts {
+        Puts {
+            letters: self.clone(),
+            puts: letters.map(|letter| self.start(&letter)).collect(),
+        }
+    }
+
+    /// Whether the last letter found no room, and none has been dropped since.
+    pub fn is_full(&self) -> bool {
+        self.0.full.load(Ordering::Relaxed)
     }
 
     /// The bound on dead letters and how much of it is taken.
@@ -125,47 +200,89 @@ impl DeadLetters {
         self.log().left().parcels
     }
 
-    /// Shows letters, oldest first. Reads the disk.
+    /// Shows letters, oldest first.
     ///
     /// # Errors
     ///
     /// When the disk cannot be read.
-    pub fn list(&self, selection: &Selection) -> Result<Vec<Summary>, Failed> {
-        let mut found = Vec::new();
-        self.select(selection, None, selection.limit(), |summary, _, _| found.push(summary))?;
-        Ok(found)
+    pub async fn list(&self, selection: &Selection) -> Result<Vec<Summary>, Failed> {
+        let selection = selection.clone();
+        self.reading(move |letters| {
+            let mut found = Vec::new();
+            letters.select(&selection, None, |summary, _, _| {
+                found.push(summary);
+                match found.len() < selection.limit() {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                }
+            })?;
+            Ok(found)
+        })
+        .await
     }
 
-    /// One letter in full. Reads the disk.
+    /// One letter in full.
     ///
     /// # Errors
     ///
     /// When there is none of this id, or the disk cannot be read.
-    pub fn show(&self, id: &str) -> Result<Letter, Failed> {
+    pub async fn show(&self, id: &str) -> Result<Letter, Failed> {
         let unknown = || Failed::Unknown(id.to_owned());
         let position = letter::position(id).ok_or_else(unknown)?;
-        let mut found = None;
-        self.select(&Selection::default(), Some(position), 1, |summary, letter, _| {
-            found = (summary.id == id).then_some(letter);
-        })?;
-        found.ok_or_else(unknown)
+        let found = self.reading(move |letters| {
+            let mut found = None;
+            letters.select(&Selection::default(), Some(position), |_, letter, parcel| {
+                found = (parcel.position == position).then_some(letter);
+                ControlFlow::Break(())
+            })?;
+            Ok(found)
+        });
+        found.await?.ok_or_else(unknown)
     }
 
     /// Puts letters back into the spool, and drops each when its event is safe there. Interrupted by a crash, it loses nothing and sends at most
-    /// the letters of one go twice. Returns how many; letters without a stream stay.
+    /// the letters of one go twice. Returns how many; letters without a stream stay, and so do those that are given up while it goes on.
     ///
     /// # Errors
     ///
     /// When the spool or the disk refuses; what was put back until then is gone from here.
-    pub async fn redrive(&self, selection: &Selection, intake: &Intake, route: &open::Route) -> Result<usize, Failed> {
-        let (mut sent, mut from) = (0, None);
+    pub async fn redrive(
+        &self,
+        selection: &Selection,
+        intake: &Intake,
+        route: &Arc<open::Route>,
+    ) -> Result<usize, Failed> {
+        let _alone = self.0.emptying.lock().await;
+        let (mut sent, mut from, end) = (0, None, self.log().end());
         loop {
-            let (mut frame, mut parcels, mut last) = (Frame::default(), Vec::new(), None);
-            self.select(selection, from, TOGETHER, |_, letter, parcel| {
-                last = Some(parcel.position);
-                let Some(stream) = &letter.stream else {
-                    return;
-                };
+            let (selection, route) = (selection.clone(), Arc::clone(route));
+            let next = self.reading(move |letters| letters.gather(&selection, from, end, &route));
+            let Some(go) = next.await? else {
+                return Ok(sent);
+            };
+            let count = go.parcels.len();
+            intake.accept(go.frame, Instant::now() + ACCEPT_WITHIN).await?;
+            self.forget(go.parcels).await?;
+            sent += count;
+            from = Some(go.next);
+        }
+    }
+
+    /// The next letters that are sent together, from a place on and before another.
+    fn gather(
+        &self,
+        selection: &Selection,
+        from: Option<Position>,
+        end: Position,
+        route: &open::Route,
+    ) -> Result<Option<Go>, Failed> {
+        let (mut frame, mut parcels, mut last) = (Frame::default(), Vec::new(), None);
+        self.select(selection, from, |_, letter, parcel| {
+            if parcel.position >= end || (!parcels.is_empty() && frame.size() + letter.bytes.len() > TOGETHER_BYTES) {
+                return ControlFlow::Break(());
+            }
+            last = Some(parcel.position);
+            if let Some(stream) = &letter.stream {
                 let key = KeyRef {
                     event: &letter.event,
                     r#type: &letter.r#type,
@@ -183,18 +300,20 @@ impl DeadLetters {
                 if frame.push(stream, key, write).is_ok() {
                     parcels.push(parcel);
                 }
-            })?;
-            let Some(last) = last else {
-                return Ok(sent);
-            };
-            sent += parcels.len();
-            intake.accept(frame, Instant::now() + ACCEPT_WITHIN).await?;
-            self.forget(parcels).await?;
-            from = Some(Position {
+            }
+            match parcels.len() {
+                TOGETHER => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        })?;
+        Ok(last.map(|last| Go {
+            frame,
+            parcels,
+            next: Position {
                 ordinal: last.ordinal + 1,
                 ..last
-            });
-        }
+            },
+        }))
     }
 
     /// Drops letters for good. Returns how many.
@@ -203,34 +322,44 @@ impl DeadLetters {
     ///
     /// When the disk fails.
     pub async fn discard(&self, selection: &Selection) -> Result<usize, Failed> {
-        let mut parcels = Vec::new();
-        self.select(selection, None, usize::MAX, |_, _, parcel| parcels.push(parcel))?;
+        let _alone = self.0.emptying.lock().await;
+        let selection = selection.clone();
+        let parcels = self.reading(move |letters| {
+            let mut parcels = Vec::new();
+            letters.select(&selection, None, |_, _, parcel| {
+                parcels.push(parcel);
+                ControlFlow::Continue(())
+            })?;
+            Ok(parcels)
+        });
+        let parcels = parcels.await?;
         let count = parcels.len();
         self.forget(parcels).await?;
         Ok(count)
     }
 
-    /// Shows up to `most` letters of a selection, from a place on.
+    /// Reads the disk where that holds nobody up.
+    async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T, Failed> {
+        let letters = self.clone();
+        let read = tokio::task::spawn_blocking(move || read(&letters));
+        read.await.map_err(|ended| Failed::Read(io::Error::other(ended)))?
+    }
+
+    /// Shows the letters of a selection, from a place on, until somebody has seen enough.
     fn select(
         &self,
         selection: &Selection,
         from: Option<Position>,
-        most: usize,
-        mut visit: impl FnMut(Summary, Letter, Parcel),
+        mut visit: impl FnMut(Summary, Letter, Parcel) -> ControlFlow<()>,
     ) -> Result<(), Failed> {
         let ids: BTreeSet<&str> = selection.ids.iter().map(String::as_str).collect();
-        let mut left = most;
         self.log().look(from, |seen| {
-            let stream: StreamId = seen.parcel.stream;
-            let name = self.0.streams.name(stream);
-            if let Some((summary, letter)) = letter::from_frame(seen.parcel.position, &name, &seen.frame)
-                && selection.contains(&ids, &summary)
-            {
-                visit(summary, letter, seen.parcel);
-                left -= 1;
-            }
-            match left {
-                0 => ControlFlow::Break(()),
+            let name = self.0.streams.name(seen.parcel.stream);
+            match letter::from_frame(seen.parcel.position, &name, &seen.frame) {
+                Some((summary, letter)) if selection.contains(&ids, &summary) => visit(summary, letter, seen.parcel),
                 _ => ControlFlow::Continue(()),
             }
         })?;
@@ -248,6 +377,7 @@ impl DeadLetters {
             self.log().to_keep.notify();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        self.0.full.store(false, Ordering::Relaxed);
         Ok(())
     }
 }

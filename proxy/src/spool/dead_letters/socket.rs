@@ -1,12 +1,12 @@
 //! The proxy's side of `firehose-proxy dead-letters`: a socket in the letters' directory, so that whoever may exec into the pod
 //! may use it and nobody else.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream},
-    sync::Semaphore,
+    task::JoinSet,
     time::timeout,
 };
 
@@ -26,42 +26,68 @@ pub const SOCKET: &str = "socket";
 const MAX_ORDER: u64 = 1 << 20;
 /// How long a client may take to say what it wants, and to take the answer.
 const CLIENT_WITHIN: Duration = Duration::from_secs(60);
+/// Pause after the kernel refused a connection, most likely for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Orders at a time: each holds letters in memory.
 const AT_ONCE: usize = 2;
 
-/// Carries out orders until the process stops. Letters that are sent again go to `intake`, by `route`.
+/// Carries out orders until the process stops; one that is under way then breaks off. Letters that are sent again go to `intake`, by
+/// `route`.
 ///
 /// # Errors
 ///
 /// When the socket cannot be made.
 pub async fn serve(letters: DeadLetters, intake: Intake, route: Route, mut shutdown: Shutdown) -> io::Result<()> {
     let path = letters.0.directory.join(SOCKET);
-    // Left by a process that was killed; the directory's lock says that none has it now.
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&path)?;
-    let (route, slots) = (Arc::new(route), Arc::new(Semaphore::new(AT_ONCE)));
+    let listener = listen(&path)?;
+    let _removed = Removed(path);
+    let (route, mut orders) = (Arc::new(route), JoinSet::new());
     loop {
-        let (client, _) = tokio::select! {
-            accepted = listener.accept() => accepted?,
+        tokio::select! {
             () = shutdown.reached(Phase::Stopping) => return Ok(()),
-        };
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return Ok(());
-        };
-        let (letters, intake, route) = (letters.clone(), intake.clone(), Arc::clone(&route));
-        tokio::spawn(async move {
-            if let Err(error) = attend(client, &letters, &intake, &route).await {
-                tracing::warn!(%error, "an order about dead letters broke off");
+            Some(_) = orders.join_next() => {}
+            accepted = listener.accept(), if orders.len() < AT_ONCE => {
+                let client = match accepted {
+                    Ok((client, _)) => client,
+                    Err(error) => {
+                        tracing::warn!(%error, "failed to accept an order about dead letters");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    }
+                };
+                let (letters, intake, route) = (letters.clone(), intake.clone(), Arc::clone(&route));
+                orders.spawn(async move {
+                    if let Err(error) = attend(client, &letters, &intake, &route).await {
+                        tracing::warn!(%error, "an order about dead letters broke off");
+                    }
+                });
             }
-            drop(slot);
-        });
+        }
     }
 }
 
-async fn attend(client: UnixStream, letters: &DeadLetters, intake: &Intake, route: &Route) -> io::Result<()> {
+fn listen(path: &std::path::Path) -> io::Result<UnixListener> {
+    // Left by a process that was killed; the directory's lock says that none has it now.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Takes the socket's name away at the end, so that nobody waits for an answer there.
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        // The next process removes it if this one cannot.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+async fn attend(client: UnixStream, letters: &DeadLetters, intake: &Intake, route: &Arc<Route>) -> io::Result<()> {
     let (read, mut write) = client.into_split();
     let mut order = String::new();
     timeout(
@@ -91,19 +117,19 @@ async fn carry_out(
     command: Command,
     letters: &DeadLetters,
     intake: &Intake,
-    route: &Route,
+    route: &Arc<Route>,
 ) -> Result<(Answer, Vec<u8>), Failed> {
     match command {
         Command::List(selection) => {
             let mut lines = Vec::new();
-            for letter in letters.list(&selection)? {
+            for letter in letters.list(&selection).await? {
                 let line = serde_json::to_vec(&letter).expect("a summary is JSON");
                 lines.extend_from_slice(&line);
                 lines.push(b'\n');
             }
             Ok((Answer::Letters, lines))
         }
-        Command::Show { id } => Ok((Answer::Bytes, letters.show(&id)?.bytes)),
+        Command::Show { id } => Ok((Answer::Bytes, letters.show(&id).await?.bytes)),
         Command::Redrive(selection) => {
             let count = letters.redrive(&selection, intake, route).await?;
             Ok((Answer::Done(count), Vec::new()))

@@ -26,8 +26,8 @@ fn letter(stream: Option<&str>, reason: &str, bytes: &str) -> Letter {
     }
 }
 
-fn by_route() -> open::Route {
-    Box::new(|entry| entry.stream)
+fn by_route() -> Arc<open::Route> {
+    Arc::new(Box::new(|entry| entry.stream))
 }
 
 fn all() -> Selection {
@@ -59,15 +59,15 @@ async fn a_letter_survives_a_restart_with_its_exact_bytes() {
     letters.put(&second).await.unwrap();
     drop(letters);
     let letters = open(directory.path());
-    let listed = letters.list(&Selection::default()).unwrap();
+    let listed = letters.list(&Selection::default()).await.unwrap();
     assert_eq!(letters.count(), 2);
     assert_eq!(
         listed.iter().map(|letter| letter.reason.as_str()).collect::<Vec<_>>(),
         ["RecordTooLarge", "NoIdentity"]
     );
-    assert_eq!(letters.show(&listed[0].id).unwrap(), first);
-    assert_eq!(letters.show(&listed[1].id).unwrap(), second);
-    assert!(matches!(letters.show("99-0"), Err(Failed::Unknown(_))));
+    assert_eq!(letters.show(&listed[0].id).await.unwrap(), first);
+    assert_eq!(letters.show(&listed[1].id).await.unwrap(), second);
+    assert!(matches!(letters.show("99-0").await, Err(Failed::Unknown(_))));
 }
 
 #[tokio::test]
@@ -88,7 +88,32 @@ async fn a_redrive_delivers_what_has_a_stream_and_leaves_the_rest() {
     let expected: Vec<String> = (0..250).map(|number| format!("{number}\n")).collect();
     assert_eq!(delivered.await.unwrap(), expected);
     drop(letters);
-    assert_eq!(open(directory.path()).list(&Selection::default()).unwrap().len(), 1);
+    assert_eq!(
+        open(directory.path()).list(&Selection::default()).await.unwrap().len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn two_who_send_again_at_a_time_send_each_letter_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let letters = open(directory.path());
+    for number in 0..50 {
+        letters
+            .put(&letter(Some("orders"), "TooOld", &format!("{number}\n")))
+            .await
+            .unwrap();
+    }
+    let (intake, outlet) = memory(1 << 20);
+    let delivered = tokio::spawn(deliver(outlet));
+    let (selection, route) = (all(), by_route());
+    let (one, other) = tokio::join!(
+        letters.redrive(&selection, &intake, &route),
+        letters.redrive(&selection, &intake, &route)
+    );
+    assert_eq!(one.unwrap() + other.unwrap(), 50);
+    drop(intake);
+    assert_eq!(delivered.await.unwrap().len(), 50);
 }
 
 #[tokio::test]
@@ -135,7 +160,7 @@ async fn the_command_line_lists_shows_redrives_and_drops() {
     let (intake, outlet) = memory(1 << 20);
     let delivered = tokio::spawn(deliver(outlet));
     let (controller, listener) = shutdown();
-    let server = tokio::spawn(serve(letters.clone(), intake, by_route(), listener));
+    let server = tokio::spawn(serve(letters.clone(), intake, Box::new(|entry| entry.stream), listener));
     let socket = directory.path().join(SOCKET);
     let end = Instant::now() + Duration::from_secs(10);
     while !socket.exists() {
@@ -156,6 +181,7 @@ async fn the_command_line_lists_shows_redrives_and_drops() {
     assert_eq!(list.lines().count(), 3, "{list}");
     let ids: Vec<String> = letters
         .list(&Selection::default())
+        .await
         .unwrap()
         .into_iter()
         .map(|letter| letter.id)

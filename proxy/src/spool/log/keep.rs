@@ -3,7 +3,10 @@
 //! The order that safety rests on: a segment is sealed only when the acknowledgements of every parcel that was moved into it are
 //! on the disk, and deleted only when everything in it is settled. What is lost of acknowledgements costs duplicates, never an event.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -48,6 +51,7 @@ impl<D: Disk> Log<D> {
     ///
     /// When the disk failed in a way that leaves unknown what is on it.
     pub(in crate::spool) fn keep(self: &Arc<Self>, keep: &mut Keep, now: Instant) -> Result<Option<Duration>, Fatal> {
+        let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         self.apply_reports();
         let mut busy = false;
         for _ in 0..4 {
@@ -93,6 +97,7 @@ impl<D: Disk> Log<D> {
     ///
     /// When the disk failed.
     pub(in crate::spool) fn finish(&self) -> Result<(), Fatal> {
+        let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         self.apply_reports();
         while self.remove_done()? {}
         // On a full disk some of it is delivered once more by the next process.
@@ -102,7 +107,7 @@ impl<D: Disk> Log<D> {
 
     /// Takes in what leases have said.
     pub(in crate::spool) fn apply_reports(&self) {
-        let reports = std::mem::take(&mut *self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let reports = std::mem::take(&mut *self.reports.lock().unwrap_or_else(PoisonError::into_inner));
         if reports.is_empty() {
             return;
         }
@@ -144,9 +149,12 @@ impl<D: Disk> Log<D> {
         )
     }
 
-    /// Whether everything that was settled is on the disk.
+    /// Whether everything that was settled is known to be on the disk. Not known while the keeper is at it.
     pub(in crate::spool) fn is_quiet(&self) -> bool {
-        let reports = self.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Ok(_keeping) = self.keeping.try_lock() else {
+            return false;
+        };
+        let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         reports.is_empty() && self.acks_left() == (false, false)
     }
 
@@ -362,13 +370,13 @@ impl<D: Disk> Log<D> {
     ///
     /// When the disk failed.
     pub(in crate::spool) fn make_spare(&self) -> Result<bool, Fatal> {
-        let _alone = self.preparing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _alone = self.preparing.lock().unwrap_or_else(PoisonError::into_inner);
         let due = {
             let state = self.lock();
             let half_full = state
                 .active
                 .and_then(|number| state.segments.get(&number))
-                .is_none_or(|segment| segment.end >= segment.size / 2);
+                .map_or(self.settings.made_ahead, |segment| segment.end >= segment.size / 2);
             let size = self.settings.segment_size;
             half_full && state.spare.is_none() && state.allocated() + 3 * size <= self.settings.limit
         };

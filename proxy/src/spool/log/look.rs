@@ -61,6 +61,16 @@ impl<D: Disk> Log<D> {
         }
     }
 
+    /// The place that the next parcel gets, or a place before it and behind all others.
+    pub(in crate::spool) fn end(&self) -> Position {
+        let state = self.lock();
+        let last = state.segments.last_key_value();
+        last.map_or(Position { segment: 0, ordinal: 0 }, |(number, segment)| Position {
+            segment: *number,
+            ordinal: segment.parcels,
+        })
+    }
+
     /// Says that parcels need no more work. See [`Self::is_quiet`] for when the disk knows.
     pub(in crate::spool) fn forget(&self, parcels: impl IntoIterator<Item = Parcel>) {
         for parcel in parcels {

@@ -10,6 +10,8 @@ mod append;
 mod backlog;
 mod compact;
 mod format;
+#[cfg(test)]
+mod golden;
 mod keep;
 mod look;
 mod parcels;
@@ -65,6 +67,8 @@ pub(in crate::spool) struct Settings {
     pub(in crate::spool) read_size: usize,
     /// Most bytes written in one go, unless a single frame is longer.
     pub(in crate::spool) write_size: usize,
+    /// Whether a segment is made before there is a frame for it. Costs its bytes on the disk, saves the first request the wait.
+    pub(in crate::spool) made_ahead: bool,
 }
 
 /// The log. Shared by the committer, the keeper, the intake and the leases.
@@ -85,6 +89,8 @@ pub(in crate::spool) struct Log<D: Disk> {
     state: Mutex<State<D::File>>,
     /// Held while a segment is made, so that committer and keeper do not both make one and segments are used in the order of their numbers.
     preparing: Mutex<()>,
+    /// Held by the keeper while it works: what it has taken in is neither reported nor written for moments.
+    keeping: Mutex<()>,
     /// Wakes the committer.
     pub(in crate::spool) to_commit: Signal,
     /// Wakes the keeper.

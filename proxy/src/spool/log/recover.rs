@@ -103,6 +103,7 @@ impl<D: Disk> Log<D> {
                 outlet,
             }),
             preparing: Mutex::default(),
+            keeping: Mutex::default(),
             to_commit: Signal::default(),
             to_keep: Signal::default(),
         };

@@ -1,7 +1,7 @@
 //! What must hold of every history: what was answered is delivered with its bytes or on the disk, and nothing is
-//! delivered more often than unsynced acknowledgements explain.
+//! delivered more often than answers of Firehose that were lost and unsynced acknowledgements explain.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::disk::simulated::SimulatedDisk;
 
@@ -9,8 +9,10 @@ use super::super::disk::simulated::SimulatedDisk;
 #[derive(Debug, Default)]
 pub(super) struct Oracle {
     events: Vec<Event>,
-    /// Settled since the acknowledgements were last known to be on the disk.
-    unsynced: BTreeSet<usize>,
+    /// Settled since the acknowledgements were last known to be on the disk, and how often: what came again may be there twice.
+    unsynced: BTreeMap<usize, u32>,
+    /// Dead letters that were put back since it was last known that the disk has forgotten them, likewise.
+    put_back: BTreeMap<usize, u32>,
 }
 
 #[derive(Debug, Default)]
@@ -18,15 +20,17 @@ struct Event {
     record: Vec<u8>,
     answered: bool,
     delivered: u32,
+    /// How often it has become a dead letter.
+    set_aside: u32,
     /// How often more than once it may have been delivered.
     excused: u32,
 }
 
 impl Oracle {
-    /// A new event of about so many bytes. Returns its record.
-    pub(super) fn event(&mut self, size: usize) -> (usize, Vec<u8>) {
+    /// A new event of about so many bytes, with a word in it. Returns its record.
+    pub(super) fn event(&mut self, size: usize, word: &str) -> (usize, Vec<u8>) {
         let id = self.events.len();
-        let mut record = format!("{{\"id\":{id},").into_bytes();
+        let mut record = format!("{{\"id\":{id},{word}").into_bytes();
         record.resize(record.len().max(size), b'a' + (id % 26) as u8);
         record.extend_from_slice(b"}\n");
         self.events.push(Event {
@@ -57,7 +61,8 @@ impl Oracle {
 
     /// The spool was told that it may forget an event.
     pub(super) fn settled(&mut self, record: &[u8]) {
-        self.unsynced.insert(self.id(record));
+        let id = self.id(record);
+        *self.unsynced.entry(id).or_default() += 1;
     }
 
     /// An event was delivered and the spool was never told.
@@ -71,6 +76,23 @@ impl Oracle {
         id.expect("a record that was delivered")
     }
 
+    /// An event is a dead letter that is synced.
+    pub(super) fn set_aside(&mut self, record: &[u8]) {
+        let id = self.id(record);
+        self.events[id].set_aside += 1;
+    }
+
+    /// A dead letter is in the spool again, and its disk was told that it may forget it.
+    pub(super) fn put_back(&mut self, record: &[u8]) {
+        let id = self.id(record);
+        *self.put_back.entry(id).or_default() += 1;
+    }
+
+    /// The disk has forgotten all dead letters that were put back.
+    pub(super) fn letters_synced(&mut self) {
+        self.put_back.clear();
+    }
+
     /// All acknowledgements so far are on the disk.
     pub(super) fn synced(&mut self) {
         self.unsynced.clear();
@@ -78,15 +100,17 @@ impl Oracle {
 
     /// The process is gone; what it had not synced may be delivered again.
     pub(super) fn crashed(&mut self) {
-        for id in std::mem::take(&mut self.unsynced) {
-            self.events[id].excused += 1;
+        for unsynced in [&mut self.unsynced, &mut self.put_back] {
+            for (id, times) in std::mem::take(unsynced) {
+                self.events[id].excused += times;
+            }
         }
     }
 
     /// What was written down as settled could not be read: all of it may be delivered again.
     pub(super) fn acknowledgements_unreadable(&mut self) {
-        for event in self.events.iter_mut().filter(|event| event.delivered > 0) {
-            event.excused += 1;
+        for event in &mut self.events {
+            event.excused += event.set_aside + u32::from(event.delivered > 0);
         }
     }
 
@@ -95,7 +119,7 @@ impl Oracle {
     }
 
     /// Judges a history that has come to its end. `rotten` bounds the events that flipped bits may have cost.
-    pub(super) fn judge(&self, disk: &SimulatedDisk, rotten: Option<usize>) -> Result<(), String> {
+    pub(super) fn judge(&self, disks: [&SimulatedDisk; 2], rotten: Option<usize>) -> Result<(), String> {
         let mut lost = BTreeMap::new();
         for (id, event) in self.events.iter().enumerate() {
             if event.delivered > 1 + event.excused && rotten.is_none() {
@@ -104,7 +128,12 @@ impl Oracle {
                     "event {id} was delivered {delivered} times, {excused} of them excused"
                 ));
             }
-            if event.answered && event.delivered == 0 && !disk.holds(&event.record, |name| name.ends_with(".damaged")) {
+            let is_kept = || {
+                disks
+                    .iter()
+                    .any(|disk| disk.holds(&event.record, |name| name.ends_with(".damaged")))
+            };
+            if event.answered && event.delivered == 0 && !is_kept() {
                 lost.insert(id, event.record.len());
             }
         }

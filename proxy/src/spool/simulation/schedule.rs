@@ -1,6 +1,6 @@
 //! One history.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
@@ -8,9 +8,12 @@ use super::{
     super::{
         EntryRef, Frame, FrameTooLarge, KeyRef, Lease,
         disk::simulated::{Faults, Planted, Random, SimulatedDisk, Struck},
-        log::{Appended, Environment, Log, OpenError, Settings},
+        log::{Appended, Environment, Fatal, Log, OpenError, Settings},
     },
+    cores::{POISON, Takers},
+    letters::Letters,
     oracle::Oracle,
+    summary::Summary,
 };
 use crate::stream::{StreamId, StreamName, Streams};
 
@@ -21,6 +24,7 @@ const LEAST_EFFECTS: u64 = 200;
 pub(super) struct Schedule {
     random: Random,
     disk: SimulatedDisk,
+    disk_of_letters: SimulatedDisk,
     settings: Settings,
     streams: Arc<Streams>,
     ids: Vec<StreamId>,
@@ -32,25 +36,12 @@ pub(super) struct Schedule {
     most_events: usize,
 }
 
-/// What happened in one history, or in many.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Summary {
-    pub(super) schedules: u64,
-    pub(super) crashed: u64,
-    pub(super) answered: u64,
-    pub(super) delivered: u64,
-    pub(super) moved: u64,
-    pub(super) refused: u64,
-    pub(super) torn: u64,
-    pub(super) damaged: u64,
-    pub(super) struck: Struck,
-}
-
 /// A process: what a crash takes away.
 struct Life {
     log: Arc<Log<SimulatedDisk>>,
     outlet: mpsc::UnboundedReceiver<Arc<Lease>>,
-    held: Vec<(Arc<Lease>, usize)>,
+    takers: Takers,
+    letters: Letters,
     asked: Vec<(Vec<usize>, Appended)>,
 }
 
@@ -82,7 +73,9 @@ impl Schedule {
     pub(super) fn new(seed: u64, planted: Option<Planted>) -> Self {
         let mut random = Random(seed.wrapping_mul(0x5851_F42D_4C95_7F2D));
         let disk = SimulatedDisk::new(random.next());
+        let disk_of_letters = SimulatedDisk::new(random.next());
         disk.plant(planted);
+        disk_of_letters.plant(planted);
         let streams = Arc::new(Streams::default());
         let ids = ["orders", "pages", "dead"].map(|name| streams.intern(&StreamName::try_from(name).unwrap()));
         let segment_size = 2048 << random.below(3);
@@ -104,10 +97,12 @@ impl Schedule {
             window: 100 + random.below(4000) as usize,
             read_size: 200 + random.below(3000) as usize,
             write_size: 300 + random.below(3000) as usize,
+            made_ahead: random.chance(800),
         };
         Self {
             random,
             disk,
+            disk_of_letters,
             settings,
             streams,
             ids: ids.to_vec(),
@@ -122,10 +117,11 @@ impl Schedule {
     /// Runs the history to its end and judges it.
     pub(super) fn run(mut self) -> Result<Summary, String> {
         self.run_to_the_end()
-            .map_err(|broken| format!("{broken}\n{:?}", self.disk.struck()))?;
+            .map_err(|broken| format!("{broken}\n{:?}\n{:?}", self.struck(), self.summary.happened))?;
         self.summary.schedules = 1;
         self.summary.answered = self.oracle.count_answered();
-        self.summary.struck = self.disk.struck();
+        self.summary.struck = self.struck();
+        self.summary.fewest_effects = self.summary.struck.effects;
         self.summary.crashed = u64::from(self.summary.crashed > 0);
         Ok(self.summary)
     }
@@ -134,31 +130,72 @@ impl Schedule {
         let lives = 1 + self.random.below(4);
         for life in 0.. {
             // Long enough to mean something, however early it dies.
-            if life >= lives && self.disk.struck().effects >= LEAST_EFFECTS {
+            if life >= lives && self.struck().effects >= LEAST_EFFECTS {
                 break;
             }
-            self.disk.set_faults(self.faults);
-            let crashes = self.random.chance(800);
-            let after = self.random.below(120);
-            self.disk.crash_in(crashes.then_some(after));
+            // One of the two disks is where it dies.
+            let crash = self.random.chance(800).then(|| self.random.below(120));
+            let of_letters = self.random.chance(150);
+            for (disk, is_of_letters) in [(&self.disk, false), (&self.disk_of_letters, true)] {
+                disk.set_faults(self.faults);
+                disk.crash_in(crash.filter(|_| is_of_letters == of_letters));
+            }
             if let Some(mut life) = self.open()? {
                 self.live(&mut life)?;
-                for (lease, done) in &life.held {
-                    delivered_in_vain(&mut self.oracle, lease, *done);
-                }
+                life.letters.end(&mut self.oracle, &mut self.summary);
+                life.takers.end(&mut self.random, &mut self.oracle)?;
             }
             self.end_of_life();
         }
         self.drain()?;
         let rotten = self
             .rots
-            .then(|| (self.most_events + 2) * self.disk.struck().flipped_bits as usize);
-        self.oracle.judge(&self.disk, rotten)
+            .then(|| (self.most_events + 2) * self.struck().flipped_bits as usize);
+        self.oracle.judge([&self.disk, &self.disk_of_letters], rotten)
+    }
+
+    /// What has happened to both disks.
+    fn struck(&self) -> Struck {
+        let mut struck = self.disk.struck();
+        struck.add(&self.disk_of_letters.struck());
+        struck
+    }
+
+    fn has_crashed(&self) -> bool {
+        self.disk.has_crashed() || self.disk_of_letters.has_crashed()
     }
 
     /// Starts a process. `None` when it dies before it serves.
     fn open(&mut self) -> Result<Option<Life>, String> {
         let (sender, outlet) = mpsc::unbounded_channel();
+        let for_letters = Settings {
+            segment_size: 2048,
+            limit: 2048 * (5 + self.random.below(12)),
+            window: 0,
+            made_ahead: false,
+            ..self.settings.clone()
+        };
+        let Some(letters) = self.open_log(&self.disk_of_letters.clone(), for_letters, None)? else {
+            return Ok(None);
+        };
+        let Some(log) = self.open_log(&self.disk.clone(), self.settings.clone(), Some(sender))? else {
+            return Ok(None);
+        };
+        Ok(Some(Life {
+            log,
+            outlet,
+            takers: Takers::new(&mut self.random),
+            letters: Letters::new(letters, Arc::clone(&self.streams)),
+            asked: Vec::new(),
+        }))
+    }
+
+    fn open_log(
+        &mut self,
+        disk: &SimulatedDisk,
+        settings: Settings,
+        outlet: Option<mpsc::UnboundedSender<Arc<Lease>>>,
+    ) -> Result<Option<Arc<Log<SimulatedDisk>>>, String> {
         let mapped = match self.random.chance(500) {
             true => self.ids.clone(),
             false => self.ids[..2].to_vec(),
@@ -168,30 +205,18 @@ impl Schedule {
             mapped,
             random: std::sync::Mutex::new(Random(self.random.next())),
         });
-        let streams = Arc::clone(&self.streams);
-        let failed_reads = self.disk.struck().failed_reads;
-        match Log::open(
-            self.disk.clone(),
-            self.settings.clone(),
-            streams,
-            environment,
-            Some(sender),
-        ) {
+        let failed_reads = disk.struck().failed_reads;
+        match Log::open(disk.clone(), settings, Arc::clone(&self.streams), environment, outlet) {
             Ok((log, recovered)) => {
-                if self.disk.struck().failed_reads > failed_reads {
+                if disk.struck().failed_reads > failed_reads {
                     self.oracle.acknowledgements_unreadable();
                 }
-                self.summary.torn += recovered.torn.len() as u64;
-                self.summary.damaged += recovered.damaged.len() as u64;
+                self.summary.happened.torn += recovered.torn.len() as u64;
+                self.summary.happened.damaged += recovered.damaged.len() as u64;
                 if !recovered.foreign.is_empty() || (!recovered.damaged.is_empty() && !self.rots) {
                     return Err(format!("found what is not there: {recovered:?}"));
                 }
-                Ok(Some(Life {
-                    log,
-                    outlet,
-                    held: Vec::new(),
-                    asked: Vec::new(),
-                }))
+                Ok(Some(log))
             }
             Err(OpenError::Newer { .. }) => Err("a version that nobody wrote".to_owned()),
             Err(OpenError::Disk(_)) => Ok(None),
@@ -212,7 +237,7 @@ impl Schedule {
     /// One random step. False when the process has died of it.
     fn step(&mut self, life: &mut Life) -> Result<bool, String> {
         let log = Arc::clone(&life.log);
-        let outcome = match self.random.below(100) {
+        let outcome = match self.random.below(110) {
             0..20 => {
                 self.ask(life);
                 Ok(())
@@ -228,29 +253,44 @@ impl Schedule {
             76..80 => log.seal().map(drop),
             80..85 => log.remove_done().map(drop),
             85..88 => log.make_spare().map(drop),
-            88..92 => log.compact().map(|moved| self.summary.moved += u64::from(moved)),
+            88..92 => log
+                .compact()
+                .map(|moved| self.summary.happened.segments_moved += u64::from(moved)),
             92..99 => {
                 log.read_backlog();
                 Ok(())
             }
-            _ => {
-                if self.rots
-                    && self
-                        .disk
-                        .flip_a_bit(|name| name.ends_with(".log") || name.ends_with(".acks"))
-                        .is_some()
-                {
-                    self.summary.damaged += 0;
-                }
+            99 => {
+                self.rot();
                 Ok(())
             }
+            _ => self.step_letters(life),
         };
         self.collect_answers(life);
-        let quiet = outcome.is_ok() && !self.disk.has_crashed() && log.is_quiet();
-        if quiet {
+        let lives = outcome.is_ok() && !self.has_crashed();
+        if lives && log.is_quiet() {
             self.oracle.synced();
         }
-        Ok(outcome.is_ok() && !self.disk.has_crashed())
+        Ok(lives)
+    }
+
+    fn step_letters(&mut self, life: &mut Life) -> Result<(), Fatal> {
+        let Life {
+            log, takers, letters, ..
+        } = life;
+        letters.step(&mut self.random, log, takers, &mut self.oracle, &mut self.summary)
+    }
+
+    /// A bit flips, in histories where bits do.
+    fn rot(&mut self) {
+        if self.rots {
+            let disk = if self.random.chance(800) {
+                &self.disk
+            } else {
+                &self.disk_of_letters
+            };
+            disk.flip_a_bit(|name| name.ends_with(".log") || name.ends_with(".acks"));
+        }
     }
 
     /// A client sends a request.
@@ -258,7 +298,9 @@ impl Schedule {
         let mut frame = Frame::default();
         let mut events = Vec::new();
         for _ in 0..1 + self.random.below(4) {
-            let (id, record) = self.oracle.event(20 + self.random.below(200) as usize);
+            let word = if self.random.chance(60) { POISON } else { b"" };
+            let word = std::str::from_utf8(word).expect("a word");
+            let (id, record) = self.oracle.event(20 + self.random.below(200) as usize, word);
             let stream = self.ids[self.random.below(self.ids.len() as u64) as usize];
             let key = KeyRef {
                 event: "product added",
@@ -293,44 +335,19 @@ impl Schedule {
         });
     }
 
-    /// Delivery takes leases, settles some events in any order, and now and then drops one.
+    /// Delivery takes what comes and does something.
     fn deliver(&mut self, life: &mut Life) -> Result<(), String> {
         while let Ok(lease) = life.outlet.try_recv() {
-            life.held.push((lease, 0));
+            life.takers.take(lease);
         }
-        for _ in 0..1 + self.random.below(4) {
-            if life.held.is_empty() {
-                return Ok(());
-            }
-            let index = self.random.below(life.held.len() as u64) as usize;
-            let (lease, done) = &mut life.held[index];
-            let entry = lease.entry(*done).expect("a lease that is done is not held");
-            if self.streams.name(entry.stream).as_str() == "dead" && self.random.chance(900) {
-                continue;
-            }
-            if self.random.chance(30) {
-                delivered_in_vain(&mut self.oracle, lease, *done);
-                life.held.swap_remove(index);
-                continue;
-            }
-            self.oracle.delivered(entry.record)?;
-            self.summary.delivered += 1;
-            *done += 1;
-            lease.settle(1);
-            if *done == lease.entries().len() {
-                lease.entries().for_each(|entry| self.oracle.settled(entry.record));
-                life.held.swap_remove(index);
-            }
-        }
-        Ok(())
+        let dead = self.ids[2];
+        let is_dead = |entry: EntryRef<'_>| entry.stream == dead;
+        life.takers
+            .step(&mut self.random, &mut self.oracle, &mut self.summary, is_dead)
     }
 
     fn check_bounds(&self, life: &Life) -> Result<(), String> {
-        let held: usize = life
-            .held
-            .iter()
-            .map(|(lease, _)| lease.entries().map(|entry| entry.size()).sum::<usize>())
-            .sum();
+        let held = life.takers.bytes();
         // A parcel that is larger than half of the window counts as half of it.
         let bound = 2 * self.settings.window.max(1000);
         if held > bound {
@@ -354,114 +371,59 @@ impl Schedule {
         self.summary.crashed += 1;
         self.oracle.crashed();
         self.disk.restart(power_cut);
+        self.disk_of_letters.restart(power_cut);
     }
 
-    /// Nothing fails any more: everything must come out.
+    /// Nothing fails any more: everything must come out, what was set aside too.
     fn drain(&mut self) -> Result<(), String> {
         self.disk.set_faults(Faults::default());
+        self.disk_of_letters.set_faults(Faults::default());
         let mut life = self.open()?.ok_or("a disk without faults cannot be opened")?;
-        let broken = |error: &dyn fmt::Display| format!("a disk without faults fails: {error}");
         for round in 0..20_000 {
-            life.log.apply_reports();
-            life.log.commit().map_err(|error| broken(&error))?;
-            life.log.read_backlog();
-            let mut idle = true;
-            while let Ok(lease) = life.outlet.try_recv() {
-                for entry in lease.entries() {
-                    self.oracle.delivered(entry.record)?;
-                    self.summary.delivered += 1;
-                }
-                lease.settle(lease.entries().len() as u32);
-                idle = false;
-            }
-            if round % 16 == 0 {
-                life.log.write_acks().map_err(|error| broken(&error))?;
-                life.log.seal().map_err(|error| broken(&error))?;
-                life.log.remove_done().map_err(|error| broken(&error))?;
-            }
-            if idle && life.log.left().parcels == 0 {
+            let is_idle = self
+                .drain_once(&mut life, round)
+                .map_err(|error| format!("a disk without faults fails: {error}"))??;
+            if is_idle && life.log.left().parcels == 0 && life.letters.is_idle() {
                 return Ok(());
             }
         }
-        Err(format!("{:?} does not come out", life.log.left()))
-    }
-}
-
-/// The first `done` events of a lease were delivered, and the lease goes before all of them are.
-fn delivered_in_vain(oracle: &mut Oracle, lease: &Lease, done: usize) {
-    lease
-        .entries()
-        .take(done)
-        .for_each(|entry| oracle.delivered_in_vain(entry.record));
-}
-
-impl Summary {
-    pub(super) fn add(&mut self, other: &Self) {
-        let Self {
-            schedules,
-            crashed,
-            answered,
-            delivered,
-            moved,
-            refused,
-            torn,
-            damaged,
-            struck,
-        } = other;
-        self.schedules += schedules;
-        self.crashed += crashed;
-        self.answered += answered;
-        self.delivered += delivered;
-        self.moved += moved;
-        self.refused += refused;
-        self.torn += torn;
-        self.damaged += damaged;
-        self.struck.add(struck);
+        Err(format!(
+            "{:?} and {:?} dead letters do not come out",
+            life.log.left(),
+            life.letters.log.left()
+        ))
     }
 
-    /// Whether every fault struck at least once.
-    pub(super) fn struck_everything(&self) -> bool {
-        let Struck {
-            effects: _,
-            power_cuts,
-            kills,
-            no_space,
-            short_writes,
-            failed_syncs,
-            failed_reads,
-            lost_sectors,
-            lost_directory_changes,
-            flipped_bits,
-        } = self.struck;
-        let faults = [
-            power_cuts,
-            kills,
-            no_space,
-            short_writes,
-            failed_syncs,
-            failed_reads,
-            lost_sectors,
-            lost_directory_changes,
-            flipped_bits,
-            self.moved,
-            self.torn,
-            self.damaged,
-        ];
-        faults.iter().all(|count| *count > 0)
-    }
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            formatter,
-            "{} schedules, {} with a crash, {} effects: {} events answered, {} deliveries, {} refusals",
-            self.schedules, self.crashed, self.struck.effects, self.answered, self.delivered, self.refused
-        )?;
-        write!(
-            formatter,
-            "{:?}, segments moved {}, torn {}, damaged {}",
-            self.struck, self.moved, self.torn, self.damaged
-        )
+    fn drain_once(&mut self, life: &mut Life, round: u32) -> Result<Result<bool, String>, Fatal> {
+        let Life {
+            log,
+            outlet,
+            takers,
+            letters,
+            ..
+        } = life;
+        for log in [&*log, &letters.log] {
+            log.apply_reports();
+            log.commit()?;
+            if round.is_multiple_of(16) {
+                log.write_acks()?;
+                log.sync_acks()?;
+                log.seal()?;
+                log.remove_done()?;
+            }
+        }
+        log.read_backlog();
+        let mut is_idle = true;
+        while let Ok(lease) = outlet.try_recv() {
+            takers.take(lease);
+            is_idle = false;
+        }
+        if let Err(broken) = takers.deliver_all(&mut self.oracle, &mut self.summary) {
+            return Ok(Err(broken));
+        }
+        letters.put(takers, &mut self.summary);
+        letters.send_again(log);
+        letters.look_for_answers(takers, &mut self.oracle, &mut self.summary);
+        Ok(Ok(is_idle))
     }
 }

@@ -1,0 +1,182 @@
+//! The dead letters of a history: a log of their own on a disk of their own, written before the spool may forget, and sent again.
+
+use std::{ops::ControlFlow, sync::Arc};
+
+use super::{
+    super::{
+        EntryRef, Frame, FrameTooLarge,
+        dead_letters::letter::{Letter, from_frame, to_frame},
+        disk::simulated::{Random, SimulatedDisk},
+        log::{Appended, Fatal, Log, Parcel},
+    },
+    cores::Takers,
+    oracle::Oracle,
+    summary::Summary,
+};
+use crate::{deliver::Queued, stream::Streams};
+
+/// The dead letters of one life.
+pub(super) struct Letters {
+    pub(super) log: Arc<Log<SimulatedDisk>>,
+    streams: Arc<Streams>,
+    writing: Vec<(Queued, Appended)>,
+    redrive: Option<Redrive>,
+}
+
+/// Letters on their way back into the spool.
+struct Redrive {
+    records: Vec<Vec<u8>>,
+    parcels: Vec<Parcel>,
+    appended: Appended,
+}
+
+impl Letters {
+    pub(super) fn new(log: Arc<Log<SimulatedDisk>>, streams: Arc<Streams>) -> Self {
+        Self {
+            log,
+            streams,
+            writing: Vec::new(),
+            redrive: None,
+        }
+    }
+
+    /// One random step.
+    pub(super) fn step(
+        &mut self,
+        random: &mut Random,
+        spool: &Log<SimulatedDisk>,
+        takers: &mut Takers,
+        oracle: &mut Oracle,
+        summary: &mut Summary,
+    ) -> Result<(), Fatal> {
+        match random.below(12) {
+            0..3 => self.put(takers, summary),
+            3..6 => drop(self.log.commit()?),
+            6 => {
+                self.log.apply_reports();
+                self.log.write_acks()?;
+            }
+            7 => self.log.sync_acks()?,
+            8 => {
+                self.log.seal()?;
+                self.log.make_spare()?;
+            }
+            9 => drop(self.log.remove_done()?),
+            10 => summary.happened.segments_moved += u64::from(self.log.compact()?),
+            _ => self.send_again(spool),
+        }
+        self.look_for_answers(takers, oracle, summary);
+        Ok(())
+    }
+
+    /// What was given up is written.
+    pub(super) fn put(&mut self, takers: &mut Takers, summary: &mut Summary) {
+        let Some(event) = takers.next_given_up() else {
+            return;
+        };
+        let entry = event.entry();
+        let letter = Letter {
+            stream: Some(self.streams.name(entry.stream)),
+            event: entry.key.event.to_owned(),
+            r#type: entry.key.r#type.to_owned(),
+            reason: "RecordRefused".to_owned(),
+            detail: String::new(),
+            bytes: entry.record.to_vec(),
+        };
+        let frame = to_frame(&letter, entry.stream, "2026-01-01T00:00:00Z".to_owned()).expect("a small event");
+        match self.log.append(frame) {
+            Ok(appended) => self.writing.push((event, appended)),
+            Err(_) => {
+                summary.happened.dead_letters_without_room += 1;
+                takers.not_set_aside(event);
+            }
+        }
+    }
+
+    /// Puts some letters back into the spool, unless some are on their way or not known to be forgotten.
+    pub(super) fn send_again(&mut self, spool: &Log<SimulatedDisk>) {
+        if self.redrive.is_some() || !self.log.is_quiet() {
+            return;
+        }
+        let (mut frame, mut records, mut parcels) = (Frame::default(), Vec::new(), Vec::new());
+        let looked = self.log.look(None, |seen| {
+            let name = self.streams.name(seen.parcel.stream);
+            if let Some((_, letter)) = from_frame(seen.parcel.position, &name, &seen.frame) {
+                let EntryRef { key, .. } = seen.frame.entry(0).expect("a letter is one event");
+                let write = |out: &mut Vec<u8>| {
+                    out.extend_from_slice(&letter.bytes);
+                    Ok::<(), FrameTooLarge>(())
+                };
+                frame.push(seen.parcel.stream, key, write).expect("a small event");
+                records.push(letter.bytes);
+                parcels.push(seen.parcel);
+            }
+            match parcels.len() {
+                4 => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        });
+        if looked.is_ok()
+            && !parcels.is_empty()
+            && let Ok(appended) = spool.append(frame)
+        {
+            self.redrive = Some(Redrive {
+                records,
+                parcels,
+                appended,
+            });
+        }
+    }
+
+    pub(super) fn look_for_answers(&mut self, takers: &mut Takers, oracle: &mut Oracle, summary: &mut Summary) {
+        self.writing.retain_mut(|(event, appended)| match appended.try_recv() {
+            Ok(Ok(())) => {
+                summary.happened.dead_letters += 1;
+                oracle.set_aside(event.entry().record);
+                takers.set_aside(event, oracle);
+                false
+            }
+            Ok(Err(_)) => {
+                summary.happened.dead_letters_without_room += 1;
+                takers.not_set_aside(event.clone());
+                false
+            }
+            Err(_) => true,
+        });
+        if let Some(redrive) = &mut self.redrive {
+            match redrive.appended.try_recv() {
+                Ok(Ok(())) => {
+                    summary.happened.redriven += redrive.parcels.len() as u64;
+                    redrive.records.iter().for_each(|record| oracle.put_back(record));
+                    self.log.forget(std::mem::take(&mut redrive.parcels));
+                    self.redrive = None;
+                }
+                Ok(Err(_)) => self.redrive = None,
+                Err(_) => {}
+            }
+        }
+        if self.log.is_quiet() {
+            oracle.letters_synced();
+        }
+    }
+
+    /// Whether nothing of it is on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.writing.is_empty() && self.redrive.is_none() && self.log.left().parcels == 0
+    }
+
+    /// The process is gone: what was on its way may be at both ends.
+    pub(super) fn end(self, oracle: &mut Oracle, summary: &mut Summary) {
+        // Whether the letter is on the disk nobody knows; its event is in the spool.
+        for (event, _) in &self.writing {
+            oracle.delivered_in_vain(event.entry().record);
+        }
+        if let Some(redrive) = &self.redrive {
+            summary.happened.redrives_cut_off += 1;
+            redrive
+                .records
+                .iter()
+                .for_each(|record| oracle.delivered_in_vain(record));
+        }
+    }
+}
