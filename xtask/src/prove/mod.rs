@@ -1,6 +1,7 @@
 //! `cargo xtask prove NAME`: proofs that take too long for every run of `test`.
 
 mod delivery;
+mod durability;
 mod fresh_clone;
 pub(crate) mod fuzz;
 
@@ -27,11 +28,23 @@ pub(crate) enum Proof {
     ApiServer,
     /// Give the readers of events millions of bodies that a fuzzer thinks of
     Fuzz(fuzz::FuzzArgs),
-    /// Run seeded histories of the spool on a simulated disk that fails in every way
+    /// Run seeded histories of spool, delivery and dead letters on simulated disks that fail in every way
     Durability {
         /// How many
         #[arg(long, default_value = "1000000")]
         schedules: u64,
+    },
+    /// Kill the proxy under load, again and again, and look for what was answered
+    Kill {
+        /// How often, with each meaning of a 200
+        #[arg(long, default_value = "200")]
+        rounds: u64,
+    },
+    /// Let the spool fill up while Firehose is away, start anew, and deliver all of it
+    Backlog {
+        /// Bound of the spool in bytes
+        #[arg(long, default_value = "4294967296")]
+        bytes: u64,
     },
 }
 
@@ -48,7 +61,9 @@ pub(crate) fn run(proof: &Proof) -> anyhow::Result<()> {
         Proof::Readme => readme(),
         Proof::ApiServer => api_server(),
         Proof::Fuzz(args) => fuzz::run(args),
-        Proof::Durability { schedules } => durability(*schedules),
+        Proof::Durability { schedules } => durability::schedules(*schedules),
+        Proof::Kill { rounds } => durability::kill(*rounds),
+        Proof::Backlog { bytes } => durability::backlog(*bytes),
     }
 }
 
@@ -63,15 +78,6 @@ fn api_server() -> anyhow::Result<()> {
     let assets = given.map_or_else(programs::api_server, Ok)?;
     Run::line("cargo test --package firehose-operator --test api_server")
         .env("KUBEBUILDER_ASSETS", assets)
-        .within(&repository())
-        .visibly()
-}
-
-/// The spool's own simulation, with only the proxy's crate optimized: its dependencies do next to nothing there.
-fn durability(schedules: u64) -> anyhow::Result<()> {
-    Run::line("cargo test --config profile.dev.package.firehose-proxy.opt-level=3 --package firehose-proxy --lib")
-        .args(["spool::simulation", "--", "--nocapture"])
-        .env("DURABILITY_SCHEDULES", schedules.to_string())
         .within(&repository())
         .visibly()
 }

@@ -37,6 +37,12 @@ pub(crate) fn all() -> Vec<Step> {
         ),
         step("unit", "tests inside the crates", nothing, unit),
         step(
+            "durability",
+            "a 200 comes after its sync; crashes and a full disk lose nothing",
+            strace_and_root,
+            durability,
+        ),
+        step(
             "architecture",
             "imports run one way, generated files are current",
             nothing,
@@ -107,6 +113,20 @@ fn cargo_deny() -> Result<()> {
 
 fn unit() -> Result<Tally> {
     tests("--workspace --exclude firehose-tests")
+}
+
+fn strace_and_root() -> Result<()> {
+    tools::debian("strace", &["strace"])?;
+    anyhow::ensure!(tools::is_root(), "mounting a small file system needs root");
+    Ok(())
+}
+
+/// What `unit` leaves out, and as many histories as fit into two minutes and a half; `cargo xtask prove durability` runs a million.
+fn durability() -> Result<Tally> {
+    let mut tally = tests("--package firehose-proxy --test spool -- --ignored")?;
+    let histories = cargo("test --package firehose-proxy --lib spool::simulation -- --nocapture");
+    tally += count(histories.env("DURABILITY_SECONDS", "150"))?;
+    Ok(tally)
 }
 
 /// A short run; `cargo xtask prove fuzz` is the long one.

@@ -1,0 +1,14 @@
+//! The running proxy and its disk: what is answered, what is on the disk, what the next process makes of it.
+//!
+//! What needs root or a tool is ignored here; `cargo xtask test durability` installs the tool and runs it.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
+
+mod backlog;
+mod dead_letters;
+mod ending;
+mod full_disk;
+mod killed;
+mod pod;
+mod starting;
+mod synced;
