@@ -71,6 +71,8 @@ impl Bench {
             &address.to_string(),
             "--admin-listen",
             &admin.to_string(),
+            "--spool-dir",
+            &config.path().join("spool").display().to_string(),
         ];
         let proxy = Program::start(proxy, &arguments.map(str::to_owned), address).await?;
         Ok(Self {

@@ -23,6 +23,8 @@ impl Process {
         let child = Command::new(env!("CARGO_BIN_EXE_firehose-proxy"))
             .arg("--config-dir")
             .arg(configuration)
+            .arg("--spool-dir")
+            .arg(configuration.with_file_name("spool"))
             .args(["--listen", &events.to_string(), "--admin-listen", &admin.to_string()])
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("RUST_LOG", "error")
