@@ -35,6 +35,18 @@ pub(super) fn check(configuration: &Snapshot, keys: &KeyRing, presented: Option<
     }
 }
 
+/// Whether the write keys that the configuration names, if any, are there to be compared with.
+///
+/// # Errors
+///
+/// [`Refusal::Unavailable`] while they are not.
+pub(super) fn are_there(configuration: &Snapshot, keys: &KeyRing) -> Result<(), Refusal> {
+    match &configuration.document.ingest.write_keys {
+        Some(named) if keys.judge(named, "") == Verdict::NoKeys => Err(Refusal::unavailable(Unavailable::NoWriteKeys)),
+        _ => Ok(()),
+    }
+}
+
 /// The user of HTTP Basic authentication ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)); its password counts for nothing.
 pub(super) fn basic_user(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;

@@ -148,6 +148,8 @@ impl Desk {
                 self.ingest(head, incoming, peer, payload, key_place).await?;
                 Ok(reply::text(StatusCode::OK, "ok"))
             }
+            // Whoever asks for the head looks whether the image is there and shows it to nobody.
+            Route::Pixel(_) if head.method == Method::HEAD => Ok(pixel::reply()),
             Route::Pixel(path_type) => {
                 let event = pixel::event(head.uri.query().unwrap_or_default(), path_type);
                 // An image has no other answer; what went wrong is in the metrics.
@@ -157,7 +159,7 @@ impl Desk {
                 Ok(pixel::reply())
             }
             Route::SourceConfig => {
-                let configuration = self.configuration()?;
+                let configuration = self.source()?;
                 let write_key = query::value(head.uri.query(), "writeKey").or_else(|| auth::basic_user(&head.headers));
                 auth::check(&configuration, &self.keys, write_key.as_deref()).map_err(Refusal::before_start)?;
                 let now = (self.endpoint.clock)();
@@ -168,17 +170,21 @@ impl Desk {
                 ))
             }
             Route::Settings(write_key) => {
-                auth::check(&*self.configuration()?, &self.keys, Some(write_key)).map_err(Refusal::before_start)?;
+                auth::check(&*self.source()?, &self.keys, Some(write_key)).map_err(Refusal::before_start)?;
                 Ok(startup::settings(&head.headers, write_key))
             }
             Route::SdkMetrics => {
                 body::discard(&head.headers, incoming).await;
                 Ok(reply::text(StatusCode::OK, "ok"))
             }
-            Route::Health => match self.configuration() {
-                Err(Refusal::Gone) => Err(Refusal::unavailable(Unavailable::Disabled)),
-                configuration => configuration.map(|_| reply::json(StatusCode::OK, r#"{"server":"UP"}"#)),
-            },
+            Route::Health => {
+                let configuration = match self.configuration() {
+                    Err(Refusal::Gone) => Err(Refusal::unavailable(Unavailable::Disabled)),
+                    configuration => configuration,
+                }?;
+                auth::are_there(&configuration, &self.keys)?;
+                Ok(reply::json(StatusCode::OK, r#"{"server":"UP"}"#))
+            }
             Route::Version => {
                 let version = concat!(
                     r#"{"name":"firehose-proxy","version":""#,
@@ -192,13 +198,22 @@ impl Desk {
 
     /// The configuration in force, if events are accepted under it.
     pub(super) fn configuration(&self) -> Result<Arc<Snapshot>, Refusal> {
+        let snapshot = self.source()?;
+        match snapshot.document.ingest.state {
+            IngestState::Unavailable => Err(Refusal::unavailable(Unavailable::Disabled)),
+            IngestState::Enabled | IngestState::Gone => Ok(snapshot),
+        }
+    }
+
+    /// The configuration in force, if there is a source under it. An SDK that starts while events are not accepted queues
+    /// them; one that is refused its start, and asks only once, never sends any.
+    fn source(&self) -> Result<Arc<Snapshot>, Refusal> {
         let current = self.endpoint.live.load();
         let snapshot = current
             .as_ref()
             .ok_or(Refusal::unavailable(Unavailable::NoConfiguration))?;
         match snapshot.document.ingest.state {
-            IngestState::Enabled => Ok(Arc::clone(snapshot)),
-            IngestState::Unavailable => Err(Refusal::unavailable(Unavailable::Disabled)),
+            IngestState::Enabled | IngestState::Unavailable => Ok(Arc::clone(snapshot)),
             IngestState::Gone => Err(Refusal::Gone),
         }
     }

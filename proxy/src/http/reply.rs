@@ -10,11 +10,12 @@
 //!   on 404 it turns its source off until the next start. So these four are said only of what the client itself has to
 //!   change, never because something on our side is missing, late or full.
 //! * **429 and 5xx** make every SDK keep its events and try again later. Everything that is our fault, or may pass, is a
-//!   **503**: no configuration yet, write keys that are named but not
-//!   mounted, a full queue, Firehose unreachable, a shutdown, a body
-//!   that a slow network did not bring in time.
+//!   **503**: no configuration yet, write keys that are named but not mounted, a full queue, Firehose unreachable, a
+//!   shutdown, a body that a slow network did not bring in time.
 //!
-//! `Retry-After` stands on every 429 and 503, in whole seconds, because several SDKs honour it and the others do no harm.
+//! `Retry-After` stands on every 429 and 503, in whole seconds, and is never below [`SHORTEST_RETRY_AFTER`]. It is not a
+//! courtesy: `@rudderstack/rudder-sdk-node` tries four times in all and then forgets, a second and a half after the first
+//! try if nobody tells it to wait. What it is told to wait decides how long an outage it survives.
 //!
 //! # What they are told
 //!
@@ -39,6 +40,9 @@ use crate::{
     event::{Invalid, Malformed},
     spool,
 };
+
+/// The least that a client is asked to wait. Three times as long is what an SDK that tries four times bridges.
+const SHORTEST_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// A complete answer.
 pub(super) type Reply = Response<Full<Bytes>>;
@@ -113,7 +117,7 @@ impl Refusal {
     pub(super) const fn unavailable(why: Unavailable) -> Self {
         Self::Unavailable {
             why,
-            retry_after: Duration::from_secs(2),
+            retry_after: SHORTEST_RETRY_AFTER,
         }
     }
 
@@ -181,9 +185,9 @@ impl Refusal {
         let headers = reply.headers_mut();
         match self {
             Self::Unavailable { retry_after, .. } | Self::TooMany { retry_after } => {
-                // Rounded up: "0" would mean at once.
-                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+                let wait = retry_after.max(SHORTEST_RETRY_AFTER);
+                let rounded_up = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(rounded_up));
             }
             Self::MethodNotAllowed { allow } => {
                 headers.insert(header::ALLOW, HeaderValue::from_static(allow));

@@ -4,8 +4,10 @@
 // All of it runs in tests: a panic is the report.
 #![allow(clippy::unwrap_used)]
 
+mod compatibility;
 mod connections;
 mod doors;
+mod enrichment;
 mod leaving;
 mod nasty;
 mod replies;
