@@ -43,11 +43,16 @@ pub fn node_modules() -> PathBuf {
     installed("tools/sdk-node/node_modules")
 }
 
+/// The program that checks an endpoint against its description.
+pub fn schemathesis() -> PathBuf {
+    installed("tools/openapi/bin").join("schemathesis")
+}
+
 fn installed(path: &str) -> PathBuf {
     let folder = target().join(path);
     assert!(
         folder.exists(),
-        "{} is missing: `cargo xtask test sdk` installs it",
+        "{} is missing: `cargo xtask test` installs it",
         folder.display()
     );
     folder

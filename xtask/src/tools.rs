@@ -85,16 +85,26 @@ pub(crate) fn node(name: &str, project: &Path) -> Result<PathBuf> {
     Ok(folder.join("node_modules"))
 }
 
-/// The SDKs and moto, where the tests look for them.
+/// The SDKs, the browser that some of them run in, and moto, where the tests look for them.
 ///
 /// # Errors
 ///
-/// As [`python`] and [`node`].
+/// As [`debian`], [`python`] and [`node`].
 pub(crate) fn sdks() -> Result<()> {
+    debian("chromium", &["chromium"])?;
     let project = repository().join("tests/sdk");
     python("sdk", &project.join("requirements.txt"))?;
     node("sdk-node", &project)?;
     Ok(())
+}
+
+/// What checks the event endpoint against its description.
+///
+/// # Errors
+///
+/// As [`python`].
+pub(crate) fn schemathesis() -> Result<()> {
+    python("openapi", &repository().join("tests/openapi/requirements.txt")).map(drop)
 }
 
 /// Runs `install` unless it has already succeeded for these very files; a half-made folder is made again from nothing.

@@ -3,7 +3,9 @@
 // All of it runs in tests: a panic is the report.
 #![allow(clippy::unwrap_used)]
 
+mod description;
 mod oracle;
+mod routing;
 
 use proptest::{prelude::*, sample::select};
 

@@ -48,7 +48,7 @@ enum Fate {
     RoutedOrNoIdentity,
 }
 
-fn with_context<T>(act: impl FnOnce(&mut Context<'_>) -> T) -> T {
+pub(crate) fn with_context<T>(act: impl FnOnce(&mut Context<'_>) -> T) -> T {
     act(&mut Context {
         table: &TABLE,
         delimiter: RecordDelimiter::Newline,

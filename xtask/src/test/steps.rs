@@ -58,6 +58,12 @@ pub(crate) fn all() -> Vec<Step> {
             fuzz::prepare,
             short_fuzz,
         ),
+        step(
+            "openapi",
+            "the event endpoint answers as its description says",
+            tools::schemathesis,
+            || crossing("openapi"),
+        ),
         step("sdk", "unmodified SDKs send to the local path", tools::sdks, || {
             crossing("sdk")
         }),
