@@ -1,16 +1,18 @@
 """Sends events with RudderStack's SDK for Python and ends with 0 when the SDK says that all of them were taken.
 
-    python send.py URL PREFIX COUNT [TRACK_EVENT]
+    python send.py URL PREFIX COUNT [TRACK_EVENT [PAUSE]]
 
-COUNT times an identify, a track and a page; the messageIds are PREFIX-<type>-<number>.
+COUNT times an identify, a track and a page, PAUSE milliseconds apart; the messageIds are PREFIX-<type>-<number>.
 """
 
 import sys
+import time
 
 from rudderstack.analytics.client import Client
 
 url, prefix, count, *rest = sys.argv[1:]
 event = rest[0] if rest else "Product Added"
+pause = int(rest[1]) / 1000 if len(rest) > 1 else 0
 refused = []
 client = Client("any-write-key", host=url, on_error=lambda error, batch: refused.append(error))
 
@@ -19,6 +21,7 @@ for number in range(int(count)):
     client.identify(user, {"plan": "pro"}, message_id=f"{prefix}-identify-{number}")
     client.track(user, event, {"price": 9.5, "currency": "EUR"}, message_id=f"{prefix}-track-{number}")
     client.page(user, name="Home", message_id=f"{prefix}-page-{number}")
+    time.sleep(pause)
 client.flush()
 client.join()
 if refused:

@@ -8,6 +8,18 @@ use serde_json::Value;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Arrived(BTreeMap<String, Vec<Value>>);
 
+/// What a test knows an event by: the key that a page gave it, since messageIds are the browser SDKs' own, else the
+/// messageId.
+///
+/// # Panics
+///
+/// When it has neither.
+pub fn name(event: &Value) -> &str {
+    let places = ["/properties/key", "/traits/key", "/context/traits/key", "/messageId"];
+    let name = places.iter().find_map(|place| event.pointer(place)?.as_str());
+    name.unwrap_or_else(|| panic!("every record has a messageId: {event}"))
+}
+
 impl Arrived {
     /// Adds the events of one record: JSON values, one a line.
     ///
@@ -37,26 +49,30 @@ impl Arrived {
         self.0.get(stream).map_or(&[], Vec::as_slice)
     }
 
-    /// Every messageId with each stream that it has been seen in: once for each time.
+    /// The events of all streams.
+    pub fn all(&self) -> impl Iterator<Item = &Value> {
+        self.0.values().flatten()
+    }
+
+    /// Every event's [`name`] with each stream that it has been seen in: once for each time.
     pub fn places(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut places: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (stream, events) in &self.0 {
             for event in events {
-                let message_id = event["messageId"].as_str().expect("every record has a messageId");
-                places.entry(message_id).or_default().push(stream);
+                places.entry(name(event)).or_default().push(stream);
             }
         }
         places
     }
 
-    /// Asserts that each of these messageIds is in its stream, once, and that there is nothing else anywhere.
+    /// Asserts that each event with these names is in its stream, once, and that there is nothing else anywhere.
     pub fn assert_exactly(&self, expected: &BTreeMap<String, String>) {
         let places = self.places();
-        for (message_id, stream) in expected {
-            let found = places.get(message_id.as_str());
-            assert_eq!(found, Some(&vec![stream.as_str()]), "{message_id}");
+        for (name, stream) in expected {
+            let found = places.get(name.as_str());
+            assert_eq!(found, Some(&vec![stream.as_str()]), "{name}");
         }
-        let unexpected: Vec<_> = places.keys().filter(|id| !expected.contains_key(**id)).collect();
+        let unexpected: Vec<_> = places.keys().filter(|name| !expected.contains_key(**name)).collect();
         assert!(unexpected.is_empty(), "nobody sent {unexpected:?}");
     }
 }

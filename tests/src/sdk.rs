@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     process::{Command, Output},
+    time::Duration,
 };
 
 use crate::workspace;
@@ -18,10 +20,17 @@ pub enum Sdk {
     SegmentNode,
     /// `segment-analytics-python`
     SegmentPython,
+    /// `@rudderstack/analytics-js`, on a page in Chromium
+    RudderBrowser,
+    /// `@segment/analytics-next`, on a page in Chromium
+    SegmentBrowser,
 }
 
-/// All of them.
+/// All that run without a browser.
 pub const ALL: [Sdk; 4] = [Sdk::RudderNode, Sdk::RudderPython, Sdk::SegmentNode, Sdk::SegmentPython];
+
+/// Those that run on a page.
+pub const BROWSERS: [Sdk; 2] = [Sdk::RudderBrowser, Sdk::SegmentBrowser];
 
 /// The streams that events of [`Sdk::command`] belong to by the mappings of `examples/orders.yaml`.
 pub const STREAM_OF: [(&str, &str); 3] = [
@@ -31,28 +40,53 @@ pub const STREAM_OF: [(&str, &str); 3] = [
 ];
 
 impl Sdk {
-    /// A word for messageIds.
+    /// A word for the names of events.
     pub fn name(self) -> &'static str {
         match self {
             Self::RudderNode => "rudder-node",
             Self::RudderPython => "rudder-python",
             Self::SegmentNode => "segment-node",
             Self::SegmentPython => "segment-python",
+            Self::RudderBrowser => "rudder-browser",
+            Self::SegmentBrowser => "segment-browser",
         }
     }
 
-    /// Sends `count` each of identify, track and page, and ends with 0 when the SDK says that all were taken. The
-    /// messageIds are the SDK's name, the type and a number.
+    /// Sends `count` each of identify, track and page, and ends with 0 when all were taken: by what the SDK says, or by what
+    /// its browser was answered. The names of the events ([`crate::arrived::name`]) are the SDK's, the type and a number.
     pub fn command(self, url: &str, count: usize) -> Command {
-        let (mut command, script) = match self {
-            Self::RudderNode => (node(), "send.cjs"),
-            Self::RudderPython => (python(), "send.py"),
-            Self::SegmentNode => (node(), "send_segment.cjs"),
-            Self::SegmentPython => (python(), "send_segment.py"),
+        let mut command = match self {
+            Self::RudderNode => node("send.cjs"),
+            Self::RudderPython => python("send.py"),
+            Self::SegmentNode => node("send_segment.cjs"),
+            Self::SegmentPython => python("send_segment.py"),
+            Self::RudderBrowser | Self::SegmentBrowser => node("browse.cjs"),
         };
+        command.args([url, self.name(), &count.to_string()]);
         command
-            .arg(workspace::root().join("tests/sdk").join(script))
-            .args([url, self.name(), &count.to_string()]);
+    }
+
+    /// [`Sdk::command`] with a pause after each three events.
+    pub fn paced(self, url: &str, count: usize, pause: Duration) -> Command {
+        let mut command = self.command(url, count);
+        if !BROWSERS.contains(&self) {
+            command.arg("Product Added");
+        }
+        command.arg(pause.as_millis().to_string());
+        command
+    }
+
+    /// [`Sdk::command`] on a page that is left before the SDK has sent; says `left` then, and waits to be ended.
+    pub fn leave(self, url: &str, count: usize) -> Command {
+        let mut command = self.command(url, count);
+        command.arg("leave");
+        command
+    }
+
+    /// What stands between an SDK and `url` and writes each event that is sent into `file`; says where it listens.
+    pub fn recorder(url: &str, file: &Path) -> Command {
+        let mut command = node("record.cjs");
+        command.arg(url).arg(file);
         command
     }
 
@@ -67,7 +101,7 @@ impl Sdk {
         output
     }
 
-    /// Each messageId of [`Sdk::command`] and the stream that it belongs to.
+    /// The name of each event of [`Sdk::command`] and the stream that it belongs to.
     pub fn expected(self, count: usize) -> BTreeMap<String, String> {
         let of_type = |(kind, stream): &(&str, &str)| {
             let pairs: Vec<_> = (0..count)
@@ -79,12 +113,16 @@ impl Sdk {
     }
 }
 
-fn node() -> Command {
+fn node(script: &str) -> Command {
     let mut command = Command::new("node");
-    command.env("NODE_PATH", workspace::node_modules());
+    command
+        .arg(workspace::root().join("tests/sdk").join(script))
+        .env("NODE_PATH", workspace::node_modules());
     command
 }
 
-fn python() -> Command {
-    Command::new(workspace::python_tools().join("python"))
+fn python(script: &str) -> Command {
+    let mut command = Command::new(workspace::python_tools().join("python"));
+    command.arg(workspace::root().join("tests/sdk").join(script));
+    command
 }
