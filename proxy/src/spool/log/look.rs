@@ -1,8 +1,8 @@
 //! Looks at what is stored without handing it out, for those who pick and choose: the dead letters.
 
-use std::{io, ops::ControlFlow, sync::Arc};
+use std::{collections::BTreeSet, io, ops::ControlFlow, sync::Arc};
 
-use super::{Disk, Log, Parcel, Position, Report, backlog::read, scan};
+use super::{Disk, Log, Parcel, Position, Report, backlog::read, scan, segment::Segment};
 use crate::spool::Frame;
 
 /// A parcel that is not settled.
@@ -25,7 +25,7 @@ impl<D: Disk> Log<D> {
     ) -> io::Result<()> {
         let mut next = from.map_or(0, |position| position.segment);
         loop {
-            let (number, epoch, end, file) = {
+            let (number, epoch, end, parcels, file) = {
                 let state = self.lock();
                 let Some((number, segment)) = state
                     .segments
@@ -34,13 +34,21 @@ impl<D: Disk> Log<D> {
                 else {
                     return Ok(());
                 };
-                (*number, segment.epoch, segment.end, Arc::clone(&segment.file))
+                (
+                    *number,
+                    segment.epoch,
+                    segment.end,
+                    segment.parcels,
+                    Arc::clone(&segment.file),
+                )
             };
             next = number + 1;
             let bytes = read(&*file, 0, usize::try_from(end).unwrap_or(usize::MAX))?;
+            let mut readable = BTreeSet::new();
             for (offset, header) in scan::scan(&bytes, epoch).frames {
                 for found in self.parcels_of(number, &header, &bytes[offset..]).into_iter().flatten() {
                     let position = found.parcel.position;
+                    readable.insert(position.ordinal);
                     let settled = |position: Position| {
                         let state = self.lock();
                         let segment = state.segments.get(&position.segment);
@@ -57,6 +65,14 @@ impl<D: Disk> Log<D> {
                         return Ok(());
                     }
                 }
+            }
+            let is_lost = |segment: &Segment<D::File>| {
+                let mut unsettled = (0..parcels).filter(|ordinal| !segment.settled.contains(*ordinal));
+                unsettled.any(|ordinal| !readable.contains(&ordinal))
+            };
+            // What cannot be shown cannot be asked for either, and would count for ever.
+            if self.lock().segments.get(&number).is_some_and(is_lost) {
+                self.set_aside(number);
             }
         }
     }
