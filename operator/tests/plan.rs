@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use firehose_operator::plan::{Installation, Invalid, Paths, Validated, children, document, validate};
+use firehose_operator::plan::{Installation, Invalid, Paths, Validated, children, document, unchangeable, validate};
 use firehose_operator_api::{
     FirehoseDestination, Reason,
     admission::{admit, documents},
@@ -224,9 +224,29 @@ fn what_the_schema_cannot_see_is_refused_by_field() {
 
 #[test]
 fn what_is_not_built_yet_is_refused_and_never_ignored() {
-    let spec = json!({"deletionPolicy": "Drain"});
+    for (spec, field) in [
+        (json!({"deletionPolicy": "Drain"}), "spec.deletionPolicy"),
+        (json!({"drainTimeoutSeconds": 60}), "spec.drainTimeoutSeconds"),
+    ] {
+        assert_eq!(refusals(&spec), [(field.to_owned(), Reason::NotImplemented)], "{spec}");
+    }
+}
+
+#[test]
+fn a_claim_of_another_size_is_refused_because_running_ones_are_not_resized() {
+    let workload = |storage: &str| {
+        let claim = json!({"resources": {"requests": {"storage": storage}}});
+        let spec = json!({"spool": {"type": "PersistentVolumeClaim", "persistentVolumeClaim": claim}});
+        children(&validate(&destination(&spec)).unwrap(), &installation()).stateful_set
+    };
+    let ephemeral = children(&validate(&destination(&json!({}))).unwrap(), &installation()).stateful_set;
+    assert_eq!(unchangeable(&workload("1Gi"), &workload("1024Mi")), None);
+    assert_eq!(unchangeable(&ephemeral, &ephemeral), None);
+    let refused = unchangeable(&workload("1Gi"), &workload("2Gi")).unwrap();
+    assert_eq!(refused.reason, Reason::NotImplemented);
     assert_eq!(
-        refusals(&spec),
-        [("spec.deletionPolicy".to_owned(), Reason::NotImplemented)]
+        refused.to_string(),
+        "spec.spool.persistentVolumeClaim.resources.requests.storage: the claims of the pods have 1Gi and are not resized \
+         in this version"
     );
 }

@@ -8,9 +8,12 @@ use super::Invalid;
 
 type Uses = fn(&FirehoseDestinationSpec) -> bool;
 
-const UNBUILT: &[(&str, Uses)] = &[("spec.deletionPolicy", |spec| {
-    spec.deletion_policy == DeletionPolicy::Drain
-})];
+const UNBUILT: &[(&str, Uses)] = &[
+    ("spec.deletionPolicy", |spec| {
+        spec.deletion_policy == DeletionPolicy::Drain
+    }),
+    ("spec.drainTimeoutSeconds", |spec| spec.drain_timeout_seconds.is_some()),
+];
 
 /// One [`Invalid`] for each unbuilt feature that `spec` uses.
 pub(super) fn unbuilt(spec: &FirehoseDestinationSpec) -> impl Iterator<Item = Invalid> + '_ {

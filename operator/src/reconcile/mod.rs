@@ -22,17 +22,22 @@ use crate::{
     apply::{Applied, ApplyError, apply, write_status},
     metrics::Outcome,
     observe::Guarded,
-    plan::{Children, Invalid, children, validate},
+    plan::{Children, Invalid, children, unchangeable, validate},
     verify::{Acceptance, Findings, judge, settled},
 };
 
 pub use context::Context;
 use context::Memory;
 use proxies::{ask_all, poke_all};
-use situation::Situation;
+use situation::{Planned, Situation};
 
 /// How long to wait for watches that have not listed yet.
 const LISTING: Duration = Duration::from_millis(100);
+
+/// How long until a destination is looked at again by a process that does not lead. Becoming the leader wakes every
+/// destination at once, but a lease that is renewed late is no change of leader: a round that falls into the gap would be
+/// lost.
+const FOLLOWING: Duration = Duration::from_secs(10);
 
 /// Why a round could not be finished. It is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +57,7 @@ pub enum Error {
 /// See [`Error`]; [`retry`] says when to try again.
 pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
     if !context.leadership.leads() {
-        return Ok(Action::await_change()); // a new leader reconciles everything
+        return Ok(Action::requeue(FOLLOWING));
     }
     if !context.stores.have_listed() {
         return Ok(Action::requeue(LISTING)); // what is not in a store yet would look as if it were gone
@@ -103,27 +108,23 @@ async fn round(
     context: &Context,
     memory: &mut Memory,
 ) -> Result<(Outcome, Action), Error> {
-    let (acceptance, validated, failure) = match validate(destination) {
-        Ok(validated) => {
-            let validated = validated.with_default_endpoint(context.default_endpoint.as_deref());
-            let wanted = children(&validated, &context.installation);
-            match apply_all(context, &wanted, validated.uid(), memory).await {
-                Ok(()) => (Acceptance::Accepted, Some((validated, wanted)), None),
-                Err(conflict @ ApplyError::NameConflict { .. }) => (
-                    Acceptance::Refused(Reason::NameConflict, conflict.to_string()),
-                    None,
-                    None,
-                ),
-                Err(ending) if ending.is_namespace_terminating() => {
-                    return Ok((Outcome::Settled, Action::await_change()));
-                }
-                Err(failure) => (Acceptance::Accepted, Some((validated, wanted)), Some(failure)),
+    let (acceptance, planned, failure) = match plan(destination, context) {
+        Ok(planned) => match apply_all(context, &planned.1, planned.0.uid(), memory).await {
+            Ok(()) => (Acceptance::Accepted, Some(planned), None),
+            Err(conflict @ ApplyError::NameConflict { .. }) => (
+                Acceptance::Refused(Reason::NameConflict, conflict.to_string()),
+                None,
+                None,
+            ),
+            Err(ending) if ending.is_namespace_terminating() => {
+                return Ok((Outcome::Settled, Action::await_change()));
             }
-        }
+            Err(failure) => (Acceptance::Accepted, Some(planned), Some(failure)),
+        },
         // The last good children go on.
         Err(invalid) => (refused(&invalid), None, None),
     };
-    let situation = Situation::look(destination, context, validated);
+    let situation = Situation::look(destination, context, planned);
     let (namespace, uid) = (
         destination.namespace().unwrap_or_default(),
         destination.uid().unwrap_or_default(),
@@ -156,6 +157,17 @@ async fn round(
         Outcome::Settled | Outcome::Refused | Outcome::Error => settled(random()),
     };
     Ok((outcome, Action::requeue(wait)))
+}
+
+/// What the destination's children shall be, or every reason why it cannot be followed.
+fn plan(destination: &FirehoseDestination, context: &Context) -> Result<Planned, Vec<Invalid>> {
+    let validated = validate(destination)?.with_default_endpoint(context.default_endpoint.as_deref());
+    let wanted = children(&validated, &context.installation);
+    let running = situation::workload(destination, context);
+    match running.and_then(|running| unchangeable(&running, &wanted.stateful_set)) {
+        Some(invalid) => Err(vec![invalid]),
+        None => Ok(Box::new((validated, wanted))),
+    }
 }
 
 /// In the order in which pods need them: a pod must not start before its configuration and its identity.

@@ -16,6 +16,9 @@ use crate::{
     verify::{Acceptance, Findings, Proxy},
 };
 
+/// A plan. Boxed, because it is large and is carried across every await of a round.
+pub(super) type Planned = Box<(Validated, Children)>;
+
 /// What is in force: the plan just applied, or what an earlier one left.
 pub(super) struct Situation {
     validated: Option<Validated>,
@@ -27,27 +30,20 @@ pub(super) struct Situation {
 
 impl Situation {
     /// Looks at what was planned and, where nothing was, at what the stores hold.
-    pub(super) fn look(
-        destination: &FirehoseDestination,
-        context: &Context,
-        planned: Option<(Validated, Children)>,
-    ) -> Self {
+    pub(super) fn look(destination: &FirehoseDestination, context: &Context, planned: Option<Planned>) -> Self {
         let namespace = destination.namespace().unwrap_or_default();
         let name = Names::of(&destination.name_any()).workload;
-        let uid = destination.uid();
-        let is_ours = |owners: &[OwnerReference]| owners.iter().any(|owner| Some(&owner.uid) == uid.as_ref());
-        let stateful_set = context
-            .stores
-            .stateful_sets
-            .get(&ObjectRef::new(&name).within(&namespace));
-        let stateful_set = stateful_set.filter(|one| is_ours(one.owner_references()));
-        let (validated, planned) = planned.map_or((None, None), |(validated, wanted)| (Some(validated), Some(wanted)));
+        let stateful_set = workload(destination, context);
+        let (validated, planned) = planned.map_or((None, None), |planned| {
+            let (validated, wanted) = *planned;
+            (Some(validated), Some(wanted))
+        });
         let revision = planned.map(|wanted| wanted.revision).or_else(|| {
             let config_map = context
                 .stores
                 .config_maps
                 .get(&ObjectRef::new(&name).within(&namespace))?;
-            let config_map = Some(config_map).filter(|one| is_ours(one.owner_references()))?;
+            let config_map = Some(config_map).filter(|one| is_owned(one.owner_references(), destination))?;
             config_map.annotations().get(REVISION_ANNOTATION).cloned()
         });
         let stored = stateful_set.as_ref().and_then(|one| one.spec.as_ref()?.replicas);
@@ -113,4 +109,19 @@ impl Situation {
             mappings: validated.and_then(|validated| i32::try_from(validated.mappings()).ok()),
         }
     }
+}
+
+/// The StatefulSet of the destination, as far as the watch has shown it.
+pub(super) fn workload(destination: &FirehoseDestination, context: &Context) -> Option<Arc<StatefulSet>> {
+    let name = Names::of(&destination.name_any()).workload;
+    let reference = ObjectRef::new(&name).within(&destination.namespace().unwrap_or_default());
+    let found = context.stores.stateful_sets.get(&reference)?;
+    is_owned(found.owner_references(), destination).then_some(found)
+}
+
+fn is_owned(owners: &[OwnerReference], destination: &FirehoseDestination) -> bool {
+    let uid = destination.uid();
+    owners
+        .iter()
+        .any(|owner| owner.controller == Some(true) && Some(&owner.uid) == uid.as_ref())
 }
