@@ -24,7 +24,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
-use crate::{args::Args, manifest::Manifest, mounts::Mounts};
+use crate::{
+    args::Args,
+    manifest::Manifest,
+    mounts::{Mounts, Unnamed},
+};
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
@@ -45,6 +49,11 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         true => None,
         false => Some(start_simulator(args).await?),
     };
+    let unnamed = match &simulator {
+        Some(simulator) => Unnamed::Simulator(simulator.address()),
+        None if args.aws => Unnamed::Aws,
+        None => Unnamed::Refused,
+    };
     let temporary;
     let data = match &args.data_dir {
         Some(directory) => directory.as_path(),
@@ -53,8 +62,8 @@ async fn run(args: &Args) -> anyhow::Result<()> {
             temporary.path()
         }
     };
-    let mounts = Mounts::create(data, simulator.as_ref().map(Simulator::address))
-        .with_context(|| format!("failed to create directories in {}", data.display()))?;
+    let mounts =
+        Mounts::create(data, unnamed).with_context(|| format!("failed to create directories in {}", data.display()))?;
     mounts.write(&first.validated)?;
     let proxy = Proxy::start(&options(args, &mounts)).await?;
     let _following = follow(&args.manifest, first, mounts)?;
@@ -108,7 +117,8 @@ fn announce(proxy: &Proxy, simulator: Option<&Simulator>) {
 fn follow(path: &Path, first: Manifest, mounts: Mounts) -> anyhow::Result<Mounted> {
     let path: PathBuf = fs::canonicalize(path)?;
     let directory = path.parent().context("the manifest is in no directory")?.to_owned();
-    let mut seen = fs::read(&path).ok();
+    // What was read and not what is there now: it may have been saved again while the proxy started.
+    let mut seen = Some(first.text.into_bytes());
     let mut destination = first.destination;
     let look = move || {
         let now = fs::read(&path).ok();

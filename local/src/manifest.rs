@@ -40,6 +40,8 @@ struct Fields(Vec<String>);
 /// A destination that API server and operator would accept.
 #[derive(Debug)]
 pub(crate) struct Manifest {
+    /// As it is in the file.
+    pub(crate) text: String,
     /// As the API server would store it.
     pub(crate) destination: FirehoseDestination,
     /// As the operator would plan it.
@@ -58,7 +60,8 @@ fn parse(path: &Path, previous: Option<&FirehoseDestination>) -> Result<Manifest
     if fs::metadata(path)?.len() > MAX_MANIFEST_BYTES {
         return Err(Problem::TooLarge);
     }
-    let documents = admission::documents(&fs::read_to_string(path)?)?;
+    let text = fs::read_to_string(path)?;
+    let documents = admission::documents(&text)?;
     let destinations: Vec<_> = documents.into_iter().filter(admission::is_destination).collect();
     let [manifest] = destinations.as_slice() else {
         return Err(Problem::Count(destinations.len()));
@@ -75,7 +78,11 @@ fn parse(path: &Path, previous: Option<&FirehoseDestination>) -> Result<Manifest
         .get_or_insert_with(|| "default".to_owned());
     destination.metadata.uid.get_or_insert_with(|| "local".to_owned());
     let validated = plan::validate(&destination).map_err(|invalid| fields(&invalid))?;
-    Ok(Manifest { destination, validated })
+    Ok(Manifest {
+        text,
+        destination,
+        validated,
+    })
 }
 
 fn fields(reasons: &[impl fmt::Display]) -> Problem {

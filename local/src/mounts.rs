@@ -27,13 +27,23 @@ pub(crate) struct Mounts {
     pub(crate) spool: PathBuf,
     credentials: PathBuf,
     write_keys: PathBuf,
-    /// Takes the place of AWS; `None` when the manifest or the caller names another address.
-    simulator: Option<SocketAddr>,
+    unnamed: Unnamed,
+}
+
+/// Who answers for Firehose when the manifest names no `endpointURL`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Unnamed {
+    /// The simulator.
+    Simulator(SocketAddr),
+    /// AWS itself, because the caller said so.
+    Aws,
+    /// Nobody: the manifest named an address when the process started, so that there is no simulator, and nobody said AWS.
+    Refused,
 }
 
 impl Mounts {
     /// Creates the directories below `data`, for this user only.
-    pub(crate) fn create(data: &Path, simulator: Option<SocketAddr>) -> io::Result<Self> {
+    pub(crate) fn create(data: &Path, unnamed: Unnamed) -> io::Result<Self> {
         let directory = |name: &str| {
             let path = data.join(name);
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
@@ -44,7 +54,7 @@ impl Mounts {
             spool: directory("spool")?,
             credentials: directory("credentials")?,
             write_keys: directory("write-keys")?,
-            simulator,
+            unnamed,
         })
     }
 
@@ -55,8 +65,13 @@ impl Mounts {
             write_keys: self.write_keys.display().to_string(),
         };
         let mut document = plan::document(validated, &paths);
-        match self.simulator {
-            Some(simulator) if document.endpoint_url.is_none() => self.aim_at(simulator, &mut document)?,
+        match self.unnamed {
+            Unnamed::Simulator(simulator) if document.endpoint_url.is_none() => {
+                self.aim_at(simulator, &mut document)?;
+            }
+            Unnamed::Refused if document.endpoint_url.is_none() => {
+                bail!("spec.endpointURL: was taken away; start again for the simulator, or with --aws for AWS")
+            }
             _ if document.credentials.kind == CredentialsType::Static => self.write_key_from_environment()?,
             _ => {}
         }
@@ -100,10 +115,17 @@ impl Mounts {
             &self.credentials.join(StaticCredentials::SECRET_ACCESS_KEY_FILE),
             secret,
         )?;
-        if let Some(token) = token {
-            replace(&self.credentials.join(StaticCredentials::SESSION_TOKEN_FILE), token)?;
+        let file = self.credentials.join(StaticCredentials::SESSION_TOKEN_FILE);
+        match token {
+            Some(token) => replace(&file, token),
+            // One that an earlier run left belongs to another key.
+            None => match fs::remove_file(&file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    Err(error).with_context(|| format!("failed to remove {}", file.display()))
+                }
+                _ => Ok(()),
+            },
         }
-        Ok(())
     }
 }
 
@@ -122,4 +144,24 @@ fn replace(path: &Path, content: &str) -> anyhow::Result<()> {
         fs::rename(fresh, path)
     };
     written().with_context(|| format!("failed to write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_session_token_of_an_earlier_key_goes_with_it() {
+        let data = tempfile::tempdir().unwrap();
+        let mounts = Mounts::create(data.path(), Unnamed::Aws).unwrap();
+        let token = data
+            .path()
+            .join("credentials")
+            .join(StaticCredentials::SESSION_TOKEN_FILE);
+        mounts.write_key("id", "secret", Some("token")).unwrap();
+        assert_eq!(fs::read_to_string(&token).unwrap(), "token");
+        mounts.write_key("other", "secret", None).unwrap();
+        assert!(!token.exists());
+        mounts.write_key("other", "secret", None).unwrap();
+    }
 }

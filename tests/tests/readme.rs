@@ -8,6 +8,7 @@ use firehose_tests::{
     local_path::{self, LocalPath},
     program::Program,
     readme::{KINDS, blocks},
+    wait::SOON,
     workspace,
 };
 
@@ -56,6 +57,14 @@ fn the_first_command_and_the_lines_to_try_end_in_a_delivered_event() {
         .unwrap_or_else(|| panic!("`{run}` is not `{RUN}…`"));
     let local = LocalPath::start(&workspace::root().join(manifest));
     try_everything(&local.events, &local.simulator().url);
+    // The line that the program itself gives a person to try.
+    let line = local.program.line("try: ", SOON);
+    let output = Command::new("sh")
+        .args(["-c", line.trim_start_matches("try: ")])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "ok", "{line}: {output:?}");
+    assert_eq!(local.simulator().arrived().events("orders-prod").len(), 2);
 }
 
 #[test]

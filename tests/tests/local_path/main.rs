@@ -3,5 +3,6 @@
 
 mod bad_input;
 mod edits;
+mod endpoints;
 mod killed;
 mod manifest;
