@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-use serde::Deserialize;
+mod rights;
 
-/// The rules are one template without any template language in it, so they can be read without rendering the chart.
-const HELPERS: &str = include_str!("../../charts/firehose-operator/templates/_helpers.tpl");
-const RBAC: &str = include_str!("../../charts/firehose-operator/templates/rbac.yaml");
+use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -19,18 +17,11 @@ struct Rule {
 }
 
 fn rules() -> Vec<Rule> {
-    let (_, rules) = HELPERS
-        .split_once("{{- define \"firehose-operator.rules\" -}}")
-        .unwrap();
-    let (rules, _) = rules.split_once("{{- end }}").unwrap();
-    serde_yaml::from_str(rules).unwrap()
+    serde_yaml::from_str(rights::rules()).unwrap()
 }
 
 fn lease_rules() -> Vec<Rule> {
-    let (_, role) = RBAC.split_once("-lease\n").unwrap();
-    let (_, rules) = role.split_once("rules:\n").unwrap();
-    let (rules, _) = rules.split_once("---").unwrap();
-    serde_yaml::from_str(rules).unwrap()
+    serde_yaml::from_str(rights::lease_rules()).unwrap()
 }
 
 #[test]
@@ -85,6 +76,6 @@ fn only_one_lease_may_be_written() {
 
 #[test]
 fn every_rule_is_granted_by_one_role_that_all_scopes_share() {
-    let uses = RBAC.matches("include \"firehose-operator.rules\"").count();
+    let uses = rights::RBAC.matches("include \"firehose-operator.rules\"").count();
     assert_eq!(uses, 2, "the ClusterRole and the Role of a namespace");
 }

@@ -58,9 +58,9 @@ impl Programs {
     /// # Errors
     /// When a part cannot be installed, fetched or built.
     pub(crate) fn ready() -> Result<Self> {
-        install_debian_parts()?;
+        install_debian_parts(|_| true)?;
         Ok(Self {
-            kubernetes: kubernetes()?,
+            kubernetes: kubernetes(&PROGRAMS)?,
             tools: kubectl_and_helm()?,
             coredns: coredns()?,
             pause: pause()?,
@@ -121,21 +121,21 @@ pub(crate) fn kubectl_and_helm() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The folder with `kube-apiserver`, for tests that need no node; `etcd` is then on the path.
+/// The folder with `kube-apiserver`, which is all that tests without a node need of it.
 ///
 /// # Errors
-/// When a part cannot be installed or built.
+/// When it cannot be built, or its store and openssl cannot be installed.
 pub(crate) fn api_server() -> Result<PathBuf> {
-    install_debian_parts()?;
-    kubernetes()
+    install_debian_parts(|package| ["etcd-server", "openssl"].contains(&package))?;
+    kubernetes(&["kube-apiserver"])
 }
 
-/// The folder with `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `kubelet` and `kube-proxy`.
-fn kubernetes() -> Result<PathBuf> {
+/// The folder with these programs, and those that were built before.
+fn kubernetes(programs: &[&str]) -> Result<PathBuf> {
     let module = repository().join(KUBERNETES);
     let version = version_of(&module, "k8s.io/kubernetes")?;
     let folder = cache::folder("kubernetes", &version)?;
-    for program in PROGRAMS {
+    for program in programs {
         cache::once(&folder, program, |path| {
             let flags = format!("-s -w -X k8s.io/component-base/version.gitVersion={version}");
             go_build(&module, &flags, path, &format!("k8s.io/kubernetes/cmd/{program}"))
@@ -187,9 +187,11 @@ fn version_of(module: &Path, required: &str) -> Result<String> {
         .with_context(|| format!("{} does not require {required}", path.display()))
 }
 
-fn install_debian_parts() -> Result<()> {
+/// Installs those of [`DEBIAN`] that are `needed` and missing.
+fn install_debian_parts(needed: impl Fn(&str) -> bool) -> Result<()> {
     let missing: Vec<&str> = DEBIAN
         .into_iter()
+        .filter(|(package, _)| needed(package))
         .filter(|(_, program)| {
             !Run::line("sh -c")
                 .arg(format!("command -v {program} || command -v /usr/sbin/{program}"))

@@ -1,13 +1,12 @@
 //! `cargo xtask prove NAME`: proofs that take too long for every run of `test`.
 
+pub(crate) mod api_server;
 mod delivery;
 mod durability;
 mod fresh_clone;
 pub(crate) mod fuzz;
 
-use std::{env, path::PathBuf};
-
-use crate::{cluster::programs, command::Run, repository};
+use crate::{command::Run, repository};
 
 /// The proofs.
 #[derive(Debug, clap::Subcommand)]
@@ -59,7 +58,7 @@ pub(crate) fn run(proof: &Proof) -> anyhow::Result<()> {
         Proof::Load => delivery::load(),
         Proof::FreshClone => fresh_clone::run(),
         Proof::Readme => readme(),
-        Proof::ApiServer => api_server(),
+        Proof::ApiServer => api_server::tests()?.visibly(),
         Proof::Fuzz(args) => fuzz::run(args),
         Proof::Durability { schedules } => durability::schedules(*schedules),
         Proof::Kill { rounds } => durability::kill(*rounds),
@@ -69,15 +68,6 @@ pub(crate) fn run(proof: &Proof) -> anyhow::Result<()> {
 
 fn readme() -> anyhow::Result<()> {
     Run::line("cargo test --package firehose-tests --test readme -- --ignored as_it_is_written")
-        .within(&repository())
-        .visibly()
-}
-
-fn api_server() -> anyhow::Result<()> {
-    let given = env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
-    let assets = given.map_or_else(programs::api_server, Ok)?;
-    Run::line("cargo test --package firehose-operator --test api_server")
-        .env("KUBEBUILDER_ASSETS", assets)
         .within(&repository())
         .visibly()
 }

@@ -3,7 +3,13 @@
 use anyhow::Result;
 
 use super::tally::Tally;
-use crate::{cluster, command::Run, prove::fuzz, repository, target, tools};
+use crate::{
+    cluster,
+    command::Run,
+    demo::{self, DemoArgs},
+    prove::{api_server, fuzz},
+    repository, target, tools,
+};
 
 /// One step.
 pub(crate) struct Step {
@@ -71,8 +77,14 @@ pub(crate) fn all() -> Vec<Step> {
             crossing("moto")
         }),
         step(
+            "api-server",
+            "the operator against a real API server, with the rights of its chart",
+            api_server::possible,
+            api_server_tests,
+        ),
+        step(
             "cluster",
-            "the product in a real cluster, installed with its chart",
+            "the product in a real cluster, installed with its chart, and the demonstration",
             cluster::possible,
             in_a_cluster,
         ),
@@ -94,6 +106,8 @@ fn fmt() -> Result<Tally> {
 
 fn clippy() -> Result<Tally> {
     check("clippy --quiet --workspace --all-targets -- --deny warnings")?;
+    // A target that runs only by name is none of all.
+    check("clippy --quiet --workspace --test api_server -- --deny warnings")?;
     // The operator without its controller is what the local path is built from.
     check("clippy --quiet --package firehose-operator --no-default-features -- --deny warnings")
 }
@@ -149,6 +163,10 @@ fn curl() -> Result<()> {
     tools::debian("curl", &["curl", "ca-certificates"])
 }
 
+fn api_server_tests() -> Result<Tally> {
+    count(api_server::tests()?)
+}
+
 /// All but the command that builds for release, which `cargo xtask prove readme` runs.
 fn readme() -> Result<Tally> {
     tests("--package firehose-tests --test readme -- --include-ignored --skip as_it_is_written")
@@ -165,9 +183,14 @@ fn check(line: &str) -> Result<Tally> {
     Ok(Tally::default())
 }
 
-/// Release images, a cluster, and the tests on it. Our own cluster ends with them.
+/// Release images, a cluster, the tests on it, and the demonstration. Our own cluster ends with them.
 fn in_a_cluster() -> Result<Tally> {
-    let tally = cluster::prepare_tests("release", None).and_then(count);
+    let profile = "release".to_owned();
+    let tally = cluster::prepare_tests(&profile, None).and_then(count);
+    let tally = tally.and_then(|tally| match tally.failed {
+        0 => demo::run(&DemoArgs { profile }).map(|()| tally),
+        _ => Ok(tally),
+    });
     cluster::end_own()?;
     tally
 }

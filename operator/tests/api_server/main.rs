@@ -1,0 +1,14 @@
+//! The operator against a real API server, without nodes and with the rights of its chart. `KUBEBUILDER_ASSETS` names the
+//! folder with `kube-apiserver` and, unless it is on the path, `etcd`. Cargo runs it only by name:
+//!
+//!     KUBEBUILDER_ASSETS=… cargo test -p firehose-operator --test api_server
+#![cfg(feature = "controller")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
+
+mod leader;
+mod manifest;
+mod namespace;
+mod reconcile;
+#[path = "../rights/mod.rs"]
+mod rights;
+mod server;

@@ -1,0 +1,32 @@
+//! The operator against a real API server, without nodes: that of `KUBEBUILDER_ASSETS`, or one that is built.
+
+use std::{env, path::PathBuf};
+
+use anyhow::Result;
+
+use crate::{cluster::programs, command::Run, repository};
+
+/// Whether there is an API server, or one could be built.
+///
+/// # Errors
+///
+/// What is missing.
+pub(crate) fn possible() -> Result<()> {
+    given().map_or_else(programs::can_be_built, |_| Ok(()))
+}
+
+/// The run of the tests.
+///
+/// # Errors
+///
+/// When the API server cannot be had.
+pub(crate) fn tests() -> Result<Run> {
+    let assets = given().map_or_else(programs::api_server, Ok)?;
+    Ok(Run::line("cargo test --workspace --test api_server")
+        .env("KUBEBUILDER_ASSETS", assets)
+        .within(&repository()))
+}
+
+fn given() -> Option<PathBuf> {
+    env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from)
+}
