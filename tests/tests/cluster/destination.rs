@@ -13,6 +13,9 @@ use crate::{
 /// How long pods may take from `kubectl apply` to ready, on a small machine that does other things too.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long a Service may refuse although what is behind it is ready.
+pub(crate) const ROUTED: Duration = Duration::from_secs(60);
+
 /// A destination, in a namespace of its own that enforces the `restricted` level of Pod Security.
 pub(crate) struct Destination {
     /// The namespace.
@@ -117,7 +120,7 @@ spec:
             ))
         });
         // Ready is not yet routed: a Service may refuse for a moment.
-        wait_for("the Service answers", Duration::from_secs(10), || {
+        wait_for("the Service answers", ROUTED, || {
             crate::http::get(&format!("{}/health", self.url()))
         });
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    destination::{Destination, Pod},
+    destination::{Destination, Pod, ROUTED},
     http, installation,
     kubectl::{kubectl, try_apply, wait_for},
     simulator,
@@ -63,15 +63,16 @@ fn a_configuration_broken_by_hand_keeps_the_last_good_table_is_reported_and_is_r
         destination.child(),
         destination.namespace
     ));
-    // What the operator does after an edit: kubelet renews a pod's volumes when the pod changes.
     for pod in &pods {
-        kubectl(&format!(
-            "annotate pod {} --namespace {} test=broken --overwrite",
-            pod.name, destination.namespace
-        ));
-    }
-    for pod in &pods {
+        let mut pokes = 0;
         let error = wait_for("the pod reports the broken document", Duration::from_secs(120), || {
+            // What the operator does after an edit: kubelet renews a pod's volumes when the pod changes. Again and again,
+            // because a change that kubelet sees before that of the ConfigMap is of no use.
+            pokes += 1;
+            kubectl(&format!(
+                "annotate pod {} --namespace {} test=broken-{pokes} --overwrite",
+                pod.name, destination.namespace
+            ));
             let report = destination.report(pod)?;
             report["configError"]
                 .as_str()
@@ -148,7 +149,15 @@ fn a_minute_without_the_operator_fails_no_request_and_a_deleted_pod_comes_back()
         sent.len(),
         begin.elapsed().as_secs_f64()
     );
-    assert!(sent.len() > 1_000, "only {} events were sent", sent.len());
+    // How many there are is the machine's matter, but there were some all the time.
+    for second in 0..59 {
+        let at = begin + Duration::from_secs(second);
+        assert!(
+            sent.iter()
+                .any(|sent| sent.ended >= at && sent.began <= at + Duration::from_secs(1)),
+            "nothing was sent {second} s after the operator's end"
+        );
+    }
     assert!(
         failed.is_empty(),
         "{} of {} failed: {failed:?}",
@@ -195,8 +204,14 @@ fn node_fault_a_power_cut_loses_no_event_that_was_answered_200_and_both_proxies_
         on.elapsed().as_secs_f64()
     );
     // Until then a Service may lead to a pod that is gone, and a client has to try again. Ready is not yet routed.
-    let settled = Instant::now() + Duration::from_secs(3);
-    thread::sleep(Duration::from_secs(6));
+    wait_for("the Service leads to nothing that is gone", ROUTED, || {
+        (0..20).try_for_each(|_| match traffic::send(&destination.url(), "routed").answer {
+            Ok(200) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+    });
+    let settled = Instant::now();
+    thread::sleep(Duration::from_secs(3));
     let sent = load.stop().concat();
     let (safe, failed): (Vec<&Sent>, Vec<&Sent>) = sent.iter().partition(|sent| sent.answer == Ok(200));
     let late: Vec<&&Sent> = failed.iter().filter(|sent| sent.began > settled).collect();

@@ -6,16 +6,19 @@ use std::{
     path::Path,
 };
 
+use firehose_tests::workspace;
 use serde_json::Value;
 
 /// What an image may weigh, as the file that is loaded.
 const LIMIT: u64 = 40 << 20;
 
+const PROGRAMS: [&str; 3] = ["firehose-operator", "firehose-proxy", "firehose-simulator"];
+
 #[test]
 #[ignore = "needs the images: cargo xtask cluster test"]
 fn each_image_is_small_runs_as_nobody_and_holds_nothing_but_the_program_and_what_it_needs() {
-    let folder = firehose_tests::workspace::target().join("image");
-    for program in ["firehose-operator", "firehose-proxy", "firehose-simulator"] {
+    let folder = workspace::target().join("image");
+    for program in PROGRAMS {
         let file = folder.join(format!("{program}.tar"));
         let bytes = fs::metadata(&file).unwrap().len();
         println!("{program}: {:.1} MiB", bytes as f64 / f64::from(1 << 20));
@@ -27,7 +30,7 @@ fn each_image_is_small_runs_as_nobody_and_holds_nothing_but_the_program_and_what
         assert_eq!(configuration["config"]["User"], "65532:65532");
         assert_eq!(configuration["config"]["Entrypoint"][0], format!("/{program}"));
 
-        let layer = member(&file, manifest[0]["Layers"][0].as_str().unwrap());
+        let layer = layer(&file);
         let mut authorities = 0;
         for entry in tar::Archive::new(layer.as_slice()).entries().unwrap() {
             let mut entry = entry.unwrap();
@@ -55,6 +58,34 @@ fn each_image_is_small_runs_as_nobody_and_holds_nothing_but_the_program_and_what
         }
         assert!(authorities > 100, "{program} trusts {authorities} authorities");
     }
+}
+
+#[test]
+#[ignore = "needs the images: cargo xtask cluster test"]
+fn the_dockerfile_makes_the_same_images() {
+    let dockerfile = fs::read_to_string(workspace::root().join("Dockerfile")).unwrap();
+    let stages: Vec<&str> = dockerfile.split("\nFROM ").skip(1).map(str::trim).collect();
+    assert_eq!(stages.len(), PROGRAMS.len(), "{stages:?}");
+    for program in PROGRAMS {
+        let name = program.trim_start_matches("firehose-");
+        let stage =
+            format!("scratch AS {name}\nCOPY target/image/{program}/ /\nUSER 65532:65532\nENTRYPOINT [\"/{program}\"]");
+        assert!(stages.contains(&stage.as_str()), "no stage is\n{stage}");
+
+        let image = workspace::target().join("image");
+        let layer = layer(&image.join(format!("{program}.tar")));
+        for entry in tar::Archive::new(layer.as_slice()).entries().unwrap() {
+            let copied = image.join(program).join(entry.unwrap().path().unwrap());
+            assert!(copied.exists(), "{} is not there to be copied", copied.display());
+        }
+    }
+}
+
+/// The only layer of an image.
+fn layer(image: &Path) -> Vec<u8> {
+    let manifest: Value = serde_json::from_slice(&member(image, "manifest.json")).unwrap();
+    assert_eq!(manifest[0]["Layers"].as_array().unwrap().len(), 1);
+    member(image, manifest[0]["Layers"][0].as_str().unwrap())
 }
 
 /// One file of an archive.

@@ -10,6 +10,7 @@ mod environment;
 mod http;
 mod installation;
 mod kubectl;
+mod machine;
 mod reach;
 mod simulator;
 mod traffic;

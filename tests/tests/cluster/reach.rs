@@ -43,6 +43,9 @@ pub(crate) fn service(namespace: &str, name: &str, port: u16) -> String {
     format!("http://{}:{node_port}", address["address"].as_str().unwrap())
 }
 
+/// Seconds.
+const LONGEST_FORWARD: &str = "1800";
+
 /// Address and port of a pod to the kubectl that forwards to it and the URL that it serves.
 type Forwards = HashMap<(String, u16), (Child, String)>;
 
@@ -57,8 +60,17 @@ pub(crate) fn pod(namespace: &str, name: &str, address: &str, port: u16) -> Stri
     // By address: a pod of a StatefulSet that was replaced keeps its name and has another address.
     let key = (address.to_owned(), port);
     let (_, url) = forwards.entry(key).or_insert_with(|| {
-        let mut child = Command::new("kubectl")
-            .args(["port-forward", "--namespace", namespace, name, &format!(":{port}")])
+        // Bounded, because nobody is left to end it when the tests have ended.
+        let mut child = Command::new("timeout")
+            .args([
+                LONGEST_FORWARD,
+                "kubectl",
+                "port-forward",
+                "--namespace",
+                namespace,
+                name,
+                &format!(":{port}"),
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -91,14 +91,16 @@ fn an_edited_or_deleted_child_is_repaired_and_a_deleted_destination_takes_its_ch
         &[("*", "children-all")],
     );
     let (namespace, child) = (&destination.namespace, destination.child());
-    for kind in [
-        "configmap",
-        "service",
-        "poddisruptionbudget",
-        "serviceaccount",
-        "statefulset",
+    let headless = format!("{child}-pods");
+    for (kind, child) in [
+        ("configmap", &child),
+        ("service", &child),
+        ("service", &headless),
+        ("poddisruptionbudget", &child),
+        ("serviceaccount", &child),
+        ("statefulset", &child),
     ] {
-        let old = destination.get(kind)["metadata"]["uid"].clone();
+        let old = crate::kubectl::get(&format!("{kind} {child} --namespace {namespace}"))["metadata"]["uid"].clone();
         crate::kubectl::kubectl(&format!("delete {kind} {child} --namespace {namespace}"));
         wait_for(&format!("the {kind} is there again"), Duration::from_secs(60), || {
             let found = try_kubectl(&format!("get {kind} {child} --namespace {namespace} --output json"))?;

@@ -1,10 +1,11 @@
 //! The Firehose stand-in inside of the cluster, and what has arrived in it.
 
-use std::{sync::OnceLock, time::Duration};
+use std::sync::OnceLock;
 
 use firehose_tests::simulator::Simulator;
 
 use crate::{
+    destination::ROUTED,
     environment::environment,
     http,
     kubectl::{fresh_namespace, kubectl, wait_for},
@@ -31,10 +32,10 @@ pub(crate) fn start() -> Simulator {
             ));
         }
         kubectl(&format!(
-            "rollout status deployment/simulator --namespace {NAMESPACE} --timeout 60s"
+            "rollout status deployment/simulator --namespace {NAMESPACE} --timeout 120s"
         ));
         let url = reach::service(NAMESPACE, "simulator", 4573);
-        wait_for("the simulator answers", Duration::from_secs(30), || {
+        wait_for("the simulator answers", ROUTED, || {
             http::get(&format!("{url}/_simulator/streams"))
         });
         url

@@ -1,7 +1,7 @@
 //! The README's section "In your cluster", command by command as it is written. Last of all tests, because it installs the
 //! simulator anew.
 
-use std::{process::Command, time::Duration};
+use std::process::Command;
 
 use firehose_tests::{
     readme::{Block, blocks},
@@ -10,7 +10,7 @@ use firehose_tests::{
 };
 
 use crate::{
-    destination::Destination,
+    destination::{Destination, ROUTED},
     http, installation,
     kubectl::{kubectl, wait_for},
     reach,
@@ -45,7 +45,7 @@ fn the_readmes_commands_lead_to_a_destination_that_delivers() {
     let simulator = Simulator {
         url: reach::service("firehose-simulator", "simulator", 4573),
     };
-    wait_for("the simulator answers", Duration::from_secs(30), || {
+    wait_for("the simulator answers", ROUTED, || {
         http::get(&format!("{}/_simulator/streams", simulator.url))
     });
     let event = r#"{"messageId":"walkthrough","userId":"u"}"#;
@@ -56,5 +56,6 @@ fn the_readmes_commands_lead_to_a_destination_that_delivers() {
     let arrived = simulator.arrived();
     assert_eq!(arrived.events("customers").len(), 1);
     assert_eq!(arrived.events("customers")[0]["messageId"], "walkthrough");
-    destination.remove();
+    // `cargo xtask demo` makes it anew.
+    kubectl("delete namespace analytics --wait --timeout 120s");
 }

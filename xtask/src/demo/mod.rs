@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
 use crate::{
@@ -26,7 +26,7 @@ const ENDPOINT: &str = "http://simulator.firehose-simulator.svc:4573";
 pub(crate) struct DemoArgs {
     /// Cargo's profile of the programs in the images
     #[arg(long, default_value = "release")]
-    profile: String,
+    pub(crate) profile: String,
 }
 
 /// Shows all of it.
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
     let events = Forward::start(&shell, "service/orders-firehose", 8080)?;
     title("Events from RudderStack's SDK for Node, and where they arrived");
     send(&events.url, "before")?;
-    arrived(&shell)?;
+    arrived(&shell, "pages-prod")?;
 
     title("An edit: pages get a stream of their own, without a restart");
     shell.kubectl(
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
     )?;
     synced(&shell)?;
     send(&events.url, "after")?;
-    arrived(&shell)?;
+    arrived(&shell, "pages-new")?;
     shell.kubectl("get firehosedestinations,pods --namespace analytics")?;
     println!(
         "\nThe cluster is still up: export KUBECONFIG={}",
@@ -101,6 +101,8 @@ fn apply(shell: &Shell) -> Result<()> {
         r#"patch firehosedestination orders --namespace analytics --type merge --patch {"spec":{"credentials":{"type":"Static","static":{"secretName":"aws-firehose"}}}}"#,
     )?;
     synced(shell)?;
+    // The key is another mount, so the pods are replaced, and a forwarded port would go with its pod.
+    shell.kubectl("rollout status statefulset/orders-firehose --namespace analytics --timeout 120s")?;
     shell.kubectl("wait firehosedestination/orders --namespace analytics --for=condition=Ready --timeout 120s")
 }
 
@@ -129,12 +131,13 @@ fn send(url: &str, prefix: &str) -> Result<()> {
     Ok(())
 }
 
-fn arrived(shell: &Shell) -> Result<()> {
+/// Shows every stream; the pages must be where the object says.
+fn arrived(shell: &Shell, pages: &str) -> Result<()> {
     let path = format!("/api/v1/namespaces/{SIMULATOR}/services/simulator:4573/proxy/_simulator/streams");
     println!("\n$ kubectl get --raw {path}");
     let answer = shell.kubectl.run("get --raw").arg(path).output()?;
     let streams: Vec<serde_json::Value> = serde_json::from_str(&answer).context("the simulator's list of streams")?;
-    for stream in streams {
+    for stream in &streams {
         println!(
             "{:>20} {:>5} records {:>8} bytes",
             stream["name"].as_str().unwrap_or_default(),
@@ -142,6 +145,10 @@ fn arrived(shell: &Shell) -> Result<()> {
             stream["bytes"]
         );
     }
+    let pages_arrived = streams
+        .iter()
+        .any(|stream| stream["name"] == pages && stream["records"] != 0);
+    ensure!(pages_arrived, "no page has arrived in {pages}");
     Ok(())
 }
 
