@@ -206,11 +206,13 @@ impl Schedule {
             random: std::sync::Mutex::new(Random(self.random.next())),
         });
         let failed_reads = disk.struck().failed_reads;
-        match Log::open(disk.clone(), settings, Arc::clone(&self.streams), environment, outlet) {
+        let opened = Log::open(disk.clone(), settings, Arc::clone(&self.streams), environment, outlet);
+        // Even when it dies on the way: what it could not read is put away by then.
+        if disk.struck().failed_reads > failed_reads {
+            self.oracle.acknowledgements_unreadable();
+        }
+        match opened {
             Ok((log, recovered)) => {
-                if disk.struck().failed_reads > failed_reads {
-                    self.oracle.acknowledgements_unreadable();
-                }
                 self.summary.happened.torn += recovered.torn.len() as u64;
                 self.summary.happened.damaged += recovered.damaged.len() as u64;
                 if !recovered.foreign.is_empty() || (!recovered.damaged.is_empty() && !self.rots) {
