@@ -30,7 +30,8 @@ pub use self::{
 };
 use super::{
     Budget, EntryRef, Error, Frame, FrameTooLarge, Intake, KeyRef, Refusal,
-    log::{Appended, Log, Parcel, Position},
+    disk::RealDisk,
+    log::{Appended, Chosen, Log, Parcel, Position},
     open::{self, open_log},
     threads::Running,
 };
@@ -62,7 +63,7 @@ pub struct Puts {
 /// Letters that are sent again together.
 struct Go {
     frame: Frame,
-    parcels: Vec<Parcel>,
+    letters: Chosen<RealDisk>,
     /// Where the next ones are looked for.
     next: Position,
 }
@@ -116,7 +117,7 @@ impl DeadLetters {
     ///
     /// ```text
     /// let letters = DeadLetters::open(&spool.join(dead_letters::DIRECTORY), uid, 64 << 20, streams.clone())?;
-    /// tokio::spawn(dead_letters::serve(letters.clone(), intake.clone(), route, shutdown));   // for the command line
+    /// tokio::spawn(dead_letters::serve(letters.clone(), intake.clone(), route, shutdown)?);  // for the command line
     /// letters.put(&letter).await?;                                                            // then settle the event
     /// ```
     ///
@@ -142,7 +143,7 @@ impl DeadLetters {
         })))
     }
 
-    fn log(&self) -> &Arc<Log<super::disk::RealDisk>> {
+    fn log(&self) -> &Arc<Log<RealDisk>> {
         self.0.running.log()
     }
 
@@ -260,9 +261,9 @@ impl DeadLetters {
             let Some(go) = next.await? else {
                 return Ok(sent);
             };
-            let count = go.parcels.len();
+            let count = go.letters.len();
             intake.accept(go.frame, Instant::now() + ACCEPT_WITHIN).await?;
-            self.forget(go.parcels).await?;
+            self.forget(go.letters).await?;
             sent += count;
             from = Some(go.next);
         }
@@ -276,13 +277,15 @@ impl DeadLetters {
         end: Position,
         route: &open::Route,
     ) -> Result<Option<Go>, Failed> {
-        let (mut frame, mut parcels, mut last) = (Frame::default(), Vec::new(), None);
+        let (mut frame, mut letters, mut last) = (Frame::default(), Chosen::of(self.log()), None);
         self.select(selection, from, |_, letter, parcel| {
-            if parcel.position >= end || (!parcels.is_empty() && frame.size() + letter.bytes.len() > TOGETHER_BYTES) {
+            if parcel.position >= end || (letters.len() > 0 && frame.size() + letter.bytes.len() > TOGETHER_BYTES) {
                 return ControlFlow::Break(());
             }
             last = Some(parcel.position);
-            if let Some(stream) = &letter.stream {
+            if let Some(stream) = &letter.stream
+                && letters.add(parcel)
+            {
                 let key = KeyRef {
                     event: &letter.event,
                     r#type: &letter.r#type,
@@ -297,18 +300,18 @@ impl DeadLetters {
                     out.extend_from_slice(&letter.bytes);
                     Ok::<(), FrameTooLarge>(())
                 };
-                if frame.push(stream, key, write).is_ok() {
-                    parcels.push(parcel);
-                }
+                frame
+                    .push(stream, key, write)
+                    .expect("what is sent together is far smaller than 4 GiB");
             }
-            match parcels.len() {
+            match letters.len() {
                 TOGETHER => ControlFlow::Break(()),
                 _ => ControlFlow::Continue(()),
             }
         })?;
         Ok(last.map(|last| Go {
             frame,
-            parcels,
+            letters,
             next: Position {
                 ordinal: last.ordinal + 1,
                 ..last
@@ -324,17 +327,17 @@ impl DeadLetters {
     pub async fn discard(&self, selection: &Selection) -> Result<usize, Failed> {
         let _alone = self.0.emptying.lock().await;
         let selection = selection.clone();
-        let parcels = self.reading(move |letters| {
-            let mut parcels = Vec::new();
+        let chosen = self.reading(move |letters| {
+            let mut chosen = Chosen::of(letters.log());
             letters.select(&selection, None, |_, _, parcel| {
-                parcels.push(parcel);
+                chosen.add(parcel);
                 ControlFlow::Continue(())
             })?;
-            Ok(parcels)
+            Ok(chosen)
         });
-        let parcels = parcels.await?;
-        let count = parcels.len();
-        self.forget(parcels).await?;
+        let chosen = chosen.await?;
+        let count = chosen.len();
+        self.forget(chosen).await?;
         Ok(count)
     }
 
@@ -367,8 +370,8 @@ impl DeadLetters {
     }
 
     /// Drops letters and waits until the disk knows.
-    async fn forget(&self, parcels: Vec<Parcel>) -> Result<(), Failed> {
-        self.log().forget(parcels);
+    async fn forget(&self, letters: Chosen<RealDisk>) -> Result<(), Failed> {
+        letters.forget();
         let end = Instant::now() + CONFIRM_WITHIN;
         while !self.log().is_quiet() {
             if Instant::now() > end {

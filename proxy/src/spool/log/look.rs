@@ -1,6 +1,6 @@
 //! Looks at what is stored without handing it out, for those who pick and choose: the dead letters.
 
-use std::{collections::BTreeSet, io, ops::ControlFlow, sync::Arc};
+use std::{collections::BTreeSet, io, mem, ops::ControlFlow, sync::Arc};
 
 use super::{Disk, Log, Parcel, Position, Report, backlog::read, scan, segment::Segment};
 use crate::spool::Frame;
@@ -10,6 +10,56 @@ use crate::spool::Frame;
 pub(in crate::spool) struct Seen {
     pub(in crate::spool) parcel: Parcel,
     pub(in crate::spool) frame: Frame,
+}
+
+/// Parcels that somebody has chosen of what was shown. They are the holder's until they are forgotten, wherever they are moved meanwhile;
+/// dropped before that, they go back.
+#[derive(Debug)]
+pub(in crate::spool) struct Chosen<D: Disk> {
+    log: Arc<Log<D>>,
+    parcels: Vec<Parcel>,
+}
+
+impl<D: Disk> Chosen<D> {
+    /// None yet.
+    pub(in crate::spool) fn of(log: &Arc<Log<D>>) -> Self {
+        Self {
+            log: Arc::clone(log),
+            parcels: Vec::new(),
+        }
+    }
+
+    /// Adds one. False when it is no longer where it was shown, or somebody else has it.
+    pub(in crate::spool) fn add(&mut self, parcel: Parcel) -> bool {
+        let mut state = self.log.lock();
+        let segment = state.segments.get_mut(&parcel.position.segment);
+        let taken = segment.is_some_and(|segment| segment.take(parcel.position.ordinal, parcel.stream));
+        if taken {
+            state.handed_out(parcel.stream);
+            self.parcels.push(parcel);
+        }
+        taken
+    }
+
+    /// How many.
+    pub(in crate::spool) fn len(&self) -> usize {
+        self.parcels.len()
+    }
+
+    /// Says that they need no more work. See [`Log::is_quiet`] for when the disk knows.
+    pub(in crate::spool) fn forget(mut self) {
+        for parcel in mem::take(&mut self.parcels) {
+            self.log.report(Report::Settled(parcel));
+        }
+    }
+}
+
+impl<D: Disk> Drop for Chosen<D> {
+    fn drop(&mut self) {
+        for parcel in mem::take(&mut self.parcels) {
+            self.log.report(Report::Returned(parcel));
+        }
+    }
 }
 
 impl<D: Disk> Log<D> {
@@ -85,12 +135,5 @@ impl<D: Disk> Log<D> {
             segment: *number,
             ordinal: segment.parcels,
         })
-    }
-
-    /// Says that parcels need no more work. See [`Self::is_quiet`] for when the disk knows.
-    pub(in crate::spool) fn forget(&self, parcels: impl IntoIterator<Item = Parcel>) {
-        for parcel in parcels {
-            self.report(Report::Settled(parcel));
-        }
     }
 }

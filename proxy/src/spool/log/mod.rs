@@ -31,7 +31,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use self::{append::Append, backlog::Backlog, segment::Segment};
-pub(in crate::spool) use self::{append::Appended, keep::Keep, parcels::Position, recover::OpenError};
+pub(in crate::spool) use self::{append::Appended, keep::Keep, look::Chosen, parcels::Position, recover::OpenError};
 use super::{
     Budget, EntryRef, Lease,
     disk::{Disk, is_full},

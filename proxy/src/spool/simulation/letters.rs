@@ -7,7 +7,7 @@ use super::{
         EntryRef, Frame, FrameTooLarge,
         dead_letters::letter::{Letter, from_frame, to_frame},
         disk::simulated::{Random, SimulatedDisk},
-        log::{Appended, Fatal, Log, Parcel},
+        log::{Appended, Chosen, Fatal, Log},
     },
     cores::Takers,
     oracle::Oracle,
@@ -26,7 +26,7 @@ pub(super) struct Letters {
 /// Letters on their way back into the spool.
 struct Redrive {
     records: Vec<Vec<u8>>,
-    parcels: Vec<Parcel>,
+    letters: Chosen<SimulatedDisk>,
     appended: Appended,
 }
 
@@ -98,10 +98,12 @@ impl Letters {
         if self.redrive.is_some() || !self.log.is_quiet() {
             return;
         }
-        let (mut frame, mut records, mut parcels) = (Frame::default(), Vec::new(), Vec::new());
+        let (mut frame, mut records, mut letters) = (Frame::default(), Vec::new(), Chosen::of(&self.log));
         let looked = self.log.look(None, |seen| {
             let name = self.streams.name(seen.parcel.stream);
-            if let Some((_, letter)) = from_frame(seen.parcel.position, &name, &seen.frame) {
+            if let Some((_, letter)) = from_frame(seen.parcel.position, &name, &seen.frame)
+                && letters.add(seen.parcel)
+            {
                 let EntryRef { key, .. } = seen.frame.entry(0).expect("a letter is one event");
                 let write = |out: &mut Vec<u8>| {
                     out.extend_from_slice(&letter.bytes);
@@ -109,20 +111,19 @@ impl Letters {
                 };
                 frame.push(seen.parcel.stream, key, write).expect("a small event");
                 records.push(letter.bytes);
-                parcels.push(seen.parcel);
             }
-            match parcels.len() {
+            match letters.len() {
                 4 => ControlFlow::Break(()),
                 _ => ControlFlow::Continue(()),
             }
         });
         if looked.is_ok()
-            && !parcels.is_empty()
+            && letters.len() > 0
             && let Ok(appended) = spool.append(frame)
         {
             self.redrive = Some(Redrive {
                 records,
-                parcels,
+                letters,
                 appended,
             });
         }
@@ -143,16 +144,15 @@ impl Letters {
             }
             Err(_) => true,
         });
-        if let Some(redrive) = &mut self.redrive {
+        if let Some(mut redrive) = self.redrive.take() {
             match redrive.appended.try_recv() {
                 Ok(Ok(())) => {
-                    summary.happened.redriven += redrive.parcels.len() as u64;
+                    summary.happened.redriven += redrive.letters.len() as u64;
                     redrive.records.iter().for_each(|record| oracle.put_back(record));
-                    self.log.forget(std::mem::take(&mut redrive.parcels));
-                    self.redrive = None;
+                    redrive.letters.forget();
                 }
-                Ok(Err(_)) => self.redrive = None,
-                Err(_) => {}
+                Ok(Err(_)) => {}
+                Err(_) => self.redrive = Some(redrive),
             }
         }
         if self.log.is_quiet() {
