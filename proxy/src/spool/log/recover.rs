@@ -212,6 +212,9 @@ impl<D: Disk> Log<D> {
             return Ok(Vec::new());
         };
         let (records, end) = acks::decode(&bytes, segment.epoch);
+        // An earlier process may have ended because a sync failed: then this was read from memory and the disk has not got it, though the
+        // kernel takes it for written. Written once more, the next sync covers it; what is added behind a gap would be unreadable.
+        file.write_at(&bytes[..end], 0).map_err(fatal("write", &name))?;
         segment.acks.end = end as u64;
         segment.acks.next_index = records.len() as u64;
         segment.acks.sealed = records.iter().any(|record| matches!(record, Record::Seal(_)));
