@@ -107,10 +107,11 @@ impl Oracle {
         }
     }
 
-    /// What was written down as settled could not be read: all of it may be delivered again.
+    /// What was written down as settled could not be read: all of it may be delivered again, and what had been moved from both places,
+    /// though it was delivered from neither yet.
     pub(super) fn acknowledgements_unreadable(&mut self) {
         for event in &mut self.events {
-            event.excused += event.set_aside + u32::from(event.delivered > 0);
+            event.excused += event.set_aside + 1;
         }
     }
 
