@@ -6,7 +6,14 @@ mod storage;
 
 use self::storage::{Disk, Storage};
 
-use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    future::{Future, ready},
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
@@ -227,13 +234,14 @@ struct TasksOfLetters {
 impl TasksOfLetters {
     fn start(letters: DeadLetters, intake: Intake, live: &Arc<Live>, shutdown: Shutdown) -> (SetAside, Self) {
         let (give_up, writing) = SetAside::start(letters.clone());
-        let attend = dead_letters::serve(letters, intake, storage::route(live), shutdown);
-        let attending = tokio::spawn(async {
-            if let Err(reason) = attend.await {
+        let attending = match dead_letters::serve(letters, intake, storage::route(live), shutdown) {
+            Ok(attending) => tokio::spawn(attending),
+            Err(reason) => {
                 // Events come first: a file system without sockets is no reason not to take them.
                 error!(%reason, "dead letters cannot be asked about on the command line");
+                tokio::spawn(ready(()))
             }
-        });
+        };
         (give_up, Self { writing, attending })
     }
 

@@ -1,6 +1,6 @@
 //! What cannot be delivered: set aside with its bytes, shown, sent again and dropped by a person, never lost by a crash.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use firehose_simulator::{ErrorCode, Fault, Rule, StreamSettings};
 use http::StatusCode;
@@ -37,6 +37,17 @@ async fn poison(place: &Place, pod: &Pod, count: u64) {
     assert!(!place.arrived().keys().any(|id| id.starts_with("poison")));
 }
 
+/// Waits until nothing is left in the spool; other events get through meanwhile, as in [`poison`].
+async fn settled(pod: &Pod) {
+    let mut number = 0;
+    until("the spool is empty", async || {
+        number += 1;
+        let _ = pod.send(&format!("more-{number}"), 30).await;
+        pod.metric("firehose_proxy_spool_bytes").await == 0
+    })
+    .await;
+}
+
 /// The ids in a list.
 fn ids(list: &str) -> Vec<String> {
     let lines = list.lines().skip(1);
@@ -53,37 +64,47 @@ async fn an_event_that_firehose_refuses_is_kept_with_its_bytes_through_a_kill_an
     pod.kill();
 
     let pod = place.start();
+    settled(&pod).await;
     let list = place.dead_letters(&["list"]).unwrap();
     let ids = ids(&list);
-    assert_eq!(ids.len(), 3, "{list}");
+    // An event whose acknowledgement the kill came before is refused, and kept, once more.
+    assert!((3..=6).contains(&ids.len()), "{list}");
     let first = list.lines().nth(1).unwrap();
     assert!(first.contains(" all ") && first.contains("RecordRefused"), "{list}");
-    let shown = place.dead_letters(&["show", &ids[0]]).unwrap();
-    let event: serde_json::Value = serde_json::from_str(&shown).unwrap();
-    assert!(event["messageId"].as_str().unwrap().starts_with("poison-"), "{shown}");
-    assert!(
-        shown.ends_with('\n') && shown.contains(&format!(r#""pad":"{}""#, "x".repeat(30))),
-        "{shown}"
-    );
+    let mut letters: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for id in &ids {
+        let shown = place.dead_letters(&["show", id]).unwrap();
+        assert!(
+            shown.ends_with('\n') && shown.contains(&format!(r#""pad":"{}""#, "x".repeat(30))),
+            "{shown}"
+        );
+        let event: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let of = event["messageId"].as_str().unwrap().to_owned();
+        letters.entry(of).or_default().push(id);
+    }
+    assert!(letters.keys().eq(["poison-0", "poison-1", "poison-2"]), "{letters:?}");
     assert_eq!(
         place.dead_letters(&["show", "99-99"]).unwrap_err().lines().next(),
         Some("Error: there is no dead letter \"99-99\"")
     );
     assert!(place.dead_letters(&["drop"]).unwrap_err().contains("say which"));
 
-    assert_eq!(place.dead_letters(&["drop", &ids[2]]).unwrap(), "1 dead letters\n");
+    let dropped = &letters["poison-2"];
+    let said = place.dead_letters(&[&["drop"], &dropped[..]].concat()).unwrap();
+    assert_eq!(said, format!("{} dead letters\n", dropped.len()));
     place.firehose.configure("all", StreamSettings::default()).unwrap();
-    assert_eq!(place.dead_letters(&["redrive", "--all"]).unwrap(), "2 dead letters\n");
+    let said = place.dead_letters(&["redrive", "--all"]).unwrap();
+    assert_eq!(said, format!("{} dead letters\n", ids.len() - dropped.len()));
     until("both arrive", async || {
-        place.arrived().keys().filter(|id| id.starts_with("poison")).count() == 2
+        let arrived = place.arrived();
+        ["poison-0", "poison-1"].iter().all(|id| {
+            let times = arrived.get(*id).map_or(0, Vec::len);
+            times == letters[*id].len()
+        })
     })
     .await;
-    assert!(
-        place
-            .arrived()
-            .iter()
-            .all(|(id, times)| !id.starts_with("poison") || times.len() == 1)
-    );
+    assert!(!place.arrived().contains_key("poison-2"));
+    settled(&pod).await;
     // Neither what was sent again nor what was dropped comes back.
     pod.kill();
     let pod = place.start();
@@ -128,9 +149,19 @@ async fn a_redrive_that_is_killed_in_the_middle_loses_nothing() {
         pod.kill();
         order.join().unwrap()
     });
+    // Calls that were on their way when the process died have come to their end.
+    let mut before = place.arrived().len();
+    until("no call is on its way", async || {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        before == std::mem::replace(&mut before, place.arrived().len())
+    })
+    .await;
     let pod = place.start();
     let list = place.dead_letters(&["list", "--limit", "100000"]).unwrap();
-    println!("the redrive said {redriving:?}; {} letters are left", ids(&list).len());
+    println!(
+        "the redrive said {redriving:?}; {before} had arrived, {} letters are left",
+        ids(&list).len()
+    );
     place.dead_letters(&["redrive", "--all"]).unwrap();
     until("all arrive", async || place.arrived().len() as u64 == LETTERS).await;
     until("none is left", async || {
@@ -138,9 +169,9 @@ async fn a_redrive_that_is_killed_in_the_middle_loses_nothing() {
     })
     .await;
     let twice = place.arrived().values().filter(|times| times.len() > 1).count();
-    // Those of the one go that the kill hit, of which the next process cannot know that they are safe elsewhere; each of them may
-    // also have been on its way to Firehose at that moment.
-    assert!(twice <= 500, "{twice} arrived again");
+    // Those of the one go that the kill hit, of which the next process cannot know that they are safe elsewhere; and those that had
+    // arrived and whose acknowledgement was not written yet.
+    assert!(twice <= before + 500, "{twice} arrived again, {before} before the kill");
     assert!(place.arrived().values().all(|times| times.len() <= 3));
 }
 
@@ -160,9 +191,14 @@ spool: {maxSizeBytes: 67108864, deadLetters: {maxSizeBytes: 8388608}}",
         pod.admin("/status").await.contains(r#""deadLetters":"Full""#)
     })
     .await;
+    // Full is said when the first finds no room; others may be on their way until then.
+    let left = pod.metric("firehose_proxy_spool_bytes").await;
     let kept = pod.metric("firehose_proxy_dead_letters").await;
-    assert!((4..20).contains(&kept), "{kept}");
-    assert!(pod.metric("firehose_proxy_spool_bytes").await >= (24 - kept) * 500_000);
+    assert!((1..20).contains(&kept), "{kept}");
+    assert!(
+        left >= (24 - kept) * 500_000,
+        "{left} bytes are left in the spool, {kept} are letters"
+    );
     // Room for the others: each is a letter in the end, once.
     let mut seen = std::collections::BTreeSet::new();
     until("every event was a dead letter", async || {

@@ -31,20 +31,35 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Orders at a time: each holds letters in memory.
 const AT_ONCE: usize = 2;
 
-/// Carries out orders until the process stops; one that is under way then breaks off. Letters that are sent again go to `intake`, by
-/// `route`.
+/// Listens at once, and gives what carries out orders until the process stops; one that is under way then breaks off. Letters that are
+/// sent again go to `intake`, by `route`.
 ///
 /// # Errors
 ///
 /// When the socket cannot be made.
-pub async fn serve(letters: DeadLetters, intake: Intake, route: Route, mut shutdown: Shutdown) -> io::Result<()> {
+pub fn serve(
+    letters: DeadLetters,
+    intake: Intake,
+    route: Route,
+    shutdown: Shutdown,
+) -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let path = letters.0.directory.join(SOCKET);
     let listener = listen(&path)?;
-    let _removed = Removed(path);
+    Ok(accept_orders(listener, Removed(path), letters, intake, route, shutdown))
+}
+
+async fn accept_orders(
+    listener: UnixListener,
+    _removed: Removed,
+    letters: DeadLetters,
+    intake: Intake,
+    route: Route,
+    mut shutdown: Shutdown,
+) {
     let (route, mut orders) = (Arc::new(route), JoinSet::new());
     loop {
         tokio::select! {
-            () = shutdown.reached(Phase::Stopping) => return Ok(()),
+            () = shutdown.reached(Phase::Stopping) => return,
             Some(_) = orders.join_next() => {}
             accepted = listener.accept(), if orders.len() < AT_ONCE => {
                 let client = match accepted {
