@@ -41,8 +41,11 @@ async fn poison(place: &Place, pod: &Pod, count: u64) {
 async fn settled(pod: &Pod) {
     let mut number = 0;
     until("the spool is empty", async || {
+        // Now and then only: each is in the spool itself for a moment.
+        if number % 10 == 0 {
+            let _ = pod.send(&format!("more-{number}"), 30).await;
+        }
         number += 1;
-        let _ = pod.send(&format!("more-{number}"), 30).await;
         pod.metric("firehose_proxy_spool_bytes").await == 0
     })
     .await;

@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read},
     net::SocketAddr,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -249,7 +250,7 @@ impl Pod {
 
     /// Ends it as a power cut of the process would.
     pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
+        kill_group(&self.child).unwrap();
         self.child.wait().unwrap();
     }
 
@@ -275,9 +276,15 @@ impl Pod {
 impl Drop for Pod {
     fn drop(&mut self) {
         // One that has ended is no problem.
-        let _ = self.child.kill();
+        let _ = kill_group(&self.child);
         let _ = self.child.wait();
     }
+}
+
+/// Ends a program and, when that is a tracer, the program that it traces.
+fn kill_group(child: &Child) -> rustix::io::Result<()> {
+    let id = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process_group(id, rustix::process::Signal::KILL)
 }
 
 /// Starts a program that is expected to end by itself; its status and what it logged.
@@ -315,7 +322,10 @@ pub(crate) fn files(directory: &Path) -> Vec<String> {
 }
 
 fn spawn(command: &mut Command) -> (Child, Arc<Mutex<String>>) {
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut child = command
+        .process_group(0)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let said = Arc::new(Mutex::new(String::new()));
     let (kept, stderr) = (Arc::clone(&said), child.stderr.take().unwrap());
     thread::spawn(move || listen(stderr, &kept));
