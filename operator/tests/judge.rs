@@ -71,6 +71,7 @@ fn findings(proxies: &[Proxy]) -> Findings<'_> {
         apply_error: None,
         revision: Some(REVISION.to_owned()),
         desired: 2,
+        is_replacing: false,
         proxies,
         durability: Some((Acknowledge::WhenDelivered, false)),
         address: "http://orders-firehose.analytics.svc:8080".to_owned(),
@@ -245,6 +246,20 @@ fn a_pod_that_is_not_ready_is_rolling_out_and_does_not_count_as_synced() {
     );
     assert_eq!(says(&status, ConditionType::Reconciling).0, ConditionStatus::True);
     assert_eq!(status.proxies.unwrap().synced, 1);
+}
+
+#[test]
+fn between_two_replacements_of_a_rolling_update_it_is_not_ready_yet() {
+    let proxies = [proxy("a"), proxy("b")];
+    let status = status(&Findings {
+        is_replacing: true,
+        ..findings(&proxies)
+    });
+    assert_eq!(
+        says(&status, ConditionType::Ready),
+        (ConditionStatus::False, Reason::RollingOut)
+    );
+    assert_eq!(says(&status, ConditionType::Reconciling).0, ConditionStatus::True);
 }
 
 #[test]

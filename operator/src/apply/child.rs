@@ -23,12 +23,22 @@ const MANAGER: &str = "firehose-operator";
 pub struct Known(HashMap<(String, String), (u64, String)>);
 
 /// What an apply did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applied {
+#[derive(Debug)]
+pub enum Applied<K> {
     /// The child was as wanted.
     Unchanged,
-    /// The child was written.
-    Written,
+    /// The child was written, and is this now. The watch shows it later.
+    Written(Box<K>),
+}
+
+impl<K> Applied<K> {
+    /// How many objects were written.
+    pub fn count(&self) -> u64 {
+        match self {
+            Self::Unchanged => 0,
+            Self::Written(_) => 1,
+        }
+    }
 }
 
 /// Why a child was not applied.
@@ -87,7 +97,7 @@ pub async fn apply<K>(
     wanted: &K,
     owner: &str,
     known: &mut Known,
-) -> Result<Applied, ApplyError>
+) -> Result<Applied<K>, ApplyError>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
@@ -148,7 +158,7 @@ where
     known
         .0
         .insert(key, (fingerprint, applied.resource_version().unwrap_or_default()));
-    Ok(Applied::Written)
+    Ok(Applied::Written(Box::new(applied)))
 }
 
 fn is_controlled_by(metadata: &ObjectMeta, owner: &str) -> bool {

@@ -14,7 +14,7 @@ use std::{
 };
 
 use firehose_operator_api::{FirehoseDestination, FirehoseDestinationStatus, Reason};
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use k8s_openapi::{api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::{ResourceExt as _, runtime::controller::Action};
 use tracing::{info, warn};
 
@@ -108,9 +108,13 @@ async fn round(
     context: &Context,
     memory: &mut Memory,
 ) -> Result<(Outcome, Action), Error> {
+    let mut newest = None;
     let (acceptance, planned, failure) = match plan(destination, context) {
         Ok(planned) => match apply_all(context, &planned.1, planned.0.uid(), memory).await {
-            Ok(()) => (Acceptance::Accepted, Some(planned), None),
+            Ok(written) => {
+                newest = written;
+                (Acceptance::Accepted, Some(planned), None)
+            }
             Err(conflict @ ApplyError::NameConflict { .. }) => (
                 Acceptance::Refused(Reason::NameConflict, conflict.to_string()),
                 None,
@@ -124,7 +128,7 @@ async fn round(
         // The last good children go on.
         Err(invalid) => (refused(&invalid), None, None),
     };
-    let situation = Situation::look(destination, context, planned);
+    let situation = Situation::look(destination, context, planned, newest);
     let (namespace, uid) = (
         destination.namespace().unwrap_or_default(),
         destination.uid().unwrap_or_default(),
@@ -170,19 +174,37 @@ fn plan(destination: &FirehoseDestination, context: &Context) -> Result<Planned,
     }
 }
 
-/// In the order in which pods need them: a pod must not start before its configuration and its identity.
-async fn apply_all(context: &Context, wanted: &Children, uid: &str, memory: &mut Memory) -> Result<(), ApplyError> {
+/// In the order in which pods need them: a pod must not start before its configuration and its identity. Returns the
+/// StatefulSet if it was written: the watch shows it only later.
+async fn apply_all(
+    context: &Context,
+    wanted: &Children,
+    uid: &str,
+    memory: &mut Memory,
+) -> Result<Option<StatefulSet>, ApplyError> {
     let (client, stores, known) = (&context.client, &context.stores, &mut memory.known);
     let mut written = 0_u64;
-    let mut count = |applied: Applied| written += u64::from(applied == Applied::Written);
-    count(apply(client, &stores.config_maps, &wanted.config_map, uid, known).await?);
-    count(apply(client, &stores.service_accounts, &wanted.service_account, uid, known).await?);
-    count(apply(client, &stores.services, &wanted.headless_service, uid, known).await?);
-    count(apply(client, &stores.services, &wanted.service, uid, known).await?);
-    count(apply(client, &stores.budgets, &wanted.disruption_budget, uid, known).await?);
-    count(apply(client, &stores.stateful_sets, &wanted.stateful_set, uid, known).await?);
-    context.metrics.applies.inc_by(written);
-    Ok(())
+    written += apply(client, &stores.config_maps, &wanted.config_map, uid, known)
+        .await?
+        .count();
+    written += apply(client, &stores.service_accounts, &wanted.service_account, uid, known)
+        .await?
+        .count();
+    written += apply(client, &stores.services, &wanted.headless_service, uid, known)
+        .await?
+        .count();
+    written += apply(client, &stores.services, &wanted.service, uid, known)
+        .await?
+        .count();
+    written += apply(client, &stores.budgets, &wanted.disruption_budget, uid, known)
+        .await?
+        .count();
+    let workload = apply(client, &stores.stateful_sets, &wanted.stateful_set, uid, known).await?;
+    context.metrics.applies.inc_by(written + workload.count());
+    Ok(match workload {
+        Applied::Written(workload) => Some(*workload),
+        Applied::Unchanged => None,
+    })
 }
 
 fn refused(invalid: &[Invalid]) -> Acceptance {

@@ -29,11 +29,17 @@ pub(super) struct Situation {
 }
 
 impl Situation {
-    /// Looks at what was planned and, where nothing was, at what the stores hold.
-    pub(super) fn look(destination: &FirehoseDestination, context: &Context, planned: Option<Planned>) -> Self {
+    /// Looks at what was planned and, where nothing was, at what the stores hold. `newest` is the StatefulSet as this round
+    /// has written it, if it has.
+    pub(super) fn look(
+        destination: &FirehoseDestination,
+        context: &Context,
+        planned: Option<Planned>,
+        newest: Option<StatefulSet>,
+    ) -> Self {
         let namespace = destination.namespace().unwrap_or_default();
         let name = Names::of(&destination.name_any()).workload;
-        let stateful_set = workload(destination, context);
+        let stateful_set = newest.map(Arc::new).or_else(|| workload(destination, context));
         let (validated, planned) = planned.map_or((None, None), |planned| {
             let (validated, wanted) = *planned;
             (Some(validated), Some(wanted))
@@ -102,6 +108,7 @@ impl Situation {
             apply_error,
             revision: self.revision.clone(),
             desired: self.desired,
+            is_replacing: self.stateful_set.as_deref().is_some_and(is_replacing),
             proxies,
             durability: validated.map(|validated| (validated.acknowledge(), validated.is_spool_persistent())),
             address: format!("http://{}.{namespace}.svc:{EVENTS_PORT}", Names::of(&name).workload),
@@ -109,6 +116,14 @@ impl Situation {
             mappings: validated.and_then(|validated| i32::try_from(validated.mappings()).ok()),
         }
     }
+}
+
+/// Whether pods of an older template are left, or its controller has not looked at the newest one yet.
+fn is_replacing(workload: &StatefulSet) -> bool {
+    let Some(status) = &workload.status else {
+        return true;
+    };
+    status.observed_generation < workload.metadata.generation || status.current_revision != status.update_revision
 }
 
 /// The StatefulSet of the destination, as far as the watch has shown it.

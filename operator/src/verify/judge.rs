@@ -47,6 +47,8 @@ pub struct Findings<'a> {
     pub revision: Option<String>,
     /// Number of pods asked for.
     pub desired: i32,
+    /// Whether pods of an older template are still to be replaced.
+    pub is_replacing: bool,
     /// The pods there are.
     pub proxies: &'a [Proxy],
     /// What a 200 means and whether the spool outlives its pod; `None` keeps what the status says.
@@ -271,6 +273,10 @@ fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: Prox
             Reason::RollingOut
         };
         conditions.set(kind, ConditionStatus::False, reason, message);
+    } else if findings.is_replacing {
+        // Between two replacements every pod is ready, and whoever waits for the change must go on waiting.
+        let message = "pods are replaced one after the other";
+        conditions.set(kind, ConditionStatus::False, Reason::RollingOut, message);
     } else {
         conditions.set(kind, ConditionStatus::True, Reason::Ready, "");
     }
@@ -283,7 +289,10 @@ fn progress(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: P
         Acceptance::Accepted => (false, Reason::Settled, String::new()),
     };
     let under_way = !stalled
-        && (findings.apply_error.is_some() || counted.ready < findings.desired || counted.synced < counted.ready);
+        && (findings.apply_error.is_some()
+            || findings.is_replacing
+            || counted.ready < findings.desired
+            || counted.synced < counted.ready);
     let status = |yes: bool| {
         if yes {
             ConditionStatus::True
