@@ -197,6 +197,10 @@ fn what_the_schema_cannot_see_is_refused_by_field() {
         (json!({"ingest": {"maxRequestSize": 100}}), "spec.ingest.maxRequestSize"),
         (json!({"spool": {"maxSize": "1Ki"}}), "spec.spool.maxSize"),
         (
+            json!({"spool": {"maxSize": "32Mi"}, "ingest": {"maxRequestSize": "32Mi"}}),
+            "spec.spool.maxSize",
+        ),
+        (
             json!({"proxy": {"podLabels": {"app.kubernetes.io/name": "mine"}}}),
             "spec.proxy.podLabels.app.kubernetes.io/name",
         ),

@@ -19,8 +19,9 @@ pub struct Spool {
     #[serde(rename = "type", default)]
     pub kind: SpoolType,
 
-    /// Most bytes of accepted events that may wait in one pod; above it, events are answered 503. Default: 256Mi when
-    /// Ephemeral, three quarters of the volume with a PersistentVolumeClaim.
+    /// Most bytes of accepted events that may wait in one pod; above it, events are answered 503. At least 16Mi, and half
+    /// as much again as ingest.maxRequestSize. Default: 256Mi when Ephemeral, three quarters of the volume with a
+    /// PersistentVolumeClaim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_size: Option<ByteSize>,
 

@@ -86,18 +86,7 @@ fn container(validated: &Validated, installation: &Installation) -> Container {
             format!("--config-dir={}", Paths::CONFIG),
             "--log-format=json".to_owned(),
         ]),
-        env: Some(vec![EnvVar {
-            // Its ordinal says whether the pod is above activeReplicas.
-            name: "POD_NAME".to_owned(),
-            value_from: Some(EnvVarSource {
-                field_ref: Some(ObjectFieldSelector {
-                    field_path: "metadata.name".to_owned(),
-                    ..ObjectFieldSelector::default()
-                }),
-                ..EnvVarSource::default()
-            }),
-            ..EnvVar::default()
-        }]),
+        env: Some(environment(validated)),
         ports: Some(vec![
             container_port(service::EVENTS, EVENTS_PORT),
             container_port(service::ADMIN, ADMIN_PORT),
@@ -110,6 +99,28 @@ fn container(validated: &Validated, installation: &Installation) -> Container {
         volume_mounts: Some(volumes::mounts(validated)),
         ..Container::default()
     }
+}
+
+fn environment(validated: &Validated) -> Vec<EnvVar> {
+    let name = EnvVar {
+        // Its ordinal says whether the pod is above activeReplicas.
+        name: "POD_NAME".to_owned(),
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector {
+                field_path: "metadata.name".to_owned(),
+                ..ObjectFieldSelector::default()
+            }),
+            ..EnvVarSource::default()
+        }),
+        ..EnvVar::default()
+    };
+    // With a key in a Secret, nothing may fall through to the node's own role (decision D4).
+    let no_node_role = validated.credentials_secret.as_ref().map(|_| EnvVar {
+        name: "AWS_EC2_METADATA_DISABLED".to_owned(),
+        value: Some("true".to_owned()),
+        ..EnvVar::default()
+    });
+    [Some(name), no_node_role].into_iter().flatten().collect()
 }
 
 fn pod_security() -> PodSecurityContext {

@@ -54,8 +54,17 @@ pub(super) fn read(spec: &FirehoseDestinationSpec, invalid: &mut Vec<Invalid>) -
         let message = format!("{spool} bytes and {dead_letters} bytes of dead letters exceed the volume's {volume}");
         reader.refuse("spec.spool.maxSize", message);
     }
+    let max_request = reader.bytes("spec.ingest.maxRequestSize", &spec.ingest.max_request_size, KI, 64 * MI);
+    // A stream alone may fill most of the spool, and events grow a little on their way into it.
+    let least = max_request + max_request / 2;
+    if spool < least {
+        let message = format!(
+            "{spool} bytes cannot take the largest request: {least} bytes are needed for spec.ingest.maxRequestSize of {max_request}"
+        );
+        reader.refuse("spec.spool.maxSize", message);
+    }
     Sizes {
-        max_request: reader.bytes("spec.ingest.maxRequestSize", &spec.ingest.max_request_size, KI, 64 * MI),
+        max_request,
         spool,
         dead_letters,
         quota: spec
