@@ -141,8 +141,10 @@ impl Refusals {
             return Cause::Few;
         }
         // Where there is nothing to hold back, a cut would only follow the load down. A quota that is really passed does
-        // not stay here: what it refuses waits, goes out again, and more and more is refused.
-        if look.by_load && part <= MOST_NOISE {
+        // not stay here: it runs out in the middle of a call, or what it refuses waits, goes out again, and more and more
+        // is refused.
+        let ran_out = is_bulk && is_partial;
+        if look.by_load && part <= MOST_NOISE && !ran_out {
             return Cause::Chance;
         }
         self.noise = None;

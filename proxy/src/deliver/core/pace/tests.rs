@@ -251,7 +251,9 @@ fn a_quota_is_found_although_records_fail_at_any_rate() {
 /// Neither knows of the other, and each starts with half of five times the quota.
 #[test]
 fn two_pods_share_a_quota_though_one_has_most_of_the_load() {
-    for line in [2, 20].map(Duration::from_millis) {
+    // A slow line hides the first refusals; a short one must not have the pod with little to send go on unmoved.
+    for (line, most_refused) in [(2, 0.016), (20, 0.03)] {
+        let line = Duration::from_millis(line);
         let (mut used, mut refused) = (0.0, 0.0);
         for seed in 1..=10 {
             let start = Instant::now();
@@ -271,7 +273,7 @@ fn two_pods_share_a_quota_though_one_has_most_of_the_load() {
         println!("{line:?}: used {used:.3}, refused {refused:.4}");
         // Most of it while the quota is found, which is five times less than they begin with.
         assert!(
-            used >= 0.9 && refused < 0.04,
+            used >= 0.9 && refused < most_refused,
             "{line:?}: used {used:.3}, refused {refused:.4}"
         );
     }
