@@ -35,6 +35,7 @@ const OPENAPI: &str = include_str!("openapi.json");
 const CONNECTIONS: Connections = Connections {
     most: 100,
     head_timeout: Duration::from_secs(30),
+    unread_timeout: Duration::from_secs(30),
 };
 
 /// Serves until it is dropped, so that the end of a shutdown can still be watched.

@@ -170,8 +170,9 @@ impl Desk {
                 ))
             }
             Route::Settings(write_key) => {
-                auth::check(&*self.source()?, &self.keys, Some(write_key)).map_err(Refusal::before_start)?;
-                Ok(startup::settings(&head.headers, write_key))
+                let write_key = query::segment(write_key);
+                auth::check(&*self.source()?, &self.keys, Some(&write_key)).map_err(Refusal::before_start)?;
+                Ok(startup::settings(&head.headers, &write_key))
             }
             Route::SdkMetrics => {
                 body::discard(&head.headers, incoming).await;

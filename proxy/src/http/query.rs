@@ -1,12 +1,17 @@
-//! The query of a request's address: names and values in the order they were written.
+//! The query of a request's address: names and values in the order they were written; and what a path spells likewise.
 
 /// The pairs of a query. What is not UTF-8 when decoded is shown with replacement characters.
 pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs.map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name), decode(value))
+        (decode(name, b' '), decode(value, b' '))
     })
+}
+
+/// A segment of a path, in which `+` is itself.
+pub(super) fn segment(text: &str) -> String {
+    decode(text, b'+')
 }
 
 /// The first value of a name.
@@ -14,14 +19,15 @@ pub(super) fn value(query: Option<&str>, name: &str) -> Option<String> {
     pairs(query?).find(|(found, _)| found == name).map(|(_, value)| value)
 }
 
-/// Undoes the encoding of forms: `+` is a space, `%` and two hexadecimal digits a byte; anything else is itself.
-fn decode(text: &str) -> String {
+/// Undoes the encoding of forms and paths: `+` is what is given, `%` and two hexadecimal digits a byte; anything else is
+/// itself.
+fn decode(text: &str, plus: u8) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, behind)) = rest.split_first() {
         rest = behind;
         bytes.push(match first {
-            b'+' => b' ',
+            b'+' => plus,
             b'%' => match hexadecimal(behind) {
                 Some(byte) => {
                     rest = &behind[2..];
@@ -61,5 +67,6 @@ mod tests {
         assert_eq!(read, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert_eq!(value(Some("a=1&a=2"), "a").as_deref(), Some("1"));
         assert_eq!(value(None, "a"), None);
+        assert_eq!(segment("a+b%2Fc%3D"), "a+b/c=");
     }
 }

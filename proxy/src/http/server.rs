@@ -33,14 +33,19 @@ pub struct Connections {
     /// How long a request's head may take from the moment the connection is idle. An idle connection is closed after it, so
     /// it must be longer than clients keep theirs.
     pub head_timeout: Duration,
+    /// How long a client may leave unread what it was answered. A connection to one that reads nothing more, or is gone
+    /// without a word, ends after it.
+    pub unread_timeout: Duration,
 }
 
 impl Default for Connections {
-    /// 10,000 connections, and 75 s, which is above the 60 s after which common load balancers and clients give up.
+    /// 10,000 connections; 75 s, which is above the 60 s after which common load balancers and clients give up; and 30 s,
+    /// in which an answer of a few hundred bytes crosses every network.
     fn default() -> Self {
         Self {
             most: 10_000,
             head_timeout: Duration::from_secs(75),
+            unread_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -114,6 +119,9 @@ async fn connection<H: Handler>(
 ) {
     // Answers are small and complete: waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
+    // The kernel keeps this deadline (RFC 5482): hyper has none for writing.
+    let unread = u32::try_from(limits.unread_timeout.as_millis()).unwrap_or(u32::MAX);
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, unread);
     let on_the_way_out = || {
         shutdown
             .as_ref()

@@ -170,6 +170,7 @@ async fn every_path_answers_as_rudderstack_s() {
         ("POST", "/v1/b", "", BATCH, 200, "ok", &[TEXT], &["track", "page"]),
         ("POST", "/v1/m", "", r#"{"series":[]}"#, 200, "ok", &[TEXT], &[]),
         ("GET", "/v1/projects/K/settings", "", "", 200, settings, &[JSON], &[]),
+        ("GET", "/v1/projects/%4b/settings", "", "", 200, settings, &[JSON], &[]),
     ];
     for (method, target, headers, body, status, answer, answer_headers, sent) in rows {
         let what = format!("{method} {target} {body}");

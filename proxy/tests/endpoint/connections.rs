@@ -5,7 +5,7 @@ use std::time::Duration;
 use firehose_proxy::{http::BodyMemory, shutdown::Phase};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     task::yield_now,
     time::{Instant, timeout},
 };
@@ -156,6 +156,33 @@ async fn slow_clients_are_cut_off() {
     // It may be the network's fault, so the client is to try again.
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(answer.to_lowercase().contains("retry-after: "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_reads_no_answers_loses_its_place() {
+    let server = configured(|endpoint| {
+        endpoint.connections.most = 1;
+        endpoint.connections.unread_timeout = Duration::from_millis(500);
+    })
+    .await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
+    let asking = async {
+        while stream
+            .write_all(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")
+            .await
+            .is_ok()
+        {}
+    };
+    let ended = async {
+        assert_eq!(server.get("/version").await.status, 200);
+    };
+    // While it goes on asking no other client gets in, until the kernel gives it up.
+    let (asking, ended) = (timeout(SOON, asking), timeout(SOON, ended));
+    let (asking, ended) = tokio::join!(asking, ended);
+    asking.expect("the connection is closed");
+    ended.expect("there is a place");
 }
 
 #[tokio::test]
