@@ -18,7 +18,7 @@ pub struct Quota {
 }
 
 /// The three buckets of a stream. Each holds one second's worth, so a quiet second allows one burst of that size.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Meter {
     bytes: Bucket,
     records: Bucket,
@@ -26,7 +26,7 @@ pub(crate) struct Meter {
 }
 
 /// Tokens in billionths, so that a refill over any number of nanoseconds is exact.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Bucket {
     per_second: Option<u64>,
     nanotokens: u128,

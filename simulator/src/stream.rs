@@ -112,12 +112,15 @@ impl DeliveryStream {
         if !self.meter.take_request(now) {
             return None;
         }
+        let before = self.meter;
         let admitted: Vec<bool> = records
             .iter()
             .map(|data| self.meter.take_record(data.len(), now))
             .collect();
         let whole_call = self.settings.throttle == Throttle::WholeCall;
         if whole_call && admitted.contains(&false) {
+            // None of its records was taken.
+            self.meter = before;
             None
         } else {
             Some(admitted)
@@ -158,10 +161,13 @@ impl DeliveryStream {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use bytes::Bytes;
     use jiff::Timestamp;
 
-    use super::DeliveryStream;
+    use super::{DeliveryStream, StreamSettings, Throttle};
+    use crate::Quota;
 
     fn filled(keep_bytes: usize, sizes: &[usize]) -> DeliveryStream {
         let mut stream = DeliveryStream::new("orders", keep_bytes, 1);
@@ -189,6 +195,24 @@ mod tests {
         assert_eq!((stream.summary.records, stream.summary.bytes), (3, 120));
         assert_eq!((stream.summary.kept_records, stream.summary.kept_bytes), (2, 80));
         assert_eq!(sequences(&stream, 0, 10), [2, 3]);
+    }
+
+    #[test]
+    fn a_call_that_is_refused_whole_takes_nothing_but_a_request() {
+        let (mut stream, now) = (DeliveryStream::new("orders", 1000, 1), Instant::now());
+        let settings = StreamSettings {
+            quota: Quota {
+                records_per_second: Some(4),
+                ..Quota::default()
+            },
+            throttle: Throttle::WholeCall,
+            ..StreamSettings::default()
+        };
+        stream.configure(settings, now);
+        let records = vec![Bytes::from_static(b"x"); 5];
+        assert_eq!(stream.admit(&records, now), None);
+        assert_eq!(stream.admit(&records[..4], now), Some(vec![true; 4]));
+        assert_eq!(stream.admit(&records[..1], now), None);
     }
 
     #[test]
