@@ -17,14 +17,14 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it with a folder that holds its configuration, and waits until it listens.
-    pub(crate) async fn start(configuration: &Path, environment: &[(&str, String)]) -> Self {
+    /// Starts it with a folder that holds its configuration and one for its spool, and waits until it listens.
+    pub(crate) async fn start(configuration: &Path, spool: &Path, environment: &[(&str, String)]) -> Self {
         let [events, admin] = [free_address(), free_address()];
         let child = Command::new(env!("CARGO_BIN_EXE_firehose-proxy"))
             .arg("--config-dir")
             .arg(configuration)
             .arg("--spool-dir")
-            .arg(configuration.with_file_name("spool"))
+            .arg(spool)
             .args(["--listen", &events.to_string(), "--admin-listen", &admin.to_string()])
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("RUST_LOG", "error")

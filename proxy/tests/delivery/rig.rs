@@ -132,15 +132,16 @@ impl Rig {
             .map(|(name, value)| (*name, value.replace("{port}", &port)))
             .collect();
         let (mut proxies, mut processes) = (Vec::new(), Vec::new());
-        for _ in 0..setup.proxies {
+        for number in 0..setup.proxies {
+            let spool = directory.path().join(format!("spool-{number}"));
             if setup.as_processes {
-                processes.push(Process::start(&configuration, &environment).await);
+                processes.push(Process::start(&configuration, &spool, &environment).await);
                 continue;
             }
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let options = Options {
                 config_dir: configuration.clone(),
-                spool_dir: directory.path().join(format!("spool-{}", proxies.len())),
+                spool_dir: spool,
                 listen: any,
                 admin_listen: any,
                 drain_delay: Duration::ZERO,

@@ -9,7 +9,7 @@ use crate::{command::Run, repository};
 /// When a history breaks what the oracle asks for, or a planted bug goes unnoticed.
 pub(crate) fn run(seeds: u64) -> anyhow::Result<()> {
     // Only the proxy's own crate has to be fast: its dependencies do next to nothing there.
-    Run::line("cargo test --config profile.dev.package.firehose-proxy.opt-level=3 --package firehose-proxy --lib")
+    Run::line("cargo test --config profile.dev.package.firehose-proxy.opt-level=3 --workspace --lib")
         .args(["deliver::core::simulation", "--", "--nocapture"])
         .env("DELIVERY_SEEDS", seeds.to_string())
         .within(&repository())
@@ -21,7 +21,7 @@ pub(crate) fn run(seeds: u64) -> anyhow::Result<()> {
 /// # Errors
 /// When one of them fails.
 pub(crate) fn load() -> anyhow::Result<()> {
-    Run::line("cargo test --release --package firehose-proxy --test delivery -- --nocapture --test-threads 1")
+    Run::line("cargo test --release --workspace --test delivery -- --nocapture --test-threads 1")
         .env("DELIVERY_FULL_LENGTH", "1")
         .within(&repository())
         .visibly()

@@ -39,7 +39,7 @@ pub(crate) fn backlog(bytes: u64) -> Result<()> {
 
 /// Tests of the proxy with only its own crate optimized: what it depends on does next to nothing in them.
 fn tests(which: &str) -> Run {
-    Run::line("cargo test --config profile.dev.package.firehose-proxy.opt-level=3 --package firehose-proxy")
+    Run::line("cargo test --config profile.dev.package.firehose-proxy.opt-level=3 --workspace")
         .args(which.split(' '))
         .args(["--", "--nocapture", "--test-threads", "1"])
         .within(&repository())
