@@ -30,7 +30,7 @@ struct Args {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=25))]
     rounds: u8,
     /// Events of one measurement, in thousands.
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     thousand_events: u16,
     /// A proxy to measure instead of building this workspace's.
     #[arg(long, value_name = "PATH")]
@@ -82,7 +82,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         Scenario {
             name: "single",
             grouping: Grouping::Single,
-            connections: 400,
+            connections: 2_000,
             events,
             goal: 0.50,
         },
