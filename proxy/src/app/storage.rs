@@ -4,7 +4,7 @@
 //! one after the other, instead of all at the same moment.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -15,7 +15,7 @@ use tokio::{
     task::spawn_blocking,
     time::{Instant, sleep, timeout_at},
 };
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::{
     routing::Live,
@@ -30,6 +30,8 @@ use crate::{
 const MEMORY_BYTES: u64 = 256 * 1024 * 1024;
 /// Likewise with a spool: the rest of a backlog stays on the disk.
 const WINDOW_BYTES: usize = 64 * 1024 * 1024;
+/// Of what an earlier `WhenSpooled` has left: two calls, so that those who wait for their answer are not queued behind more.
+const LEFTOVERS_WINDOW_BYTES: usize = 8 * 1024 * 1024;
 
 /// How often a draining process looks whether its disk is empty.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -78,7 +80,7 @@ impl Storage {
     pub(super) fn open(live: &Arc<Live>, streams: &Arc<Streams>, directory: &Path) -> anyhow::Result<Self> {
         let snapshot = live.load();
         let Some(document) = snapshot.as_ref().map(|snapshot| &snapshot.document) else {
-            return Ok(Self::in_memory(MEMORY_BYTES, directory, None));
+            return Ok(Self::in_memory(MEMORY_BYTES, None));
         };
         // Beside the spool in its directory. Without a spool it may be that nothing can be written there.
         let letters = DeadLetters::open(
@@ -94,19 +96,52 @@ impl Storage {
                 let letters = letters
                     .inspect_err(|reason| error!("events that cannot be delivered will be lost: {reason:#}"))
                     .ok();
-                Ok(Self::in_memory(document.spool.max_size_bytes, directory, letters))
+                Ok(match holds_segments(directory) {
+                    true => Self::with_leftovers(document, live, streams, directory, letters),
+                    false => Self::in_memory(document.spool.max_size_bytes, letters),
+                })
             }
         }
     }
 
-    fn in_memory(limit: u64, directory: &Path, letters: Option<DeadLetters>) -> Self {
-        warn_of_leftovers(directory);
-        let (intake, outlet) = spool::memory(usize::try_from(limit.min(MEMORY_BYTES)).unwrap_or(usize::MAX));
+    fn in_memory(limit: u64, letters: Option<DeadLetters>) -> Self {
+        let (intake, outlet) = spool::memory(memory_bytes(limit));
         Self {
             intake,
             outlet,
             letters: letters.clone(),
             disk: Disk::new(None, letters),
+        }
+    }
+
+    /// In memory, and what an earlier `WhenSpooled` has left on the disk goes out too. A spool that cannot be opened is no reason
+    /// to refuse events that need none.
+    fn with_leftovers(
+        document: &Document,
+        live: &Arc<Live>,
+        streams: &Arc<Streams>,
+        directory: &Path,
+        letters: Option<DeadLetters>,
+    ) -> Self {
+        let options = options(document, directory, LEFTOVERS_WINDOW_BYTES);
+        let limit = memory_bytes(document.spool.max_size_bytes);
+        match spool::memory_and_leftovers(limit, &options, Arc::clone(streams), route(live)) {
+            Ok((intake, outlet, spool)) => {
+                let Left { parcels, bytes } = spool.left();
+                info!(directory = %directory.display(), parts_of_requests = parcels, bytes,
+                    "the spool of an earlier acknowledge: WhenSpooled is delivered; new events are kept in memory");
+                Self {
+                    intake,
+                    outlet,
+                    letters: letters.clone(),
+                    disk: Disk::new(Some(spool), letters),
+                }
+            }
+            Err(reason) => {
+                let reason = anyhow::Error::new(reason);
+                error!("events of an earlier acknowledge: WhenSpooled stay where they are: {reason:#}");
+                Self::in_memory(document.spool.max_size_bytes, letters)
+            }
         }
     }
 
@@ -117,12 +152,7 @@ impl Storage {
         directory: &Path,
         letters: DeadLetters,
     ) -> anyhow::Result<Self> {
-        let options = spool::Options {
-            directory: directory.to_owned(),
-            owner: document.destination.uid.clone(),
-            limit: document.spool.max_size_bytes,
-            window: WINDOW_BYTES,
-        };
+        let options = options(document, directory, WINDOW_BYTES);
         let (intake, outlet, spool) =
             spool::open(&options, Arc::clone(streams), route(live)).context("failed to open the spool")?;
         info!(directory = %directory.display(), limit_bytes = options.limit, "events are kept on disk");
@@ -133,6 +163,19 @@ impl Storage {
             disk: Disk::new(Some(spool), Some(letters)),
         })
     }
+}
+
+fn options(document: &Document, directory: &Path, window: usize) -> spool::Options {
+    spool::Options {
+        directory: directory.to_owned(),
+        owner: document.destination.uid.clone(),
+        limit: document.spool.max_size_bytes,
+        window,
+    }
+}
+
+fn memory_bytes(limit: u64) -> usize {
+    usize::try_from(limit.min(MEMORY_BYTES)).unwrap_or(usize::MAX)
 }
 
 /// Where an event from the disk goes now. A stream that nothing leads to any more (a corrected typo) would hold its events for ever.
@@ -205,20 +248,10 @@ impl Disk {
     }
 }
 
-/// Events of an earlier `WhenSpooled` are safe where they are, but nobody delivers them.
-fn warn_of_leftovers(directory: &Path) {
-    let files: Vec<PathBuf> = std::fs::read_dir(directory)
-        .into_iter()
-        .flatten()
-        .flatten()
+/// Whether there is a spool's segment in a directory. One that cannot be read holds none that could be delivered.
+fn holds_segments(directory: &Path) -> bool {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
-        .collect();
-    if !files.is_empty() {
-        warn!(
-            directory = %directory.display(),
-            files = files.len(),
-            "the spool has files of an earlier acknowledge: WhenSpooled; events among them are delivered when it is set again"
-        );
-    }
+        .any(|path| path.extension().is_some_and(|extension| extension == "log"))
 }

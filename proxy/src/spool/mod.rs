@@ -21,5 +21,5 @@ pub use budget::Budget;
 pub use frame::{EntryRef, Frame, FrameTooLarge, KeyRef};
 pub use lease::Lease;
 pub use log::Left;
-pub use open::{Error, Options, Route, Spool, open};
+pub use open::{Error, Options, Route, Spool, memory_and_leftovers, open};
 pub use queue::{Intake, Outlet, Refusal, memory};

@@ -83,10 +83,46 @@ pub enum Error {
 /// See [`Error`].
 pub fn open(options: &Options, streams: Arc<Streams>, route: Route) -> Result<(Intake, Outlet, Spool), Error> {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let log = open_log(options, streams, route, Some(sender))?;
-    let running = Running::start(Arc::clone(&log), "spool").map_err(|error| Error::Log(error.into()))?;
+    let log = open_log(options, streams, route, Some(sender), Segments::MadeAhead)?;
+    let running = start(&log)?;
     let intake = Intake::to_disk(Arc::new(Handle(log)));
     Ok((intake, Outlet::new(receiver), Spool { running }))
+}
+
+/// A queue in memory of at most `limit` bytes ([`super::memory`]) whose outlet also gives what an earlier process has left in the
+/// spool of a directory: `acknowledge` was `WhenSpooled` and is `WhenDelivered` now. Nothing is added to the spool, and its
+/// files go as they are delivered.
+///
+/// # Errors
+///
+/// See [`Error`].
+pub fn memory_and_leftovers(
+    limit: usize,
+    options: &Options,
+    streams: Arc<Streams>,
+    route: Route,
+) -> Result<(Intake, Outlet, Spool), Error> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let log = open_log(options, streams, route, Some(sender.clone()), Segments::MadeWhenNeeded)?;
+    let running = start(&log)?;
+    Ok((
+        Intake::to_memory(sender, limit),
+        Outlet::new(receiver),
+        Spool { running },
+    ))
+}
+
+fn start(log: &Arc<Log<RealDisk>>) -> Result<Running, Error> {
+    Running::start(Arc::clone(log), "spool").map_err(|error| Error::Log(error.into()))
+}
+
+/// When segments are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Segments {
+    /// One is ready before there is a frame for it.
+    MadeAhead,
+    /// None takes room before there is a frame for it.
+    MadeWhenNeeded,
 }
 
 /// Opens a log and says what it has found.
@@ -95,6 +131,7 @@ pub(super) fn open_log(
     streams: Arc<Streams>,
     route: Route,
     outlet: Option<mpsc::UnboundedSender<Arc<Lease>>>,
+    segments: Segments,
 ) -> Result<Arc<Log<RealDisk>>, Error> {
     let disk = open_directory(&options.directory)?;
     let settings = Settings {
@@ -105,7 +142,7 @@ pub(super) fn open_log(
         window: options.window,
         read_size: 1 << 20,
         write_size: 4 << 20,
-        made_ahead: outlet.is_some(),
+        made_ahead: segments == Segments::MadeAhead,
     };
     let environment = Arc::new(System { route });
     let opened = Log::open(disk, settings, streams, environment, outlet);

@@ -70,14 +70,15 @@ const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(2);
 /// budget, and an empty frame is never queued.
 pub fn memory(limit: usize) -> (Intake, Outlet) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let intake = Intake(To::Memory {
-        frames: sender,
-        budget: Budget::new(limit),
-    });
-    (intake, Outlet { frames: receiver })
+    (Intake::to_memory(sender, limit), Outlet::new(receiver))
 }
 
 impl Intake {
+    pub(super) fn to_memory(frames: mpsc::UnboundedSender<Arc<Lease>>, limit: usize) -> Self {
+        let budget = Budget::new(limit);
+        Self(To::Memory { frames, budget })
+    }
+
     pub(super) fn to_disk(store: Arc<dyn Store>) -> Self {
         Self(To::Disk(store))
     }

@@ -9,6 +9,7 @@ mod dead_letters;
 mod ending;
 mod full_disk;
 mod killed;
+mod leftovers;
 mod paused;
 mod pod;
 mod starting;

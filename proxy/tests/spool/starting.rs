@@ -1,6 +1,6 @@
 //! Whose spool is it, and may it be touched: what a process does before it serves.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use firehose_simulator::Availability;
 use http::StatusCode;
@@ -27,20 +27,7 @@ async fn a_spool_of_a_newer_version_is_not_touched() {
     let pod = place.start();
     assert_eq!(pod.send("event", 10).await.unwrap().status, StatusCode::OK);
     pod.kill();
-    let segment = files(&place.spool())
-        .into_iter()
-        .filter(|name| name.ends_with(".log"))
-        .max()
-        .unwrap();
-    let segment = place.spool().join(segment);
-    let mut bytes = fs::read(&segment).unwrap();
-    for copy in [0, 512] {
-        let header = &mut bytes[copy..copy + 128];
-        header[8] += 1; // the version
-        let checksum = crc32c::crc32c(&header[..124]);
-        header[124..].copy_from_slice(&checksum.to_le_bytes());
-    }
-    fs::write(&segment, &bytes).unwrap();
+    let (segment, bytes) = make_newer(&place);
     let before = files(&place.spool());
     let (status, said) = run_to_its_end(&mut place.command());
     assert!(!status.success());
@@ -64,4 +51,20 @@ async fn the_spool_of_another_destination_is_kept_and_never_sent() {
     until("its own event arrives", async || !place.arrived().is_empty()).await;
     assert_eq!(place.arrived().keys().collect::<Vec<_>>(), ["own"]);
     assert!(files(&place.spool()).iter().any(|name| name.ends_with(".foreign")));
+}
+
+/// Makes the newest segment one of a newer version of the format: its file and what it holds now.
+pub(crate) fn make_newer(place: &Place) -> (PathBuf, Vec<u8>) {
+    let names = files(&place.spool()).into_iter();
+    let newest = names.filter(|name| name.ends_with(".log")).max().unwrap();
+    let segment = place.spool().join(newest);
+    let mut bytes = fs::read(&segment).unwrap();
+    for copy in [0, 512] {
+        let header = &mut bytes[copy..copy + 128];
+        header[8] += 1; // the version
+        let checksum = crc32c::crc32c(&header[..124]);
+        header[124..].copy_from_slice(&checksum.to_le_bytes());
+    }
+    fs::write(&segment, &bytes).unwrap();
+    (segment, bytes)
 }

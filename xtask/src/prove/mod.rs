@@ -41,7 +41,7 @@ pub(crate) enum Proof {
     },
     /// Let the spool fill up while Firehose is away, start anew, and deliver all of it
     Backlog {
-        /// Bound of the spool in bytes
+        /// Bytes of events; the spool's bound is above that
         #[arg(long, default_value = "4294967296")]
         bytes: u64,
     },

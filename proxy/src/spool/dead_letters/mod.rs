@@ -32,7 +32,7 @@ use super::{
     Budget, EntryRef, Error, Frame, FrameTooLarge, Intake, KeyRef, Refusal,
     disk::RealDisk,
     log::{Appended, Chosen, Log, Parcel, Position},
-    open::{self, open_log},
+    open::{self, Segments, open_log},
     threads::Running,
 };
 use crate::stream::Streams;
@@ -132,7 +132,7 @@ impl DeadLetters {
             window: 0,
         };
         let route: open::Route = Box::new(|entry| entry.stream);
-        let log = open_log(&options, Arc::clone(&streams), route, None)?;
+        let log = open_log(&options, Arc::clone(&streams), route, None, Segments::MadeWhenNeeded)?;
         let running = Running::start(log, "dead-letters").map_err(|error| Error::Log(error.into()))?;
         Ok(Self(Arc::new(Inner {
             running,
