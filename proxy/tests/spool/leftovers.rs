@@ -70,7 +70,10 @@ async fn leftovers_that_cannot_be_read_hold_no_new_event_up_and_stay_as_they_are
     place.set_firehose(Availability::Available);
     let pod = place.start();
     let said = pod.said();
-    assert!(said.contains("stay where they are") && said.contains("is newer than this program"), "{said}");
+    assert!(
+        said.contains("stay where they are") && said.contains("is newer than this program"),
+        "{said}"
+    );
     let answer = pod.send("new", 100).await.unwrap();
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(place.arrived().len(), 1);

@@ -11,7 +11,6 @@ mod tests;
 
 use std::{
     collections::BTreeSet,
-    io,
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
@@ -21,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{task::JoinError, time::Instant};
 
 pub use self::{
     command::{Command, Selection, run},
@@ -74,9 +73,9 @@ pub enum Failed {
     /// No letter has this id; it may have been sent or dropped.
     #[error("there is no dead letter {0:?}")]
     Unknown(String),
-    /// The letters cannot be read.
+    /// The reading thread has panicked.
     #[error("failed to read the dead letters")]
-    Read(#[from] io::Error),
+    Read(#[from] JoinError),
     /// The spool does not take the events back.
     #[error("failed to put events back")]
     Refused(#[from] Refusal),
@@ -201,11 +200,11 @@ impl DeadLetters {
         self.log().left().parcels
     }
 
-    /// Shows letters, oldest first.
+    /// Shows letters, oldest first. What cannot be read is reported in the log.
     ///
     /// # Errors
     ///
-    /// When the disk cannot be read.
+    /// [`Failed::Read`].
     pub async fn list(&self, selection: &Selection) -> Result<Vec<Summary>, Failed> {
         let selection = selection.clone();
         self.reading(move |letters| {
@@ -216,8 +215,8 @@ impl DeadLetters {
                     true => ControlFlow::Continue(()),
                     false => ControlFlow::Break(()),
                 }
-            })?;
-            Ok(found)
+            });
+            found
         })
         .await
     }
@@ -226,7 +225,7 @@ impl DeadLetters {
     ///
     /// # Errors
     ///
-    /// When there is none of this id, or the disk cannot be read.
+    /// When there is none of this id.
     pub async fn show(&self, id: &str) -> Result<Letter, Failed> {
         let unknown = || Failed::Unknown(id.to_owned());
         let position = letter::position(id).ok_or_else(unknown)?;
@@ -235,8 +234,8 @@ impl DeadLetters {
             letters.select(&Selection::default(), Some(position), |_, letter, parcel| {
                 found = (parcel.position == position).then_some(letter);
                 ControlFlow::Break(())
-            })?;
-            Ok(found)
+            });
+            found
         });
         found.await?.ok_or_else(unknown)
     }
@@ -270,13 +269,7 @@ impl DeadLetters {
     }
 
     /// The next letters that are sent together, from a place on and before another.
-    fn gather(
-        &self,
-        selection: &Selection,
-        from: Option<Position>,
-        end: Position,
-        route: &open::Route,
-    ) -> Result<Option<Go>, Failed> {
+    fn gather(&self, selection: &Selection, from: Option<Position>, end: Position, route: &open::Route) -> Option<Go> {
         let (mut frame, mut letters, mut last) = (Frame::default(), Chosen::of(self.log()), None);
         self.select(selection, from, |_, letter, parcel| {
             if parcel.position >= end || (letters.len() > 0 && frame.size() + letter.bytes.len() > TOGETHER_BYTES) {
@@ -308,15 +301,15 @@ impl DeadLetters {
                 TOGETHER => ControlFlow::Break(()),
                 _ => ControlFlow::Continue(()),
             }
-        })?;
-        Ok(last.map(|last| Go {
+        });
+        last.map(|last| Go {
             frame,
             letters,
             next: Position {
                 ordinal: last.ordinal + 1,
                 ..last
             },
-        }))
+        })
     }
 
     /// Drops letters for good. Returns how many.
@@ -332,8 +325,8 @@ impl DeadLetters {
             letters.select(&selection, None, |_, _, parcel| {
                 chosen.add(parcel);
                 ControlFlow::Continue(())
-            })?;
-            Ok(chosen)
+            });
+            chosen
         });
         let chosen = chosen.await?;
         let count = chosen.len();
@@ -342,13 +335,10 @@ impl DeadLetters {
     }
 
     /// Reads the disk where that holds nobody up.
-    async fn reading<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Self) -> Result<T, Failed> + Send + 'static,
-    ) -> Result<T, Failed> {
+    async fn reading<T: Send + 'static>(&self, read: impl FnOnce(&Self) -> T + Send + 'static) -> Result<T, Failed> {
         let letters = self.clone();
         let read = tokio::task::spawn_blocking(move || read(&letters));
-        read.await.map_err(|ended| Failed::Read(io::Error::other(ended)))?
+        Ok(read.await?)
     }
 
     /// Shows the letters of a selection, from a place on, until somebody has seen enough.
@@ -357,7 +347,7 @@ impl DeadLetters {
         selection: &Selection,
         from: Option<Position>,
         mut visit: impl FnMut(Summary, Letter, Parcel) -> ControlFlow<()>,
-    ) -> Result<(), Failed> {
+    ) {
         let ids: BTreeSet<&str> = selection.ids.iter().map(String::as_str).collect();
         self.log().look(from, |seen| {
             let name = self.0.streams.name(seen.parcel.stream);
@@ -365,8 +355,7 @@ impl DeadLetters {
                 Some((summary, letter)) if selection.contains(&ids, &summary) => visit(summary, letter, seen.parcel),
                 _ => ControlFlow::Continue(()),
             }
-        })?;
-        Ok(())
+        });
     }
 
     /// Drops letters and waits until the disk knows.

@@ -4,15 +4,21 @@
 //! A stream has a backlog from the first parcel that found the window full until the last one is handed out; meanwhile its new
 //! parcels queue up behind. Streams that lag at the same place share what is read.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     Disk, Log, Parcel, Position, State,
+    acks::Held,
     format::{DATA_START, FRAME_HEADER, FrameHeader},
-    parcels, scan,
+    parcels,
+    salvage::{Salvaged, read, salvage},
+    scan,
 };
 use crate::{
-    spool::{Frame, disk::File},
+    spool::{Budget, Frame},
     stream::{StreamId, StreamName},
 };
 
@@ -31,19 +37,17 @@ struct Place<F> {
     start: u64,
     end: u64,
     epoch: u64,
-    damaged: bool,
+    gaps: bool,
     file: Arc<F>,
 }
 
 /// A piece of a segment.
-struct Piece {
+pub(super) struct Piece {
     segment: u64,
     start: u64,
     frames: Vec<(u64, Vec<Found>)>,
     /// Where the next piece begins.
     end: u64,
-    /// Whether something in it is no frame any more.
-    damaged: bool,
 }
 
 /// A parcel of a piece.
@@ -60,13 +64,9 @@ impl<D: Disk> Log<D> {
         let Some(place) = self.next_place() else {
             return false;
         };
-        match self.read_piece(&place) {
-            Ok(piece) if piece.damaged => self.set_aside(place.segment),
-            Ok(piece) => self.hand_out_piece(piece),
-            Err(error) => {
-                tracing::error!(%error, file = Self::segment_name(place.segment), "failed to read events back");
-                self.set_aside(place.segment);
-            }
+        let piece = if place.gaps { None } else { self.read_piece(&place) };
+        if let Some(piece) = piece.or_else(|| self.take_stock(place.segment)) {
+            self.hand_out_piece(piece);
         }
         true
     }
@@ -102,7 +102,7 @@ impl<D: Disk> Log<D> {
                     start,
                     end: found.end,
                     epoch: found.epoch,
-                    damaged: found.damaged,
+                    gaps: found.gaps,
                     file: Arc::clone(&found.file),
                 });
             }
@@ -110,55 +110,43 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    fn read_piece(&self, place: &Place<D::File>) -> std::io::Result<Piece> {
+    /// Frames from a place on; `None` when there is something else between them, or the disk fails.
+    fn read_piece(&self, place: &Place<D::File>) -> Option<Piece> {
+        let read = |size| {
+            let failed = |error: &_| {
+                tracing::error!(%error, file = Self::segment_name(place.segment), "failed to read events back");
+            };
+            read(&*place.file, place.start, size).inspect_err(failed).ok()
+        };
         let whole = usize::try_from(place.end - place.start).unwrap_or(usize::MAX);
-        let size = if place.damaged {
-            whole
-        } else {
-            self.settings.read_size.min(whole)
-        };
-        let mut bytes = read(&*place.file, place.start, size)?;
-        if let Some(header) = FrameHeader::decode(place.epoch, &bytes)
-            && (bytes.len() + 1..=whole).contains(&header.stride())
-        {
-            bytes = read(&*place.file, place.start, header.stride())?;
+        let mut bytes = read(self.settings.read_size.min(whole))?;
+        let first = FrameHeader::decode(place.epoch, &bytes)?.stride();
+        if (bytes.len() + 1..=whole).contains(&first) {
+            bytes = read(first)?;
         }
-        let mut piece = Piece {
-            segment: place.segment,
-            start: place.start,
-            frames: Vec::new(),
-            end: place.start,
-            damaged: false,
-        };
+        let mut frames = Vec::new();
         let mut offset = 0;
         while offset < bytes.len() {
-            let header = FrameHeader::decode(place.epoch, &bytes[offset..]);
+            let rest = &bytes[offset..];
+            let header = FrameHeader::decode(place.epoch, rest);
             let cut_off = bytes.len() < whole
-                && (bytes.len() - offset < FRAME_HEADER
-                    || header.is_some_and(|header| header.stride() > bytes.len() - offset));
+                && (rest.len() < FRAME_HEADER || header.is_some_and(|header| header.stride() > rest.len()));
             if cut_off && offset > 0 {
                 break; // the next piece begins with it
             }
-            let found =
-                header.and_then(|header| Some((self.parcels_of(place.segment, &header, &bytes[offset..])?, header)));
-            match found {
-                Some((found, header)) => {
-                    piece.frames.push((place.start + offset as u64, found));
-                    offset += header.stride();
-                }
-                None if place.damaged => match scan::next_frame(&bytes, place.epoch, offset + 8, None) {
-                    Some((next, _)) => offset = next,
-                    None => offset = bytes.len(),
-                },
-                None => {
-                    piece.damaged = true;
-                    break;
-                }
-            }
+            let header = header?;
+            frames.push((
+                place.start + offset as u64,
+                self.parcels_of(place.segment, &header, rest)?,
+            ));
+            offset += header.stride();
         }
-        piece.damaged |= offset == 0;
-        piece.end = place.start + offset as u64;
-        Ok(piece)
+        Some(Piece {
+            segment: place.segment,
+            start: place.start,
+            frames,
+            end: place.start + offset as u64,
+        })
     }
 
     /// The parcels of a sound frame; `None` when it is not sound.
@@ -232,39 +220,51 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// Counts anew what a segment holds that cannot be read in full, and sees to it that its file is kept for a person.
-    pub(super) fn set_aside(&self, number: u64) {
-        let Some((file, epoch, end)) = self.lock().segments.get(&number).map(|segment| {
-            (
-                Arc::clone(&segment.file),
-                segment.epoch,
-                usize::try_from(segment.end).unwrap_or(usize::MAX),
-            )
-        }) else {
-            return;
-        };
-        let bytes = read(&*file, 0, end).unwrap_or_default();
-        let mut readable = Vec::new();
-        for (offset, header) in scan::scan(&bytes, epoch).frames {
-            let found = self.parcels_of(number, &header, &bytes[offset..]);
-            readable.extend(found.into_iter().flatten().map(|found| found.parcel));
+    /// Reads what can be read of a segment that has gaps, and counts anew what it holds. `None` when it is gone.
+    pub(super) fn take_stock(&self, number: u64) -> Option<Piece> {
+        loop {
+            let (file, epoch, end, parcels) = {
+                let mut state = self.lock();
+                let segment = state.segments.get_mut(&number)?;
+                segment.gaps = true;
+                (Arc::clone(&segment.file), segment.epoch, segment.end, segment.parcels)
+            };
+            let Salvaged { bytes, .. } = salvage(&*file, end);
+            let mut frames = Vec::new();
+            for (offset, header) in scan::scan(&bytes, epoch).frames {
+                let found = self.parcels_of(number, &header, &bytes[offset..]);
+                frames.extend(found.map(|found| (offset as u64, found)));
+            }
+            drop(bytes);
+            let found = frames.iter().flat_map(|(_, found)| found);
+            let readable: Vec<Parcel> = found.map(|found| found.parcel).collect();
+            let mut state = self.lock();
+            // A write that was under way has added to it; a segment with gaps gets no other.
+            if state.segments.get(&number)?.parcels != parcels {
+                continue;
+            }
+            let lost = state.forget_unreadable(number, &readable, &self.budget);
+            drop(state);
+            Self::report_lost(lost, number);
+            return Some(Piece {
+                segment: number,
+                start: DATA_START as u64,
+                frames,
+                end,
+            });
         }
-        drop(bytes);
-        let lost = self.lock().forget_unreadable(number, &readable, &self.budget);
-        tracing::error!(
-            requests = lost,
-            file = Self::segment_name(number),
-            "events that were answered cannot be read back; the file is kept under a name that ends in .damaged"
-        );
     }
-}
 
-/// Up to `size` bytes from `offset` on.
-pub(super) fn read(file: &impl File, offset: u64, size: usize) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; size];
-    let read = file.read_at(&mut bytes, offset)?;
-    bytes.truncate(read);
-    Ok(bytes)
+    /// Says that answered events are lost, if there are any.
+    pub(super) fn report_lost(parcels: u32, number: u64) {
+        if parcels > 0 {
+            tracing::error!(
+                parts_of_requests = parcels,
+                file = Self::segment_name(number),
+                "events that were answered cannot be read back; the file is kept under a name that ends in .damaged"
+            );
+        }
+    }
 }
 
 impl<F> State<F> {
@@ -286,46 +286,60 @@ impl<F> State<F> {
         }
     }
 
-    /// Counts everything in a segment as settled that is not among `readable`. Returns how many parcels that are.
-    fn forget_unreadable(&mut self, number: u64, readable: &[Parcel], budget: &crate::spool::Budget) -> u32 {
+    /// Counts what waits in a segment and is not among `readable` as settled. Returns how many parcels that are.
+    fn forget_unreadable(&mut self, number: u64, readable: &[Parcel], budget: &Budget) -> u32 {
         let Some(segment) = self.segments.get_mut(&number) else {
             return 0;
         };
-        segment.damaged = true;
         let known: BTreeSet<u32> = readable.iter().map(|parcel| parcel.position.ordinal).collect();
-        let unreadable = (0..segment.parcels).filter(|ordinal| !known.contains(ordinal));
-        let lost = unreadable.filter(|ordinal| segment.settled.insert(*ordinal)).count();
-        let (old_live, old_waiting) = (std::mem::take(&mut segment.live), std::mem::take(&mut segment.waiting));
+        for ordinal in (0..segment.parcels).filter(|ordinal| !known.contains(ordinal)) {
+            // Whoever has it needs no disk to deliver it, and will say so.
+            let bits = match segment.taken.contains(ordinal) {
+                true => &mut segment.unreadable,
+                false => &mut segment.settled,
+            };
+            bits.insert(ordinal);
+        }
+        let mut streams: BTreeMap<StreamId, (u64, u32)> = segment.live.keys().map(|stream| (*stream, (0, 0))).collect();
         for Parcel {
-            position,
+            position: Position { ordinal, .. },
             stream,
             charge,
         } in readable
         {
-            if segment.settled.contains(position.ordinal) {
-                continue;
-            }
-            segment.live.entry(*stream).or_default().add(*charge as u64);
-            if !segment.taken.contains(position.ordinal) {
-                *segment.waiting.entry(*stream).or_default() += 1;
+            if !segment.settled.contains(*ordinal) {
+                let (bytes, waiting) = streams.entry(*stream).or_default();
+                *bytes += segment.charge_of(*ordinal, *charge as u64);
+                *waiting += u32::from(!segment.taken.contains(*ordinal));
             }
         }
-        let new_live = segment.live.clone();
-        let new_waiting = segment.waiting.clone();
-        for (stream, old) in old_live {
-            let new = new_live.get(&stream).map_or(0, |held| held.bytes);
-            budget.give_back(stream, usize::try_from(old.bytes.saturating_sub(new)).unwrap_or(0));
-        }
-        for (stream, old) in &old_waiting {
-            for _ in new_waiting.get(stream).copied().unwrap_or(0)..*old {
-                self.handed_out(*stream);
+        let mut changes = Vec::new();
+        for (stream, (bytes, waiting)) in streams {
+            let live = segment.live.remove(&stream).unwrap_or_default();
+            let waited = segment.waiting.remove(&stream).unwrap_or(0);
+            let parcels = live.parcels.saturating_sub(waited) + waiting;
+            if parcels > 0 {
+                segment.live.insert(stream, Held { parcels, bytes });
             }
+            if waiting > 0 {
+                segment.waiting.insert(stream, waiting);
+            }
+            budget.give_back(stream, usize::try_from(live.bytes.saturating_sub(bytes)).unwrap_or(0));
+            changes.push((stream, waited, waiting));
         }
-        for (stream, new) in new_waiting {
-            for _ in old_waiting.get(&stream).copied().unwrap_or(0)..new {
+        let lost = changes
+            .iter()
+            .map(|(_, waited, waiting)| waited.saturating_sub(*waiting));
+        let lost = lost.sum();
+        segment.damaged |= lost > 0;
+        for (stream, waited, waiting) in changes {
+            for _ in waiting..waited {
+                self.handed_out(stream);
+            }
+            for _ in waited..waiting {
                 self.wait(stream, number, DATA_START as u64);
             }
         }
-        u32::try_from(lost).unwrap_or(u32::MAX)
+        lost
     }
 }

@@ -38,7 +38,7 @@ impl<D: Disk> Log<D> {
             Ok(read) => bytes.truncate(read),
             Err(error) => {
                 tracing::error!(%error, file = Self::segment_name(number), "failed to read events back");
-                self.set_aside(number);
+                self.take_stock(number);
                 return Ok(true);
             }
         }
@@ -50,7 +50,7 @@ impl<D: Disk> Log<D> {
             let frame = FrameHeader::decode(epoch, rest)
                 .and_then(|header| Some((header, parcels::decode(header.body(rest)?, header.parcels)?)));
             let Some((header, parcels)) = frame else {
-                self.set_aside(number);
+                self.take_stock(number);
                 return Ok(true);
             };
             let state = self.lock();
@@ -108,7 +108,7 @@ impl<D: Disk> Log<D> {
         let complete = state
             .segments
             .iter()
-            .filter(|(_, segment)| segment.closed && segment.acks.sealed && !segment.damaged && !segment.is_done());
+            .filter(|(_, segment)| segment.closed && segment.acks.sealed && !segment.gaps && !segment.is_done());
         let (number, segment) =
             complete.min_by_key(|(_, segment)| segment.live_bytes() * 1000 / segment.size.max(1))?;
         let worth = segment.live_bytes() * 100 <= segment.size * WORTH_MOVING;

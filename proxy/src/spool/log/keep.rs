@@ -120,9 +120,11 @@ impl<D: Disk> Log<D> {
                         continue;
                     };
                     let charge = parcel.charge as u64;
+                    let held = segment.charge_of(position.ordinal, charge);
                     if let Some(waited) = segment.settle(position.ordinal, parcel.stream, charge) {
                         segment.acknowledge(position.ordinal, parcel.stream, charge, false);
-                        self.budget.give_back(parcel.stream, parcel.charge);
+                        self.budget
+                            .give_back(parcel.stream, usize::try_from(held).unwrap_or(usize::MAX));
                         if waited {
                             state.handed_out(parcel.stream);
                         }
@@ -130,8 +132,14 @@ impl<D: Disk> Log<D> {
                 }
                 Report::Returned(parcel) => {
                     let position = state.resolve(parcel.position);
-                    let segment = state.segments.get_mut(&position.segment);
-                    if segment.is_some_and(|segment| segment.give_back(position.ordinal, parcel.stream)) {
+                    let Some(segment) = state.segments.get_mut(&position.segment) else {
+                        continue;
+                    };
+                    if segment.unreadable.contains(position.ordinal) {
+                        let returned = segment.settle(position.ordinal, parcel.stream, parcel.charge as u64);
+                        segment.damaged |= returned.is_some();
+                        Self::report_lost(u32::from(returned.is_some()), position.segment);
+                    } else if segment.give_back(position.ordinal, parcel.stream) {
                         state.wait(parcel.stream, position.segment, DATA_START as u64);
                     }
                 }

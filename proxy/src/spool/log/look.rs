@@ -1,8 +1,13 @@
 //! Looks at what is stored without handing it out, for those who pick and choose: the dead letters.
 
-use std::{collections::BTreeSet, io, mem, ops::ControlFlow, sync::Arc};
+use std::{collections::BTreeSet, mem, ops::ControlFlow, sync::Arc};
 
-use super::{Disk, Log, Parcel, Position, Report, backlog::read, scan, segment::Segment};
+use super::{
+    Disk, Log, Parcel, Position, Report,
+    salvage::{Salvaged, salvage},
+    scan,
+    segment::Segment,
+};
 use crate::spool::Frame;
 
 /// A parcel that is not settled.
@@ -64,15 +69,7 @@ impl<D: Disk> Drop for Chosen<D> {
 
 impl<D: Disk> Log<D> {
     /// Shows every parcel that is not settled, oldest first, from `from` on. Holds one segment in memory at a time.
-    ///
-    /// # Errors
-    ///
-    /// When a segment cannot be read.
-    pub(in crate::spool) fn look(
-        &self,
-        from: Option<Position>,
-        mut visit: impl FnMut(Seen) -> ControlFlow<()>,
-    ) -> io::Result<()> {
+    pub(in crate::spool) fn look(&self, from: Option<Position>, mut visit: impl FnMut(Seen) -> ControlFlow<()>) {
         let mut next = from.map_or(0, |position| position.segment);
         loop {
             let (number, epoch, end, parcels, file) = {
@@ -82,7 +79,7 @@ impl<D: Disk> Log<D> {
                     .range(next..)
                     .find(|(_, segment)| !segment.live.is_empty())
                 else {
-                    return Ok(());
+                    return;
                 };
                 (
                     *number,
@@ -93,7 +90,7 @@ impl<D: Disk> Log<D> {
                 )
             };
             next = number + 1;
-            let bytes = read(&*file, 0, usize::try_from(end).unwrap_or(usize::MAX))?;
+            let Salvaged { bytes, .. } = salvage(&*file, end);
             let mut readable = BTreeSet::new();
             for (offset, header) in scan::scan(&bytes, epoch).frames {
                 for found in self.parcels_of(number, &header, &bytes[offset..]).into_iter().flatten() {
@@ -112,17 +109,17 @@ impl<D: Disk> Log<D> {
                         frame: found.frame,
                     };
                     if visit(seen).is_break() {
-                        return Ok(());
+                        return;
                     }
                 }
             }
             let is_lost = |segment: &Segment<D::File>| {
-                let mut unsettled = (0..parcels).filter(|ordinal| !segment.settled.contains(*ordinal));
-                unsettled.any(|ordinal| !readable.contains(&ordinal))
+                let mut missing = (0..parcels).filter(|ordinal| !readable.contains(ordinal));
+                missing.any(|ordinal| !segment.settled.contains(ordinal) && !segment.unreadable.contains(ordinal))
             };
             // What cannot be shown cannot be asked for either, and would count for ever.
             if self.lock().segments.get(&number).is_some_and(is_lost) {
-                self.set_aside(number);
+                self.take_stock(number);
             }
         }
     }

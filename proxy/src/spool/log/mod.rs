@@ -17,9 +17,13 @@ mod look;
 mod parcels;
 #[cfg(test)]
 pub(super) mod planted;
+mod publish;
 mod recover;
+mod salvage;
 mod scan;
 mod segment;
+#[cfg(test)]
+mod unreadable;
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},

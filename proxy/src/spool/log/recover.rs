@@ -6,7 +6,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    io,
     sync::{Arc, Mutex},
 };
 
@@ -18,6 +17,7 @@ use super::{
     fatal,
     format::{BadHeader, DATA_START, SegmentHeader},
     parcels,
+    salvage::{Salvaged, read, salvage},
     scan::scan,
     segment::Segment,
 };
@@ -125,8 +125,8 @@ impl<D: Disk> Log<D> {
                 continue;
             };
             let file = self.disk.open(name).map_err(fatal("open", name))?;
-            let preamble = read(&file, DATA_START as u64).map_err(fatal("read", name))?;
-            match SegmentHeader::from_preamble(&preamble) {
+            let preamble = salvage(&file, DATA_START as u64);
+            match SegmentHeader::from_preamble(&preamble.bytes) {
                 Err(BadHeader::Newer(version)) => {
                     let file = name.clone();
                     return Err(OpenError::Newer { file, version });
@@ -181,7 +181,7 @@ impl<D: Disk> Log<D> {
         });
         match seal {
             Some(seal) => self.trust(seal, &mut segment),
-            None => self.read_frames(number, &mut segment, moves, recovered)?,
+            None => self.read_frames(number, &mut segment, moves, recovered),
         }
         for record in &records {
             if let Record::Settled(streams) = record {
@@ -202,7 +202,7 @@ impl<D: Disk> Log<D> {
         }
         let file = self.disk.open(&name).map_err(fatal("open", &name))?;
         let length = file.length().map_err(fatal("measure", &name))?;
-        let Ok(bytes) = read(&file, length) else {
+        let Ok(bytes) = read(&file, 0, usize::try_from(length).unwrap_or(usize::MAX)) else {
             // Costs duplicates and a longer start. It must stay unread: places are chosen by what is known now.
             let kept = format!("{name}-unreadable");
             self.disk.rename(&name, &kept).map_err(fatal("rename", &name))?;
@@ -242,12 +242,12 @@ impl<D: Disk> Log<D> {
         segment: &mut Segment<D::File>,
         moves: &mut Vec<Move>,
         recovered: &mut Recovered,
-    ) -> Result<(), Fatal> {
+    ) {
         let name = Self::segment_name(number);
-        let bytes = read(&*segment.file, segment.size).map_err(fatal("read", &name))?;
+        let Salvaged { bytes, is_whole } = salvage(&*segment.file, segment.size);
         let scan = scan(&bytes, segment.epoch);
         segment.end = scan.end as u64;
-        let mut damaged = scan.damaged > 0;
+        let mut damaged = scan.damaged > 0 || !is_whole;
         for (offset, header) in &scan.frames {
             let body = header
                 .body(&bytes[*offset..])
@@ -281,13 +281,13 @@ impl<D: Disk> Log<D> {
                 }));
             }
         }
+        segment.gaps = damaged;
         segment.damaged = damaged;
         if damaged {
             recovered.damaged.push(name);
         } else if scan.torn {
             recovered.torn.push(name);
         }
-        Ok(())
     }
 
     /// Removes drafts of segments and acknowledgements of segments that are gone.
@@ -388,12 +388,4 @@ impl<F> Segment<F> {
 fn number_of(name: &str) -> Option<u64> {
     let (number, _) = name.split_once('.')?;
     (number.len() == 16).then(|| u64::from_str_radix(number, 16).ok())?
-}
-
-/// The first `length` bytes of a file, or all it has.
-fn read(file: &impl File, length: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-    let read = file.read_at(&mut bytes, 0)?;
-    bytes.truncate(read);
-    Ok(bytes)
 }

@@ -30,8 +30,12 @@ pub(super) struct Segment<F> {
     pub(super) copied_too_late: bool,
     /// No frame will be added.
     pub(super) closed: bool,
-    /// Something in it cannot be read; the file is kept for a person.
+    /// Something between its frames is none, or cannot be read: it gets no more of them and is read whole.
+    pub(super) gaps: bool,
+    /// An answered event in it cannot be read; the file is kept for a person.
     pub(super) damaged: bool,
+    /// Parcels that were handed out and cannot be read any more. They are charged no longer, and lost if they come back.
+    pub(super) unreadable: Bits,
     pub(super) acks: Acks<F>,
 }
 
@@ -76,7 +80,9 @@ impl<F> Segment<F> {
             elsewhere: Bits::default(),
             copied_too_late: false,
             closed: false,
+            gaps: false,
             damaged: false,
+            unreadable: Bits::default(),
             acks: Acks {
                 file: None,
                 end: 0,
@@ -126,6 +132,7 @@ impl<F> Segment<F> {
         if waited {
             sink(&mut self.waiting, stream);
         }
+        let charge = self.charge_of(ordinal, charge);
         if let Some(live) = self.live.get_mut(&stream) {
             live.parcels = live.parcels.saturating_sub(1);
             live.bytes = live.bytes.saturating_sub(charge);
@@ -134,6 +141,14 @@ impl<F> Segment<F> {
             }
         }
         Some(waited)
+    }
+
+    /// What a parcel is charged at the moment.
+    pub(super) fn charge_of(&self, ordinal: u32, charge: u64) -> u64 {
+        match self.unreadable.contains(ordinal) {
+            true => 0,
+            false => charge,
+        }
     }
 
     /// Remembers to write down that a parcel is settled: delivered, or `elsewhere`.

@@ -99,7 +99,7 @@ impl Letters {
             return;
         }
         let (mut frame, mut records, mut letters) = (Frame::default(), Vec::new(), Chosen::of(&self.log));
-        let looked = self.log.look(None, |seen| {
+        self.log.look(None, |seen| {
             let name = self.streams.name(seen.parcel.stream);
             if let Some((_, letter)) = from_frame(seen.parcel.position, &name, &seen.frame)
                 && letters.add(seen.parcel)
@@ -117,8 +117,7 @@ impl Letters {
                 _ => ControlFlow::Continue(()),
             }
         });
-        if looked.is_ok()
-            && letters.len() > 0
+        if letters.len() > 0
             && let Ok(appended) = spool.append(frame)
         {
             self.redrive = Some(Redrive {

@@ -19,6 +19,8 @@ use crate::stream::{StreamId, StreamName, Streams};
 
 /// Fewer make no history.
 const LEAST_EFFECTS: u64 = 200;
+/// Most events that a bad sector takes away: it has 512 bytes, and none of them is shorter than 28.
+const EVENTS_OF_A_SECTOR: usize = 20;
 
 /// A history in the making.
 pub(super) struct Schedule {
@@ -148,9 +150,14 @@ impl Schedule {
             self.end_of_life();
         }
         self.drain()?;
+        let Struck {
+            flipped_bits,
+            bad_sectors,
+            ..
+        } = self.struck();
         let rotten = self
             .rots
-            .then(|| (self.most_events + 2) * self.struck().flipped_bits as usize);
+            .then(|| (self.most_events + 2) * flipped_bits as usize + EVENTS_OF_A_SECTOR * bad_sectors as usize);
         self.oracle.judge([&self.disk, &self.disk_of_letters], rotten)
     }
 
@@ -215,7 +222,8 @@ impl Schedule {
             Ok((log, recovered)) => {
                 self.summary.happened.torn += recovered.torn.len() as u64;
                 self.summary.happened.damaged += recovered.damaged.len() as u64;
-                if !recovered.foreign.is_empty() || (!recovered.damaged.is_empty() && !self.rots) {
+                let may_be_damaged = self.rots || disk.struck().failed_reads > failed_reads;
+                if !recovered.foreign.is_empty() || (!recovered.damaged.is_empty() && !may_be_damaged) {
                     return Err(format!("found what is not there: {recovered:?}"));
                 }
                 Ok(Some(log))
@@ -283,7 +291,7 @@ impl Schedule {
         letters.step(&mut self.random, log, takers, &mut self.oracle, &mut self.summary)
     }
 
-    /// A bit flips, in histories where bits do.
+    /// A bit flips or a sector goes bad, in histories where they do.
     fn rot(&mut self) {
         if self.rots {
             let disk = if self.random.chance(800) {
@@ -291,7 +299,11 @@ impl Schedule {
             } else {
                 &self.disk_of_letters
             };
-            disk.flip_a_bit(|name| name.ends_with(".log") || name.ends_with(".acks"));
+            let kept = |name: &str| name.ends_with(".log") || name.ends_with(".acks");
+            match self.random.chance(700) {
+                true => disk.flip_a_bit(kept),
+                false => disk.spoil_a_sector(kept),
+            }
         }
     }
 
@@ -386,6 +398,9 @@ impl Schedule {
                 .drain_once(&mut life, round)
                 .map_err(|error| format!("a disk without faults fails: {error}"))??;
             if is_idle && life.log.left().parcels == 0 && life.letters.is_idle() {
+                for log in [&life.log, &life.letters.log] {
+                    while log.remove_done().map_err(|error| error.to_string())? {}
+                }
                 return Ok(());
             }
         }

@@ -110,6 +110,7 @@ impl Summary {
             lost_sectors,
             lost_directory_changes,
             flipped_bits,
+            bad_sectors,
         } = self.struck;
         let faults = [
             power_cuts,
@@ -121,6 +122,7 @@ impl Summary {
             lost_sectors,
             lost_directory_changes,
             flipped_bits,
+            bad_sectors,
         ];
         let mut happened = self.happened;
         faults.iter().all(|count| *count > 0) && happened.counts().iter().all(|count| **count > 0)

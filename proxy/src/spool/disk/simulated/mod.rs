@@ -3,94 +3,19 @@
 //! A power cut keeps any subset of the sectors and directory changes that were not synced. A failed sync writes some dirty sectors,
 //! forgets the others and calls all of them clean, as Linux does. Everything follows from the seed.
 
+mod faults;
+mod inode;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+pub(in crate::spool) use self::faults::{Faults, Planted, Random, Struck};
+use self::inode::{Inode, SECTOR};
+
 use super::{Disk, File};
-
-/// Bytes that the disk writes whole or not at all.
-const SECTOR: usize = 512;
-
-/// Small, seeded, and good enough to choose faults (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
-#[derive(Debug, Clone)]
-pub(in crate::spool) struct Random(pub(in crate::spool) u64);
-
-impl Random {
-    pub(in crate::spool) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `bound`, or 0.
-    pub(in crate::spool) fn below(&mut self, bound: u64) -> u64 {
-        if bound == 0 { 0 } else { self.next() % bound }
-    }
-
-    /// True `times` in a thousand.
-    pub(in crate::spool) fn chance(&mut self, times: u64) -> bool {
-        self.below(1000) < times
-    }
-}
-
-/// What goes wrong, in times per thousand operations that it can happen to.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::spool) struct Faults {
-    pub(in crate::spool) no_space: u64,
-    pub(in crate::spool) failed_write: u64,
-    pub(in crate::spool) failed_sync: u64,
-    pub(in crate::spool) failed_read: u64,
-}
-
-/// How often each fault struck.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::spool) struct Struck {
-    pub(in crate::spool) effects: u64,
-    pub(in crate::spool) power_cuts: u64,
-    pub(in crate::spool) kills: u64,
-    pub(in crate::spool) no_space: u64,
-    pub(in crate::spool) short_writes: u64,
-    pub(in crate::spool) failed_syncs: u64,
-    pub(in crate::spool) failed_reads: u64,
-    pub(in crate::spool) lost_sectors: u64,
-    pub(in crate::spool) lost_directory_changes: u64,
-    pub(in crate::spool) flipped_bits: u64,
-}
-
-impl Struck {
-    pub(in crate::spool) fn add(&mut self, other: &Self) {
-        self.effects += other.effects;
-        self.power_cuts += other.power_cuts;
-        self.kills += other.kills;
-        self.no_space += other.no_space;
-        self.short_writes += other.short_writes;
-        self.failed_syncs += other.failed_syncs;
-        self.failed_reads += other.failed_reads;
-        self.lost_sectors += other.lost_sectors;
-        self.lost_directory_changes += other.lost_directory_changes;
-        self.flipped_bits += other.flipped_bits;
-    }
-}
-
-/// A defect that a spool could have, planted where its disk would see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::spool) enum Planted {
-    /// Requests are answered before their frames are synced.
-    AnswerBeforeSync,
-    /// Creations, renames and removals are not synced.
-    NoDirectorySync,
-    /// After a failed sync, another one is believed.
-    RetryFailedSync,
-    /// Everything up to the last settled parcel is written down as settled.
-    Watermark,
-    /// Recovery drops everything behind the first broken frame.
-    TruncateInTheMiddle,
-}
 
 /// The simulated directory. Clones share it.
 #[derive(Debug, Clone)]
@@ -120,14 +45,6 @@ struct World {
     /// Everything fails until [`SimulatedDisk::restart`].
     crashed: bool,
     planted: Option<Planted>,
-}
-
-/// What the process sees, and what a power cut leaves.
-#[derive(Debug, Default, Clone)]
-struct Inode {
-    cached: Vec<u8>,
-    synced: Vec<u8>,
-    dirty: BTreeSet<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -166,15 +83,15 @@ impl SimulatedDisk {
         self.world().planted = bug;
     }
 
-    /// Whether `needle` stands in a file that a power cut would leave and that `choose` likes.
+    /// Whether `needle` can be read in a file that a power cut would leave and that `choose` likes.
     pub(in crate::spool) fn holds(&self, needle: &[u8], choose: impl Fn(&str) -> bool) -> bool {
         let world = self.world();
         let mut files = world.synced_names.iter().filter(|(name, _)| choose(name));
         files.any(|(_, inode)| {
-            world.inodes[*inode]
-                .synced
-                .windows(needle.len())
-                .any(|bytes| bytes == needle)
+            let inode = &world.inodes[*inode];
+            let places = inode.synced.windows(needle.len()).enumerate();
+            let mut places = places.filter(|(_, bytes)| *bytes == needle);
+            places.any(|(offset, _)| inode.can_read(offset, needle.len()))
         })
     }
 
@@ -212,25 +129,12 @@ impl SimulatedDisk {
         }
     }
 
-    /// Flips one synced bit of a file that `choose` likes. Returns the file and the offset.
-    pub(in crate::spool) fn flip_a_bit(&self, choose: impl Fn(&str) -> bool) -> Option<(String, u64)> {
+    /// Flips one synced bit of a file that `choose` likes, if there is one.
+    pub(in crate::spool) fn flip_a_bit(&self, choose: impl Fn(&str) -> bool) {
         let mut world = self.world();
-        let candidates: Vec<(String, usize)> = world
-            .names
-            .iter()
-            .filter(|(name, inode)| choose(name) && !world.inodes[**inode].synced.is_empty())
-            .map(|(name, inode)| (name.clone(), *inode))
-            .collect();
-        let (name, inode) = candidates
-            .get(world.random.below(candidates.len() as u64) as usize)?
-            .clone();
-        // Where there is data; the reserved rest of a file is zeros that nobody reads.
-        let used = world.inodes[inode]
-            .synced
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .map_or(0, |last| last + 1);
-        let offset = world.random.below(used as u64) as usize;
+        let Some((inode, offset)) = world.somewhere(choose) else {
+            return;
+        };
         let bit = 1_u8 << world.random.below(8);
         for copy in [true, false] {
             let inode = &mut world.inodes[inode];
@@ -240,11 +144,41 @@ impl SimulatedDisk {
             }
         }
         world.struck.flipped_bits += 1;
-        Some((name, offset as u64))
+    }
+
+    /// One sector of a file that `choose` likes, if there is one, cannot be read any more.
+    pub(in crate::spool) fn spoil_a_sector(&self, choose: impl Fn(&str) -> bool) {
+        let mut world = self.world();
+        if let Some((inode, offset)) = world.somewhere(choose) {
+            world.inodes[inode].bad.insert(offset / SECTOR);
+            world.struck.bad_sectors += 1;
+        }
+    }
+
+    /// The sector at `offset` of a file cannot be read any more, or can again.
+    pub(in crate::spool) fn set_bad(&self, name: &str, offset: usize, is_bad: bool) {
+        let mut world = self.world();
+        let inode = world.names[name];
+        let bad = &mut world.inodes[inode].bad;
+        match is_bad {
+            true => bad.insert(offset / SECTOR),
+            false => bad.remove(&(offset / SECTOR)),
+        };
     }
 }
 
 impl World {
+    /// A byte of a file that `choose` likes, where there is data: the reserved rest of a file is zeros that nobody reads.
+    fn somewhere(&mut self, choose: impl Fn(&str) -> bool) -> Option<(usize, usize)> {
+        let names = self.names.iter().filter(|(name, _)| choose(name));
+        let inodes = names.map(|(_, inode)| *inode);
+        let candidates: Vec<usize> = inodes.filter(|inode| !self.inodes[*inode].synced.is_empty()).collect();
+        let inode = *candidates.get(self.random.below(candidates.len() as u64) as usize)?;
+        let last = self.inodes[inode].synced.iter().rposition(|byte| *byte != 0);
+        let used = last.map_or(0, |last| last + 1);
+        Some((inode, self.random.below(used as u64) as usize))
+    }
+
     /// Counts an effect; the one that the crash hits, and all after it, do not happen.
     fn effect(&mut self, life: Option<u64>) -> io::Result<()> {
         if life.is_some_and(|life| life != self.life) {
@@ -291,40 +225,6 @@ impl World {
             struck.lost_sectors += inode.settle(|| random.chance(kept));
             inode.cached.clone_from(&inode.synced);
         }
-    }
-}
-
-impl Inode {
-    fn mark(&mut self, offset: usize, length: usize) {
-        if length > 0 {
-            self.dirty.extend(offset / SECTOR..=(offset + length - 1) / SECTOR);
-        }
-    }
-
-    /// Writes those dirty sectors that `keep` says, forgets that the others were dirty, and counts them.
-    fn settle(&mut self, mut keep: impl FnMut() -> bool) -> u64 {
-        let mut lost = 0;
-        if self.dirty.is_empty() && self.synced.len() == self.cached.len() {
-            return 0;
-        }
-        if self.synced.len() != self.cached.len() && keep() {
-            self.synced.resize(self.cached.len(), 0);
-        }
-        for sector in std::mem::take(&mut self.dirty) {
-            if !keep() {
-                lost += 1;
-                continue;
-            }
-            let (start, end) = (sector * SECTOR, ((sector + 1) * SECTOR).min(self.cached.len()));
-            if start >= end {
-                continue;
-            }
-            if self.synced.len() < end {
-                self.synced.resize(end, 0);
-            }
-            self.synced[start..end].copy_from_slice(&self.cached[start..end]);
-        }
-        lost
     }
 }
 
@@ -410,9 +310,14 @@ impl File for SimulatedFile {
             world.struck.failed_reads += 1;
             return Err(io::Error::other("failed read"));
         }
-        let bytes = &world.inodes[self.inode].cached;
-        let start = (offset as usize).min(bytes.len());
-        let read = buffer.len().min(bytes.len() - start);
+        let inode = &world.inodes[self.inode];
+        let start = (offset as usize).min(inode.cached.len());
+        let read = buffer.len().min(inode.cached.len() - start);
+        if !inode.can_read(start, read) {
+            world.struck.failed_reads += 1;
+            return Err(io::Error::other("bad sector"));
+        }
+        let bytes = &inode.cached;
         buffer[..read].copy_from_slice(&bytes[start..start + read]);
         if world.planted == Some(Planted::TruncateInTheMiddle) && start == 0 {
             crate::spool::log::planted::drop_behind_first_gap(&mut buffer[..read]);

@@ -1,0 +1,226 @@
+//! Segments on a disk with a bad sector: what can be read is delivered, what is in somebody's hands counts, the rest is kept for a person.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::{Environment, Log, Settings, append::Appended, recover::Recovered};
+use crate::{
+    spool::{
+        EntryRef, Frame, FrameTooLarge, KeyRef, Lease,
+        disk::{Disk as _, simulated::SimulatedDisk},
+    },
+    stream::{StreamId, StreamName, Streams},
+};
+
+/// Three of them are in one page, and eleven in a segment.
+const RECORD: usize = 1200;
+const SEGMENT: &str = "0000000000000001.log";
+
+#[derive(Debug)]
+struct Fixed;
+
+impl Environment for Fixed {
+    fn unix_milliseconds(&self) -> u64 {
+        0
+    }
+
+    fn random(&self) -> u64 {
+        7
+    }
+
+    fn route(&self, entry: EntryRef<'_>) -> StreamId {
+        entry.stream
+    }
+}
+
+/// A process and what it was given.
+struct Life {
+    log: Arc<Log<SimulatedDisk>>,
+    outlet: mpsc::UnboundedReceiver<Arc<Lease>>,
+    streams: Arc<Streams>,
+    recovered: Recovered,
+}
+
+/// Room for one event in delivery's hands and for a look at the next.
+const NARROW: usize = 2000;
+const WIDE: usize = 1 << 20;
+
+fn open(disk: &SimulatedDisk, window: usize) -> Life {
+    let (sender, outlet) = mpsc::unbounded_channel();
+    let settings = Settings {
+        owner: "owner".to_owned(),
+        segment_size: 16 << 10,
+        limit: 6 * (16 << 10),
+        window,
+        read_size: 1 << 20,
+        write_size: 1 << 20,
+        made_ahead: false,
+    };
+    let streams = Arc::new(Streams::default());
+    let (log, recovered) = Log::open(
+        disk.clone(),
+        settings,
+        Arc::clone(&streams),
+        Arc::new(Fixed),
+        Some(sender),
+    )
+    .unwrap();
+    Life {
+        log,
+        outlet,
+        streams,
+        recovered,
+    }
+}
+
+impl Life {
+    /// Events of these letters, each in a frame of its own.
+    fn append(&self, letters: &str) {
+        let answers: Vec<Appended> = letters
+            .bytes()
+            .map(|letter| {
+                let stream = self.streams.intern(&StreamName::try_from("orders").unwrap());
+                let write = |out: &mut Vec<u8>| {
+                    out.resize(out.len() + RECORD, letter);
+                    Ok::<(), FrameTooLarge>(())
+                };
+                let mut frame = Frame::default();
+                frame.push(stream, KeyRef::default(), write).unwrap();
+                self.log.append(frame).unwrap()
+            })
+            .collect();
+        while self.log.commit().unwrap() {}
+        assert!(answers.into_iter().all(|mut answer| answer.try_recv() == Ok(Ok(()))));
+    }
+
+    /// The letters of the events that delivery is given now.
+    fn take(&mut self) -> (String, Vec<Arc<Lease>>) {
+        self.log.apply_reports();
+        for _ in 0..4 {
+            self.log.read_backlog();
+        }
+        let leases: Vec<Arc<Lease>> = std::iter::from_fn(|| self.outlet.try_recv().ok()).collect();
+        let letters = leases.iter().map(|lease| lease.entry(0).unwrap().record[0] as char);
+        (letters.collect(), leases)
+    }
+
+    /// Takes and settles until there is nothing more.
+    fn deliver_all(&mut self) -> String {
+        let mut all = String::new();
+        loop {
+            let (letters, leases) = self.take();
+            if letters.is_empty() {
+                return all;
+            }
+            all += &letters;
+            leases.iter().for_each(|lease| lease.settle(1));
+        }
+    }
+
+    /// Writes down what was settled and removes what is done.
+    fn keep_house(&self) {
+        self.log.apply_reports();
+        assert!(self.log.write_acks().unwrap());
+        self.log.sync_acks().unwrap();
+        while self.log.remove_done().unwrap() {}
+    }
+
+    fn left(&self) -> (u64, usize) {
+        (self.log.left().parcels, self.log.budget().used())
+    }
+}
+
+fn names(disk: &SimulatedDisk) -> Vec<String> {
+    let names = disk.names().unwrap().into_iter();
+    names.filter(|name| !name.ends_with(".acks")).collect()
+}
+
+fn is_kept(disk: &SimulatedDisk, letter: u8) -> bool {
+    disk.holds(&[letter; RECORD], |name| name.ends_with(".damaged"))
+}
+
+/// Leaves these events on the disk, and one page of it bad.
+fn left_on(disk: &SimulatedDisk, letters: &str, is_sealed: bool, bad: usize) {
+    let life = open(disk, WIDE);
+    life.append(letters);
+    if is_sealed {
+        assert!(life.log.seal().unwrap());
+    }
+    drop(life);
+    disk.restart(true);
+    disk.set_bad(SEGMENT, bad, true);
+}
+
+#[test]
+fn what_is_delivered_is_acknowledged_though_the_disk_cannot_read_it_any_more() {
+    let disk = SimulatedDisk::new(1);
+    let mut life = open(&disk, NARROW);
+    life.append("abc");
+    let (letters, leases) = life.take();
+    assert_eq!(letters, "a");
+    disk.set_bad(SEGMENT, 3000, true);
+    assert_eq!(life.take().0, "");
+    assert_eq!(
+        life.left(),
+        (1, 0),
+        "what waits is lost, what is in delivery's hands is not"
+    );
+    leases[0].settle(1);
+    life.keep_house();
+    assert_eq!(life.left(), (0, 0));
+    drop((life, leases));
+    disk.restart(true);
+    disk.set_bad(SEGMENT, 3000, false);
+    assert_eq!(
+        open(&disk, WIDE).deliver_all(),
+        "bc",
+        "the disk has thought better of it"
+    );
+}
+
+#[test]
+fn what_comes_back_and_cannot_be_read_any_more_is_lost_and_its_file_is_kept_and_gets_no_more_events() {
+    let disk = SimulatedDisk::new(1);
+    let mut life = open(&disk, NARROW);
+    life.append("ab");
+    let (letters, leases) = life.take();
+    assert_eq!(letters, "a");
+    disk.set_bad(SEGMENT, 3000, true);
+    assert_eq!(life.take().0, "");
+    drop(leases);
+    assert_eq!(life.take().0, "");
+    assert_eq!(life.left(), (0, 0));
+    life.append("c");
+    assert_eq!(life.deliver_all(), "c");
+    life.keep_house();
+    assert_eq!(names(&disk), ["0000000000000001.damaged", "0000000000000002.log"]);
+}
+
+#[test]
+fn one_bad_page_costs_the_events_on_it_and_no_others() {
+    for is_sealed in [false, true] {
+        let disk = SimulatedDisk::new(1);
+        // The second page of a segment of four; the rest goes to the next segment.
+        left_on(&disk, "abcdefghijklmn", is_sealed, 5000);
+        let mut life = open(&disk, WIDE);
+        // A sealed segment is not read before it is its turn.
+        assert_eq!(life.recovered.damaged.len(), usize::from(!is_sealed));
+        assert_eq!(life.deliver_all(), "abghijklmn", "sealed: {is_sealed}");
+        assert_eq!(life.left(), (0, 0));
+        life.keep_house();
+        assert_eq!(names(&disk)[0], "0000000000000001.damaged");
+        // A person finds there what is not on the bad sector itself.
+        assert!(is_kept(&disk, b'e') && is_kept(&disk, b'f'));
+    }
+}
+
+#[test]
+fn a_segment_whose_header_cannot_be_read_is_put_away_and_the_others_are_delivered() {
+    let disk = SimulatedDisk::new(1);
+    left_on(&disk, "abcdefghijklmn", false, 0);
+    let mut life = open(&disk, WIDE);
+    assert_eq!(life.recovered.damaged, ["0000000000000001.damaged"]);
+    assert_eq!(life.deliver_all(), "lmn");
+    assert!(is_kept(&disk, b'a'));
+}
