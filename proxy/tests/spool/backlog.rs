@@ -84,9 +84,7 @@ spool: {{maxSizeBytes: {bound}}}"
                 "the test is too slow for what Firehose keeps"
             );
             after = record.sequence;
-            let event: serde_json::Value = serde_json::from_slice(&record.data).unwrap();
-            let number: u64 = event["messageId"].as_str().unwrap().parse().unwrap();
-            again += u64::from(!arrived.insert(number));
+            again += u64::from(!arrived.insert(number_of(&record.data)));
             last = Instant::now();
         }
         assert!(
@@ -108,6 +106,15 @@ spool: {{maxSizeBytes: {bound}}}"
         "{answered} events of {EVENT} bytes ({kept} in a bound of {bound}) in {taken:.1?}; {listening:.3?} from exec to listening with them on the disk; \
          delivered in {drained:.1?}, {again} twice; memory idle {idle} KiB, at most {full} KiB taking them in, {peak} KiB delivering"
     );
+}
+
+/// The number of an event that is there in full. To parse gigabytes of padding would take longer than to deliver them.
+fn number_of(record: &[u8]) -> u64 {
+    let record = std::str::from_utf8(record).unwrap();
+    let (_, rest) = record.split_once(r#""messageId":""#).unwrap();
+    let (number, rest) = rest.split_once('"').unwrap();
+    assert!(rest.bytes().filter(|byte| *byte == b'x').count() >= EVENT && record.ends_with("}\n"));
+    number.parse().unwrap()
 }
 
 /// A line of the process's status, in KiB.

@@ -24,7 +24,11 @@ async fn leave_events_on_disk(place: &Place) {
     pod.kill();
 }
 
-fn segments(place: &Place) -> Vec<String> {
+/// The segments on the disk of a place where a proxy has run; none before.
+pub(crate) fn segments(place: &Place) -> Vec<String> {
+    if !place.spool().exists() {
+        return Vec::new();
+    }
     let names = files(&place.spool()).into_iter();
     names.filter(|name| name.ends_with(".log")).collect()
 }

@@ -7,6 +7,7 @@
 mod backlog;
 mod dead_letters;
 mod ending;
+mod failing_disk;
 mod full_disk;
 mod killed;
 mod leftovers;

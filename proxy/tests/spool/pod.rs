@@ -255,12 +255,20 @@ impl Pod {
     }
 
     /// Asks it to end (SIGTERM), waits, and returns what it logged.
-    pub(crate) fn terminate(mut self) -> (ExitStatus, String) {
+    pub(crate) fn terminate(self) -> (ExitStatus, String) {
         self.tell_to_end();
+        self.wait_for_its_end()
+    }
+
+    /// Waits until it has ended, and returns what it logged.
+    pub(crate) fn wait_for_its_end(mut self) -> (ExitStatus, String) {
         let status = wait(&mut self.child).unwrap_or_else(|| panic!("it does not end: {}", self.said()));
         // The rest of what it wrote is on its way through the pipe.
         let begun = Instant::now();
-        while !self.said().contains("stopped") && begun.elapsed() < Duration::from_secs(5) {
+        while !self.said().contains("stopped")
+            && !self.said().contains("the process ends")
+            && begun.elapsed() < Duration::from_secs(5)
+        {
             thread::sleep(Duration::from_millis(5));
         }
         (status, self.said())

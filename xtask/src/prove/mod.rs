@@ -32,6 +32,9 @@ pub(crate) enum Proof {
         /// How many
         #[arg(long, default_value = "1000000")]
         schedules: u64,
+        /// The first seed; the others follow
+        #[arg(long, default_value = "0")]
+        first_seed: u64,
     },
     /// Kill the proxy under load, again and again, and look for what was answered
     Kill {
@@ -60,7 +63,7 @@ pub(crate) fn run(proof: &Proof) -> anyhow::Result<()> {
         Proof::Readme => readme(),
         Proof::ApiServer => api_server::tests()?.visibly(),
         Proof::Fuzz(args) => fuzz::run(args),
-        Proof::Durability { schedules } => durability::schedules(*schedules),
+        Proof::Durability { schedules, first_seed } => durability::schedules(*schedules, *first_seed),
         Proof::Kill { rounds } => durability::kill(*rounds),
         Proof::Backlog { bytes } => durability::backlog(*bytes),
     }

@@ -6,7 +6,8 @@
 //! dead letters on a second disk and is sent again. [`Oracle`](oracle::Oracle) judges it.
 //!
 //! `cargo xtask prove durability` runs a million; the tests here as many as fit the time that
-//! `DURABILITY_SECONDS` gives (2 by default). `DURABILITY_SEED=n` replays one.
+//! `DURABILITY_SECONDS` gives (2 by default). `DURABILITY_SEED=n` replays one, `DURABILITY_FIRST_SEED=n`
+//! begins with another than 0.
 
 mod cores;
 mod letters;
@@ -36,16 +37,18 @@ fn every_answered_event_survives_every_crash() {
         println!("seed {seed}: {summary:?}");
         return;
     }
-    let most = setting("DURABILITY_SCHEDULES").unwrap_or(u64::MAX);
-    let seconds = setting("DURABILITY_SECONDS").unwrap_or(if most == u64::MAX { 2 } else { u64::MAX / 2 });
+    let schedules = setting("DURABILITY_SCHEDULES");
+    let first = setting("DURABILITY_FIRST_SEED").unwrap_or(0);
+    let behind_last = first.saturating_add(schedules.unwrap_or(u64::MAX));
+    let seconds = setting("DURABILITY_SECONDS").unwrap_or(if schedules.is_none() { 2 } else { u64::MAX / 2 });
     let end = Instant::now() + Duration::from_secs(seconds.min(1 << 20));
-    let next = AtomicU64::new(0);
+    let next = AtomicU64::new(first);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let work = || {
         let mut sum = Summary::default();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= most || (seed.is_multiple_of(64) && Instant::now() > end) {
+            if seed >= behind_last || (seed.is_multiple_of(64) && Instant::now() > end) {
                 return sum;
             }
             match Schedule::new(seed, None).run() {
@@ -63,7 +66,7 @@ fn every_answered_event_survives_every_crash() {
     let mut sum = Summary::default();
     sums.iter().for_each(|part| sum.add(part));
     println!("{sum}");
-    assert!(sum.schedules >= 64.min(most), "no time for any schedule");
+    assert!(sum.schedules >= 64.min(behind_last - first), "no time for any schedule");
     if sum.schedules >= 1000 {
         assert!(sum.has_everything(), "something never happened: {sum:?}");
         assert!(
