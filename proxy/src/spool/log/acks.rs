@@ -38,6 +38,14 @@ pub(super) struct Settled {
     pub(super) runs: Vec<(u32, u32)>,
 }
 
+impl Settled {
+    /// The parcels, of a segment that has `parcels`.
+    pub(super) fn ordinals(&self, parcels: u32) -> impl Iterator<Item = u32> {
+        let runs = self.runs.iter();
+        runs.flat_map(move |(first, length)| *first..first.saturating_add(*length).min(parcels))
+    }
+}
+
 /// What a complete segment held when nothing was settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seal {

@@ -121,6 +121,7 @@ impl<D: Disk> Log<D> {
         let group = self.gather(first, segment, offset, room);
         let name = Self::segment_name(segment);
         if !unless_full(group.file.write_at(&group.bytes, group.offset), "write", &name)? {
+            self.lock().writing = false;
             // What of it was written is written over by the next group, whose sequences are higher.
             group.appends.into_iter().for_each(|(_, append)| self.refuse(append));
             return Ok(true);
@@ -142,14 +143,17 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// A place for a frame: segment, offset and the bytes from there to the segment's end.
+    /// A place for a frame: segment, offset and the bytes from there to the segment's end. Nobody closes the segment until
+    /// the frame is published or refused.
     fn make_room(&self, append: &Append) -> Result<Option<(u64, u64, usize)>, Fatal> {
         let needed = stride(append.body.len());
         let mut state = self.lock();
         if let Some((number, segment)) = state.active() {
             let room = usize::try_from(segment.size - segment.end).unwrap_or(usize::MAX);
             if room >= needed && !segment.gaps {
-                return Ok(Some((number, segment.end, room)));
+                let place = (number, segment.end, room);
+                state.writing = true;
+                return Ok(Some(place));
             }
         }
         let size = self.settings.segment_size.max((DATA_START + needed) as u64);
@@ -182,7 +186,9 @@ impl<D: Disk> Log<D> {
         self.to_keep.notify();
         let (number, segment) = state.active().expect("a spare was made active");
         let room = usize::try_from(segment.size - segment.end).unwrap_or(usize::MAX);
-        Ok(Some((number, segment.end, room)))
+        let place = (number, segment.end, room);
+        state.writing = true;
+        Ok(Some(place))
     }
 
     /// Makes a segment and everything that it needs to survive a power cut. `None` when the disk is full.

@@ -23,6 +23,8 @@ use crate::{spool::disk::File, stream::StreamId};
 const WRITE_ACKS_EVERY: Duration = Duration::from_millis(20);
 /// How long written acknowledgements may stay unsynced: what a power cut can make arrive twice.
 const SYNC_ACKS_EVERY: Duration = Duration::from_secs(1);
+/// How long events stay on the disk after their delivery, at least while no other segment is waited for.
+const CLOSE_AFTER: Duration = Duration::from_secs(60);
 /// How long a full disk is left alone.
 const TRY_FULL_DISK_EVERY: Duration = Duration::from_secs(1);
 
@@ -32,6 +34,8 @@ pub(in crate::spool) struct Keep {
     acks_written: Instant,
     acks_synced: Instant,
     disk_was_full: Option<Instant>,
+    /// The active segment, once it has frames, and since when.
+    active: Option<(u64, Instant)>,
 }
 
 impl Keep {
@@ -40,6 +44,7 @@ impl Keep {
             acks_written: now,
             acks_synced: now,
             disk_was_full: None,
+            active: None,
         }
     }
 }
@@ -68,6 +73,7 @@ impl<D: Disk> Log<D> {
             keep.acks_synced = now;
             self.sync_acks()?;
         }
+        let close = self.close_old(keep, now);
         while self.remove_done()? {}
         while self.seal()? {}
         if keep
@@ -88,7 +94,41 @@ impl<D: Disk> Log<D> {
             (false, false) => None,
         };
         let retry = keep.disk_was_full.map(|_| TRY_FULL_DISK_EVERY);
-        Ok(sleep.into_iter().chain(retry).min())
+        Ok(sleep.into_iter().chain(retry).chain(close).min())
+    }
+
+    /// Closes an active segment that has had frames for a while, so that it goes when they are delivered, and not when it is full. A
+    /// backlog of little traffic does not become a file a minute: there is at most one closed before its time. Returns when
+    /// to look again.
+    fn close_old(&self, keep: &mut Keep, now: Instant) -> Option<Duration> {
+        let active = {
+            let state = self.lock();
+            let active = state.active.filter(|_| state.segments.len() == 1);
+            active.filter(|number| state.segments[number].parcels > 0)
+        };
+        keep.active = match (active, keep.active) {
+            (Some(number), Some((known, since))) if number == known => Some((number, since)),
+            (active, _) => active.map(|number| (number, now)),
+        };
+        let (_, since) = keep.active?;
+        let left = CLOSE_AFTER.saturating_sub(now - since);
+        if left.is_zero() && self.close_active() {
+            keep.active = None;
+            return None;
+        }
+        Some(left.max(WRITE_ACKS_EVERY))
+    }
+
+    /// Closes the active segment unless a frame is on its way into it. The next frame gets another one.
+    pub(in crate::spool) fn close_active(&self) -> bool {
+        let mut state = self.lock();
+        let number = state.active.filter(|_| !state.writing);
+        let Some(segment) = number.and_then(|number| state.segments.get_mut(&number)) else {
+            return false;
+        };
+        segment.closed = true;
+        state.active = None;
+        true
     }
 
     /// Makes everything that was settled survive a power cut: the last step of a clean end.
@@ -291,7 +331,7 @@ impl<D: Disk> Log<D> {
             let due = state
                 .segments
                 .iter()
-                .find(|(_, segment)| segment.closed && !segment.acks.sealed && !segment.damaged && !segment.is_done());
+                .find(|(_, segment)| segment.closed && !segment.acks.sealed && !segment.gaps && !segment.is_done());
             due.map(|(number, segment)| {
                 let seal = segment.seal(|stream: StreamId| self.streams.name(stream));
                 (*number, seal, Arc::clone(&segment.file), segment.size)

@@ -13,12 +13,16 @@ mod format;
 #[cfg(test)]
 mod golden;
 mod keep;
+#[cfg(test)]
+mod life;
 mod look;
 mod parcels;
 #[cfg(test)]
 pub(super) mod planted;
 mod publish;
 mod recover;
+#[cfg(test)]
+mod retention;
 mod salvage;
 mod scan;
 mod segment;
@@ -116,6 +120,8 @@ struct State<F> {
     segments: BTreeMap<u64, Segment<F>>,
     /// The one that frames are added to.
     active: Option<u64>,
+    /// Whether the committer is adding frames to it: it must not be closed meanwhile.
+    writing: bool,
     /// The next one, ready.
     spare: Option<Prepared<F>>,
     next_number: u64,

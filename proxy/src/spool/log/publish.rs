@@ -20,6 +20,7 @@ impl<D: Disk> Log<D> {
     pub(super) fn publish(self: &Arc<Self>, group: Group<D::File>) {
         let mut replies = Vec::with_capacity(group.appends.len());
         let mut state = self.lock();
+        state.writing = false;
         let backlogs = state.backlogs.len();
         let active = state
             .segments

@@ -63,6 +63,15 @@ struct Move {
     charge: usize,
 }
 
+/// What the frames of a segment say of it.
+struct Scanned {
+    is_damaged: bool,
+    /// Its last write had not ended.
+    is_torn: bool,
+    /// Stream and charge of each parcel; `None` for those of frames that are gone.
+    parcels: Vec<Option<(StreamId, u64)>>,
+}
+
 impl<D: Disk> Log<D> {
     /// Opens the log of a directory. Leases come out of `outlet` when there is one.
     ///
@@ -91,6 +100,7 @@ impl<D: Disk> Log<D> {
             state: Mutex::new(State {
                 segments: BTreeMap::new(),
                 active: None,
+                writing: false,
                 spare: None,
                 next_number: 0,
                 next_sequence: 0,
@@ -180,15 +190,15 @@ impl<D: Disk> Log<D> {
             Record::Settled(_) => None,
         });
         match seal {
-            Some(seal) => self.trust(seal, &mut segment),
-            None => self.read_frames(number, &mut segment, moves, recovered),
-        }
-        for record in &records {
-            if let Record::Settled(streams) = record {
-                for settled in streams {
-                    let stream = self.streams.intern(&settled.stream);
-                    segment.settle_stored(stream, settled);
+            Some(seal) => self.trust(seal, &records, &mut segment),
+            None => {
+                let scanned = self.read_frames(number, &mut segment, moves);
+                match (scanned.is_damaged, scanned.is_torn) {
+                    (true, _) => recovered.damaged.push(name),
+                    (false, true) => recovered.torn.push(name),
+                    (false, false) => {}
                 }
+                segment.settle_scanned(&records, &scanned);
             }
         }
         self.lock().segments.insert(number, segment);
@@ -223,8 +233,8 @@ impl<D: Disk> Log<D> {
         Ok(records)
     }
 
-    /// A complete segment is what its seal says.
-    fn trust(&self, seal: &Seal, segment: &mut Segment<D::File>) {
+    /// A complete segment is what its seal says, less what was settled. It has no gaps, or it would not have been sealed.
+    fn trust(&self, seal: &Seal, records: &[Record], segment: &mut Segment<D::File>) {
         segment.end = seal.end;
         segment.parcels = seal.parcels;
         for (stream, held) in &seal.streams {
@@ -233,42 +243,45 @@ impl<D: Disk> Log<D> {
             segment.live.insert(stream, *held);
             segment.waiting.insert(stream, held.parcels);
         }
+        for settled in settled_in(records) {
+            let stream = self.streams.intern(&settled.stream);
+            segment.settle_stored(stream, settled);
+        }
     }
 
     /// Any other segment is what can be read of it.
-    fn read_frames(
-        &self,
-        number: u64,
-        segment: &mut Segment<D::File>,
-        moves: &mut Vec<Move>,
-        recovered: &mut Recovered,
-    ) {
-        let name = Self::segment_name(number);
+    fn read_frames(&self, number: u64, segment: &mut Segment<D::File>, moves: &mut Vec<Move>) -> Scanned {
         let Salvaged { bytes, is_whole } = salvage(&*segment.file, segment.size);
         let scan = scan(&bytes, segment.epoch);
         segment.end = scan.end as u64;
-        let mut damaged = scan.damaged > 0 || !is_whole;
+        let mut scanned = Scanned {
+            is_damaged: scan.damaged > 0 || !is_whole,
+            is_torn: scan.torn,
+            parcels: Vec::new(),
+        };
         for (offset, header) in &scan.frames {
             let body = header
                 .body(&bytes[*offset..])
                 .and_then(|body| parcels::decode(body, header.parcels));
             let Some(parcels) = body else {
-                damaged = true;
+                scanned.is_damaged = true;
                 continue;
             };
             // The numbers of parcels in between are of frames that are gone.
             while segment.parcels < header.first {
                 segment.settled.insert(segment.parcels);
+                scanned.parcels.push(None);
                 segment.parcels += 1;
             }
             for parcel in parcels {
                 let Ok(stream) = StreamName::try_from(parcel.stream) else {
-                    damaged = true;
+                    scanned.is_damaged = true;
                     continue;
                 };
                 let stream = self.streams.intern(&stream);
                 let charge = parcel.charge();
                 let ordinal = segment.push(stream, charge as u64);
+                scanned.parcels.push(Some((stream, charge as u64)));
                 let to = Position {
                     segment: number,
                     ordinal,
@@ -281,13 +294,10 @@ impl<D: Disk> Log<D> {
                 }));
             }
         }
-        segment.gaps = damaged;
-        segment.damaged = damaged;
-        if damaged {
-            recovered.damaged.push(name);
-        } else if scan.torn {
-            recovered.torn.push(name);
-        }
+        // A write that had not ended can leave one too.
+        segment.gaps = scanned.is_damaged || scanned.parcels.contains(&None);
+        segment.damaged = scanned.is_damaged;
+        scanned
     }
 
     /// Removes drafts of segments and acknowledgements of segments that are gone.
@@ -358,15 +368,27 @@ impl<D: Disk> Log<D> {
 }
 
 impl<F> Segment<F> {
-    /// Takes in what an earlier process has written down as settled.
-    fn settle_stored(&mut self, stream: StreamId, settled: &acks::Settled) {
-        let mut count = 0;
-        for (first, length) in &settled.runs {
-            for ordinal in *first..first.saturating_add(*length).min(self.parcels) {
-                count += u32::from(self.settled.insert(ordinal));
+    /// Takes in what an earlier process has written down as settled, of which frames may be gone since.
+    fn settle_scanned(&mut self, records: &[Record], scanned: &Scanned) {
+        for settled in settled_in(records) {
+            for ordinal in settled.ordinals(self.parcels) {
+                if let Some((stream, charge)) = scanned.parcels[ordinal as usize] {
+                    self.settle(ordinal, stream, charge);
+                }
                 if settled.elsewhere {
                     self.elsewhere.insert(ordinal);
                 }
+            }
+        }
+    }
+
+    /// The same where every parcel is there, without knowing them one by one.
+    fn settle_stored(&mut self, stream: StreamId, settled: &acks::Settled) {
+        let mut count = 0;
+        for ordinal in settled.ordinals(self.parcels) {
+            count += u32::from(self.settled.insert(ordinal));
+            if settled.elsewhere {
+                self.elsewhere.insert(ordinal);
             }
         }
         let less = |held: &mut Held| {
@@ -382,6 +404,14 @@ impl<F> Segment<F> {
             _ => drop(self.waiting.remove(&stream)),
         }
     }
+}
+
+fn settled_in(records: &[Record]) -> impl Iterator<Item = &acks::Settled> {
+    let settled = records.iter().filter_map(|record| match record {
+        Record::Settled(settled) => Some(settled),
+        Record::Seal(_) => None,
+    });
+    settled.flatten()
 }
 
 /// The number in a file's name.

@@ -24,22 +24,25 @@ pub(super) fn scan(bytes: &[u8], epoch: u64) -> Scan {
     };
     let mut last_sequence = None;
     let mut offset = DATA_START;
+    // Where something that is no frame begins, and its length.
+    let mut gaps: Vec<(usize, usize)> = Vec::new();
     while let Some((start, header)) = next_frame(bytes, epoch, offset, last_sequence) {
-        // A gap between two writes that both ended was sound when the later one began.
         if start > scan.end {
-            match usize::try_from(header.synced).is_ok_and(|synced| synced > scan.end) {
-                true => scan.damaged += start - scan.end,
-                false => scan.torn = true,
-            }
+            gaps.push((scan.end, start - scan.end));
         }
+        // What was synced when a later write began was sound then.
+        gaps.retain(|(begin, length)| {
+            let was_sound = usize::try_from(header.synced).is_ok_and(|synced| synced > *begin);
+            scan.damaged += if was_sound { *length } else { 0 };
+            !was_sound
+        });
         last_sequence = Some(header.sequence);
         offset = start + header.stride();
         scan.end = offset.min(bytes.len());
         scan.frames.push((start, header));
     }
-    scan.torn |= bytes
-        .get(scan.end..)
-        .is_some_and(|rest| rest.iter().any(|byte| *byte != 0));
+    let rest = bytes.get(scan.end..).unwrap_or_default();
+    scan.torn = !gaps.is_empty() || rest.iter().any(|byte| *byte != 0);
     scan
 }
 
@@ -117,6 +120,19 @@ mod tests {
         hole[bytes.len() - 8 - 2 * 48] ^= 1; // in the second frame's body
         let hole = scan(&hole, EPOCH);
         assert_eq!((hole.damaged, hole.torn), (0, true));
+    }
+
+    #[test]
+    fn a_gap_within_a_write_is_damage_as_soon_as_any_later_write_is_there() {
+        let mut bytes = segment(&[
+            (1, b"one", false),
+            (2, b"two", false),
+            (3, b"three", true),
+            (4, b"four", false),
+        ]);
+        bytes[DATA_START + 56] ^= 1;
+        let scan = scan(&bytes, EPOCH);
+        assert_eq!((sequences(&scan), scan.damaged, scan.torn), (vec![1, 3, 4], 56, false));
     }
 
     #[test]

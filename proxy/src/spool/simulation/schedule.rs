@@ -247,7 +247,7 @@ impl Schedule {
     /// One random step. False when the process has died of it.
     fn step(&mut self, life: &mut Life) -> Result<bool, String> {
         let log = Arc::clone(&life.log);
-        let outcome = match self.random.below(110) {
+        let outcome = match self.random.below(111) {
             0..20 => {
                 self.ask(life);
                 Ok(())
@@ -272,6 +272,10 @@ impl Schedule {
             }
             99 => {
                 self.rot();
+                Ok(())
+            }
+            100 => {
+                log.close_active();
                 Ok(())
             }
             _ => self.step_letters(life),
