@@ -192,6 +192,10 @@ impl<D: Disk> Log<D> {
         match seal {
             Some(seal) => self.trust(seal, &records, &mut segment),
             None => {
+                // It was cut off, and perhaps killed before that was synced: a power cut would take back room that is used by then.
+                if size < self.settings.segment_size {
+                    segment.file.sync().map_err(fatal("sync", &name))?;
+                }
                 let scanned = self.read_frames(number, &mut segment, moves);
                 match (scanned.is_damaged, scanned.is_torn) {
                     (true, _) => recovered.damaged.push(name),

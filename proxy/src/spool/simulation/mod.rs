@@ -53,9 +53,12 @@ fn every_answered_event_survives_every_crash() {
             }
             match Schedule::new(seed, None).run() {
                 Ok(summary) => sum.add(&summary),
-                Err(broken) => panic!(
-                    "seed {seed}: {broken}\nreplay: DURABILITY_SEED={seed} cargo test -p firehose-proxy --lib every_answered_event_survives_every_crash -- --nocapture"
-                ),
+                Err(broken) => {
+                    next.store(behind_last, Ordering::Relaxed); // nobody begins another
+                    panic!(
+                        "seed {seed}: {broken}\nreplay: DURABILITY_SEED={seed} cargo test -p firehose-proxy --lib every_answered_event_survives_every_crash -- --nocapture"
+                    )
+                }
             }
         }
     };
