@@ -1,7 +1,7 @@
 //! Segments on a disk with a bad sector: what can be read is delivered, what is in somebody's hands counts, the rest is kept for a person.
 
 use super::life::{NARROW, RECORD, WIDE, open};
-use crate::spool::disk::{Disk as _, simulated::SimulatedDisk};
+use crate::spool::disk::{Disk as _, File as _, simulated::SimulatedDisk};
 
 const SEGMENT: &str = "0000000000000001.log";
 
@@ -97,4 +97,32 @@ fn a_segment_whose_header_cannot_be_read_is_put_away_and_the_others_are_delivere
     assert_eq!(life.recovered.damaged, ["0000000000000001.damaged"]);
     assert_eq!(life.deliver_all(), "lmn");
     assert!(is_kept(&disk, b'a'));
+}
+
+#[test]
+fn a_delivered_event_whose_frame_is_gone_does_not_confuse_the_count_of_the_others() {
+    let disk = SimulatedDisk::new(1);
+    let mut life = open(&disk, WIDE);
+    life.append("abc");
+    let (_, leases) = life.take();
+    leases[1].settle(1);
+    life.keep_house();
+    drop(leases);
+    drop(life);
+    disk.restart(true);
+    // In the middle of the second frame of one write, behind which no other has begun: it looks like a write that never ended.
+    let file = disk.open(SEGMENT).unwrap();
+    file.write_at(b"!", 3000).unwrap();
+    file.sync().unwrap();
+    let life = open(&disk, WIDE);
+    assert_eq!(life.recovered.torn, [SEGMENT]);
+    assert!(
+        !life.log.seal().unwrap(),
+        "its acknowledgements know more than its frames"
+    );
+    drop(life);
+    disk.restart(true);
+    let mut life = open(&disk, WIDE);
+    assert_eq!(life.deliver_all(), "ac");
+    assert_eq!(life.left(), (0, 0));
 }
