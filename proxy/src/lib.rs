@@ -13,5 +13,7 @@ pub mod metrics;
 pub mod mounted;
 pub mod routing;
 pub mod shutdown;
+#[cfg(test)]
+mod simulation;
 pub mod spool;
 pub mod stream;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    super::{EntryRef, Lease, disk::simulated::Random},
+    super::{EntryRef, Lease},
     oracle::Oracle,
     summary::Summary,
 };
@@ -14,6 +14,7 @@ use crate::{
         Queued, Reason, Settings,
         core::{CallId, Core, Effect, FailedRecord, Input, Outcome, Quota},
     },
+    simulation::Random,
     stream::StreamId,
 };
 
@@ -42,7 +43,7 @@ impl Takers {
     pub(super) fn new(random: &mut Random) -> Self {
         // Later than any lease was accepted, whatever the clock of this machine says meanwhile.
         let now = Instant::now() + Duration::from_secs(3600);
-        let cores = random.chance(600).then(|| Cores {
+        let cores = random.per_mille(600).then(|| Cores {
             now,
             cores: BTreeMap::new(),
             line: Vec::new(),
@@ -79,7 +80,7 @@ impl Takers {
         is_dead: impl Fn(EntryRef<'_>) -> bool,
     ) -> Result<(), String> {
         match &mut self.cores {
-            Some(cores) if cores.line.is_empty() || random.chance(300) => {
+            Some(cores) if cores.line.is_empty() || random.per_mille(300) => {
                 cores.now += Duration::from_millis(random.below(3000));
                 for stream in cores.cores.keys().copied().collect::<Vec<_>>() {
                     cores.input(stream, Input::Wake, &mut self.leases, oracle);
@@ -133,7 +134,7 @@ impl Takers {
     pub(super) fn end(self, random: &mut Random, oracle: &mut Oracle) -> Result<(), String> {
         if let Some(cores) = &self.cores {
             for (stream, call) in &cores.line {
-                if random.chance(500) {
+                if random.per_mille(500) {
                     for record in cores.records(*stream, *call).concat() {
                         oracle.delivered(&record)?;
                         oracle.delivered_in_vain(&record);
@@ -172,9 +173,13 @@ impl Cores {
 
     fn input(&mut self, stream: StreamId, input: Input, leases: &mut Leases, oracle: &mut Oracle) {
         let core = self.cores.get_mut(&stream).expect("a core that is there");
-        for effect in core.step(input, self.now, 4) {
+        let effects = core.step(input, self.now, 4);
+        for effect in effects {
             match effect {
-                Effect::Call(call, _) => self.line.push((stream, call)),
+                Effect::Call(call, _) => {
+                    oracle.called(&self.records(stream, call));
+                    self.line.push((stream, call));
+                }
                 Effect::Delivered(events) => leases.settle(&events, oracle),
                 Effect::GiveUp(event, _) => self.given_up.push(event),
             }
@@ -251,7 +256,7 @@ fn weather(records: &[Vec<Vec<u8>>], random: &mut Random, summary: &mut Summary)
         }
         2 => {
             summary.happened.calls_failed_in_part += 1;
-            let stored: Vec<bool> = records.iter().map(|_| random.chance(500)).collect();
+            let stored: Vec<bool> = records.iter().map(|_| random.per_mille(500)).collect();
             let failed = (0..records.len())
                 .filter(|index| !stored[*index])
                 .map(|index| FailedRecord {
@@ -315,10 +320,10 @@ impl Leases {
             let index = random.below(self.0.len() as u64) as usize;
             let (lease, settled) = &self.0[index];
             let entry = lease.entry(settled.len()).expect("a lease that is done is not held");
-            if is_dead(entry) && random.chance(900) {
+            if is_dead(entry) && random.per_mille(900) {
                 continue;
             }
-            if random.chance(30) {
+            if random.per_mille(30) {
                 summary.happened.leases_dropped += 1;
                 let (_, settled) = self.0.swap_remove(index);
                 settled.iter().for_each(|record| oracle.delivered_in_vain(record));

@@ -6,14 +6,14 @@ use super::{
     super::{
         EntryRef, Frame, FrameTooLarge,
         dead_letters::letter::{Letter, from_frame, to_frame},
-        disk::simulated::{Random, SimulatedDisk},
+        disk::simulated::SimulatedDisk,
         log::{Appended, Chosen, Fatal, Log},
     },
     cores::Takers,
     oracle::Oracle,
     summary::Summary,
 };
-use crate::{deliver::Queued, stream::Streams};
+use crate::{deliver::Queued, simulation::Random, stream::Streams};
 
 /// The dead letters of one life.
 pub(super) struct Letters {

@@ -7,7 +7,7 @@
 //!
 //! `cargo xtask prove durability` runs a million; the tests here as many as fit the time that
 //! `DURABILITY_SECONDS` gives (2 by default). `DURABILITY_SEED=n` replays one, `DURABILITY_FIRST_SEED=n`
-//! begins with another than 0.
+//! begins with another than 0, `DURABILITY_FINGERPRINTS=file` writes down what each history did.
 
 mod cores;
 mod letters;
@@ -22,6 +22,10 @@ use std::{
 
 use self::{schedule::Schedule, summary::Summary};
 use super::disk::simulated::Planted;
+use crate::simulation::Fingerprints;
+
+/// Names the file for the fingerprints.
+const FINGERPRINTS: &str = "DURABILITY_FINGERPRINTS";
 
 /// A number from the environment.
 fn setting(name: &str) -> Option<u64> {
@@ -44,15 +48,21 @@ fn every_answered_event_survives_every_crash() {
     let end = Instant::now() + Duration::from_secs(seconds.min(1 << 20));
     let next = AtomicU64::new(first);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let wanted = Fingerprints::are_wanted(FINGERPRINTS);
     let work = || {
-        let mut sum = Summary::default();
+        let (mut sum, mut fingerprints) = (Summary::default(), Fingerprints::default());
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= behind_last || (seed.is_multiple_of(64) && Instant::now() > end) {
-                return sum;
+                return (sum, fingerprints);
             }
             match Schedule::new(seed, None).run() {
-                Ok(summary) => sum.add(&summary),
+                Ok(summary) => {
+                    sum.add(&summary);
+                    if wanted {
+                        fingerprints.put(seed, summary.fingerprint);
+                    }
+                }
                 Err(broken) => {
                     next.store(behind_last, Ordering::Relaxed); // nobody begins another
                     panic!(
@@ -62,12 +72,16 @@ fn every_answered_event_survives_every_crash() {
             }
         }
     };
-    let sums: Vec<Summary> = std::thread::scope(|scope| {
+    let sums: Vec<(Summary, Fingerprints)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers.into_iter().map(|worker| worker.join().unwrap()).collect()
     });
-    let mut sum = Summary::default();
-    sums.iter().for_each(|part| sum.add(part));
+    let (mut sum, mut fingerprints) = (Summary::default(), Fingerprints::default());
+    for (part, of_part) in &sums {
+        sum.add(part);
+        fingerprints.add(of_part);
+    }
+    fingerprints.write(FINGERPRINTS);
     println!("{sum}");
     assert!(sum.schedules >= 64.min(behind_last - first), "no time for any schedule");
     if sum.schedules >= 1000 {

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::super::disk::simulated::SimulatedDisk;
+use crate::simulation::Fingerprint;
 
 /// Everything known of every event.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Oracle {
+    fingerprint: Fingerprint,
     events: Vec<Event>,
     /// Settled since the acknowledgements were last known to be on the disk, and how often: what came again may be there twice.
     unsynced: BTreeMap<usize, u32>,
@@ -27,6 +29,15 @@ struct Event {
 }
 
 impl Oracle {
+    pub(super) fn new(fingerprint: &Fingerprint) -> Self {
+        Self {
+            fingerprint: fingerprint.clone(),
+            events: Vec::new(),
+            unsynced: BTreeMap::new(),
+            put_back: BTreeMap::new(),
+        }
+    }
+
     /// A new event of about so many bytes, with a word in it. Returns its record.
     pub(super) fn event(&mut self, size: usize, word: &str) -> (usize, Vec<u8>) {
         let id = self.events.len();
@@ -41,6 +52,7 @@ impl Oracle {
     }
 
     pub(super) fn answered(&mut self, events: &[usize]) {
+        self.fingerprint.record(("answered", events));
         for id in events {
             self.events[*id].answered = true;
         }
@@ -56,12 +68,24 @@ impl Oracle {
             return Err(format!("event {id:?} with other bytes"));
         }
         event.delivered += 1;
+        self.fingerprint.record(("delivered", id));
         Ok(())
+    }
+
+    /// A request was not taken, or not kept.
+    pub(super) fn refused(&self, events: &[usize]) {
+        self.fingerprint.record(("refused", events));
+    }
+
+    /// A call goes to Firehose.
+    pub(super) fn called(&self, records: &[Vec<Vec<u8>>]) {
+        self.fingerprint.record(("called", records));
     }
 
     /// The spool was told that it may forget an event.
     pub(super) fn settled(&mut self, record: &[u8]) {
         let id = self.id(record);
+        self.fingerprint.record(("settled", id));
         *self.unsynced.entry(id).or_default() += 1;
     }
 
@@ -79,12 +103,14 @@ impl Oracle {
     /// An event is a dead letter that is synced.
     pub(super) fn set_aside(&mut self, record: &[u8]) {
         let id = self.id(record);
+        self.fingerprint.record(("set aside", id));
         self.events[id].set_aside += 1;
     }
 
     /// A dead letter is in the spool again, and its disk was told that it may forget it.
     pub(super) fn put_back(&mut self, record: &[u8]) {
         let id = self.id(record);
+        self.fingerprint.record(("put back", id));
         *self.put_back.entry(id).or_default() += 1;
     }
 

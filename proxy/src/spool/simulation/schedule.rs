@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::{
     super::{
         EntryRef, Frame, FrameTooLarge, KeyRef, Lease,
-        disk::simulated::{Faults, Planted, Random, SimulatedDisk, Struck},
+        disk::simulated::{Faults, Planted, SimulatedDisk, Struck},
         log::{Appended, Environment, Fatal, Log, OpenError, Settings},
     },
     cores::{POISON, Takers},
@@ -15,7 +15,10 @@ use super::{
     oracle::Oracle,
     summary::Summary,
 };
-use crate::stream::{StreamId, StreamName, Streams};
+use crate::{
+    simulation::{Fingerprint, Random},
+    stream::{StreamId, StreamName, Streams},
+};
 
 /// Fewer make no history.
 const LEAST_EFFECTS: u64 = 200;
@@ -30,6 +33,7 @@ pub(super) struct Schedule {
     settings: Settings,
     streams: Arc<Streams>,
     ids: Vec<StreamId>,
+    fingerprint: Fingerprint,
     oracle: Oracle,
     faults: Faults,
     rots: bool,
@@ -73,15 +77,18 @@ impl Environment for World {
 
 impl Schedule {
     pub(super) fn new(seed: u64, planted: Option<Planted>) -> Self {
-        let mut random = Random(seed.wrapping_mul(0x5851_F42D_4C95_7F2D));
+        let mut random = Random::new(seed.wrapping_mul(0x5851_F42D_4C95_7F2D));
         let disk = SimulatedDisk::new(random.next());
         let disk_of_letters = SimulatedDisk::new(random.next());
+        let fingerprint = Fingerprint::default();
+        disk.record_in(&fingerprint);
+        disk_of_letters.record_in(&fingerprint);
         disk.plant(planted);
         disk_of_letters.plant(planted);
         let streams = Arc::new(Streams::default());
         let ids = ["orders", "pages", "dead"].map(|name| streams.intern(&StreamName::try_from(name).unwrap()));
         let segment_size = 2048 << random.below(3);
-        let mut often = |times: u64| if random.chance(400) { times } else { 0 };
+        let mut often = |times: u64| if random.per_mille(400) { times } else { 0 };
         let faults = Faults {
             no_space: often(60),
             failed_write: often(4),
@@ -90,7 +97,7 @@ impl Schedule {
         };
         let rots = match planted {
             Some(Planted::TruncateInTheMiddle) => true,
-            _ => random.chance(150),
+            _ => random.per_mille(150),
         };
         let settings = Settings {
             owner: "owner".to_owned(),
@@ -99,7 +106,7 @@ impl Schedule {
             window: 100 + random.below(4000) as usize,
             read_size: 200 + random.below(3000) as usize,
             write_size: 300 + random.below(3000) as usize,
-            made_ahead: random.chance(800),
+            made_ahead: random.per_mille(800),
         };
         Self {
             random,
@@ -108,7 +115,8 @@ impl Schedule {
             settings,
             streams,
             ids: ids.to_vec(),
-            oracle: Oracle::default(),
+            oracle: Oracle::new(&fingerprint),
+            fingerprint,
             faults,
             rots,
             summary: Summary::default(),
@@ -124,6 +132,7 @@ impl Schedule {
         self.summary.answered = self.oracle.count_answered();
         self.summary.struck = self.struck();
         self.summary.fewest_effects = self.summary.struck.effects;
+        self.summary.fingerprint = self.fingerprint.value();
         self.summary.crashed = u64::from(self.summary.crashed > 0);
         Ok(self.summary)
     }
@@ -136,8 +145,8 @@ impl Schedule {
                 break;
             }
             // One of the two disks is where it dies.
-            let crash = self.random.chance(800).then(|| self.random.below(120));
-            let of_letters = self.random.chance(150);
+            let crash = self.random.per_mille(800).then(|| self.random.below(120));
+            let of_letters = self.random.per_mille(150);
             for (disk, is_of_letters) in [(&self.disk, false), (&self.disk_of_letters, true)] {
                 disk.set_faults(self.faults);
                 disk.crash_in(crash.filter(|_| is_of_letters == of_letters));
@@ -203,14 +212,14 @@ impl Schedule {
         settings: Settings,
         outlet: Option<mpsc::UnboundedSender<Arc<Lease>>>,
     ) -> Result<Option<Arc<Log<SimulatedDisk>>>, String> {
-        let mapped = match self.random.chance(500) {
+        let mapped = match self.random.per_mille(500) {
             true => self.ids.clone(),
             false => self.ids[..2].to_vec(),
         };
         let environment = Arc::new(World {
             seed: self.random.next(),
             mapped,
-            random: std::sync::Mutex::new(Random(self.random.next())),
+            random: std::sync::Mutex::new(Random::new(self.random.next())),
         });
         let failed_reads = disk.struck().failed_reads;
         let opened = Log::open(disk.clone(), settings, Arc::clone(&self.streams), environment, outlet);
@@ -220,6 +229,8 @@ impl Schedule {
         }
         match opened {
             Ok((log, recovered)) => {
+                self.fingerprint
+                    .record((recovered.parcels, &recovered.torn, &recovered.damaged));
                 self.summary.happened.torn += recovered.torn.len() as u64;
                 self.summary.happened.damaged += recovered.damaged.len() as u64;
                 let may_be_damaged = self.rots || disk.struck().failed_reads > failed_reads;
@@ -298,13 +309,13 @@ impl Schedule {
     /// A bit flips or a sector goes bad, in histories where they do.
     fn rot(&mut self) {
         if self.rots {
-            let disk = if self.random.chance(800) {
+            let disk = if self.random.per_mille(800) {
                 &self.disk
             } else {
                 &self.disk_of_letters
             };
             let kept = |name: &str| name.ends_with(".log") || name.ends_with(".acks");
-            match self.random.chance(700) {
+            match self.random.per_mille(700) {
                 true => disk.flip_a_bit(kept),
                 false => disk.spoil_a_sector(kept),
             }
@@ -316,7 +327,7 @@ impl Schedule {
         let mut frame = Frame::default();
         let mut events = Vec::new();
         for _ in 0..1 + self.random.below(4) {
-            let word = if self.random.chance(60) { POISON } else { b"" };
+            let word = if self.random.per_mille(60) { POISON } else { b"" };
             let word = std::str::from_utf8(word).expect("a word");
             let (id, record) = self.oracle.event(20 + self.random.below(200) as usize, word);
             let stream = self.ids[self.random.below(self.ids.len() as u64) as usize];
@@ -334,7 +345,10 @@ impl Schedule {
         self.most_events = self.most_events.max(self.settings.write_size / 60 + events.len());
         match life.log.append(frame) {
             Ok(appended) => life.asked.push((events, appended)),
-            Err(_) => self.summary.refused += 1,
+            Err(_) => {
+                self.oracle.refused(&events);
+                self.summary.refused += 1;
+            }
         }
     }
 
@@ -346,6 +360,7 @@ impl Schedule {
                 false
             }
             Ok(Err(_)) => {
+                oracle.refused(events);
                 summary.refused += 1;
                 false
             }
@@ -385,7 +400,7 @@ impl Schedule {
     }
 
     fn end_of_life(&mut self) {
-        let power_cut = self.random.chance(600);
+        let power_cut = self.random.per_mille(600);
         self.summary.crashed += 1;
         self.oracle.crashed();
         self.disk.restart(power_cut);

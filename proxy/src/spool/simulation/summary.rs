@@ -16,6 +16,8 @@ pub(super) struct Summary {
     /// How often each of these happened beside the faults of the disk.
     pub(super) happened: Happened,
     pub(super) struck: Struck,
+    /// Of one history.
+    pub(super) fingerprint: u64,
 }
 
 /// What a history may or may not come to.
@@ -80,6 +82,7 @@ impl Summary {
             refused,
             mut happened,
             struck,
+            fingerprint: _,
         } = other.clone();
         self.fewest_effects = match (self.schedules, schedules) {
             (0, _) => fewest_effects,

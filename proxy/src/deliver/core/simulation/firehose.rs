@@ -4,12 +4,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{PlantedBug, oracle::SimEvent, random::Random};
-use crate::deliver::{
-    Reason,
-    answer::{self, Entry},
-    core::{FailedRecord, Operation, Outcome},
-    settings::MAX_RECORD_BYTES,
+use super::{PlantedBug, oracle::SimEvent};
+use crate::{
+    deliver::{
+        Reason,
+        answer::{self, Entry},
+        core::{FailedRecord, Operation, Outcome},
+        settings::MAX_RECORD_BYTES,
+    },
+    simulation::Random,
 };
 
 /// How Firehose behaves for a while.
@@ -217,7 +220,7 @@ impl Firehose {
             if self.tokens[0] <= 0.0 || self.tokens[1] < 1.0 {
                 self.count(Fault::RecordThrottled);
                 entries.push(Entry::Error("ServiceUnavailableException"));
-            } else if flaky && random.chance(5) {
+            } else if flaky && random.percent(5) {
                 self.count(Fault::RecordFails);
                 entries.push(Entry::Error("InternalFailure"));
             } else {
@@ -244,8 +247,8 @@ impl Firehose {
         }
         let fault = match self.weather {
             Weather::Fair => return None,
-            Weather::Flaky if random.chance(80) => return None,
-            Weather::Flaky if random.chance(5) => Fault::KeyUnavailable,
+            Weather::Flaky if random.percent(80) => return None,
+            Weather::Flaky if random.percent(5) => Fault::KeyUnavailable,
             Weather::Flaky => *random.pick(&Fault::OF_WEATHER),
             Weather::Failing(fault) => fault,
         };

@@ -4,6 +4,7 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
     fmt,
+    hash::Hash,
     sync::LazyLock,
     time::Duration,
 };
@@ -14,12 +15,14 @@ use super::{
     PlantedBug,
     firehose::{Fault, Firehose},
     oracle::{self, Ended, SimEvent},
-    random::Random,
 };
-use crate::deliver::{
-    Reason, Settings,
-    core::{CallId, Core, Effect, Event as _, Input, Operation, Outcome, Quota},
-    settings::MAX_RECORD_BYTES,
+use crate::{
+    deliver::{
+        Reason, Settings,
+        core::{CallId, Core, Effect, Event as _, Input, Operation, Outcome, Quota},
+        settings::MAX_RECORD_BYTES,
+    },
+    simulation::{Fingerprint, Random},
 };
 
 /// Every history starts at the same moment: what is later depends on the seed alone.
@@ -82,6 +85,7 @@ struct History {
     trouble: u64,
     log: Vec<String>,
     log_wanted: bool,
+    fingerprint: Fingerprint,
 }
 
 /// A call's records, what the core will hear of them, and which Firehose really has.
@@ -114,10 +118,10 @@ impl History {
         let settings = Settings {
             paused: false,
             linger: Duration::from_millis(*random.pick(&[0, 20, 100, 400])),
-            max_age: random.chance(10).then(|| Duration::from_secs(random.between(2, 30))),
+            max_age: random.percent(10).then(|| Duration::from_secs(random.between(2, 30))),
             share,
             most: 64.0,
-            packing: random.chance(25).then(|| *random.pick(&[5_120, 61_440, 1_024_000])),
+            packing: random.percent(25).then(|| *random.pick(&[5_120, 61_440, 1_024_000])),
         };
         let fair_from = now + BAD_WEATHER.mul_f64(f64::from(u32::try_from(random.between(10, 100)).unwrap()) / 100.0);
         let mut core = Core::new(settings, random.next(), now);
@@ -127,7 +131,7 @@ impl History {
         Self {
             bug,
             core,
-            firehose: Firehose::new(quota, random.chance(30), now, fair_from),
+            firehose: Firehose::new(quota, random.percent(30), now, fair_from),
             events: Vec::new(),
             answers: BinaryHeap::new(),
             in_flight: BTreeMap::new(),
@@ -145,6 +149,7 @@ impl History {
             trouble: random.between(0, 6),
             log: Vec::new(),
             log_wanted: std::env::var_os("DELIVERY_SEED").is_some(),
+            fingerprint: Fingerprint::default(),
             random,
             now,
         }
@@ -229,6 +234,7 @@ impl History {
                 self.accepted_calls += 1;
             }
             oracle::answered(&records, &outcome, &stored, self.accepted_calls);
+            self.record(("answer", call, format!("{outcome:?}")));
             self.note(|| format!("answer {call:?} {outcome:?}"));
             return Ok(Some(Input::Answer { call, outcome }));
         }
@@ -258,7 +264,7 @@ impl History {
             let is_poison = self.random.between(0, 999) < self.trouble;
             let number = self.events.len();
             self.push(usize::try_from(bytes).unwrap(), is_poison);
-            if self.random.chance(5) {
+            if self.random.percent(5) {
                 let at = self.now + Duration::from_millis(self.random.between(0, 3000));
                 self.abandonments.push(Reverse((at, number)));
             }
@@ -279,10 +285,13 @@ impl History {
             Effect::Call(call, operation) => self.call(call, operation),
             Effect::Delivered(events) => {
                 self.settled += events.len();
+                let numbers: Vec<usize> = events.iter().map(SimEvent::number).collect();
+                self.record(("delivered", numbers));
                 events.iter().try_for_each(oracle::delivered)
             }
             Effect::GiveUp(event, reason) => {
                 self.settled += 1;
+                self.record(("given up", event.number(), reason.as_str()));
                 self.note(|| format!("gives up {} bytes: {reason:?}", event.size()));
                 let age = self.core.settings().max_age;
                 oracle::given_up(&event, reason, age.and_then(|age| self.now.checked_sub(age)))
@@ -297,6 +306,14 @@ impl History {
         if operation == Operation::PutRecord && records.len() != 1 {
             return Err(format!("PutRecord with {} records", records.len()));
         }
+        let numbers = |record: &Vec<SimEvent>| record.iter().map(SimEvent::number).collect::<Vec<_>>();
+        let operation_is_batch = operation == Operation::PutRecordBatch;
+        self.record((
+            "call",
+            call,
+            operation_is_batch,
+            records.iter().map(numbers).collect::<Vec<_>>(),
+        ));
         oracle::sent(&records)?;
         let handled = self
             .firehose
@@ -336,6 +353,11 @@ impl History {
         Ok(())
     }
 
+    /// Something that Firehose or a client could see happens now.
+    fn record(&self, what: impl Hash) {
+        self.fingerprint.record(((self.now - *START).as_nanos(), what));
+    }
+
     fn note(&mut self, what: impl FnOnce() -> String) {
         if self.log_wanted {
             self.log.push(format!("{:>10.3?} {}", self.now - *START, what()));
@@ -343,7 +365,6 @@ impl History {
     }
 
     fn summary(&self, ended: Ended) -> Summary {
-        let elapsed = u64::try_from((self.now - *START).as_micros()).unwrap_or(u64::MAX);
         Summary {
             histories: 1,
             effects: self.effects,
@@ -351,7 +372,7 @@ impl History {
             calls: self.calls,
             ended,
             faults: self.firehose.faults.clone(),
-            fingerprint: elapsed ^ (self.effects << 40) ^ (ended.resent << 20),
+            fingerprint: self.fingerprint.value(),
         }
     }
 }

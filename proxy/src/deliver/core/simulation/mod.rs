@@ -2,16 +2,17 @@
 //!
 //! One seed is one history: settings, arrivals, the weather at Firehose, every latency and every fault. The oracle looks at
 //! each effect. Run more of them with `DELIVERY_SEEDS=1000000 cargo test --release -p firehose-proxy --lib
-//! deliver::core::simulation -- --nocapture`; replay one with `DELIVERY_SEED=…` in its place.
+//! deliver::core::simulation -- --nocapture`; replay one with `DELIVERY_SEED=…` in its place; `DELIVERY_FINGERPRINTS=file` writes
+//! down what each history did.
 
 mod firehose;
 mod history;
 mod oracle;
-mod random;
 
 use std::{collections::BTreeMap, time::Instant};
 
 use self::history::{Failure, Summary};
+use crate::simulation::Fingerprints;
 
 /// Mistakes that forwarders make. The oracle must notice each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,9 @@ const PLANTED: [(PlantedBug, u64); 7] = [
     (PlantedBug::RefusedCallIsGivenUp, 50),
 ];
 
+/// Names the file for the fingerprints.
+const FINGERPRINTS: &str = "DELIVERY_FINGERPRINTS";
+
 /// Seeds that fit into an ordinary test run.
 const SEEDS: u64 = 300;
 
@@ -65,20 +69,26 @@ fn report(seed: u64, failure: &Failure) -> String {
 }
 
 /// Runs seeds `first..` until `seeds` are done or one fails; spread over the machine's cores.
-fn run_all(first: u64, seeds: u64) -> (Summary, Option<String>) {
+fn run_all(first: u64, seeds: u64) -> (Summary, Fingerprints, Option<String>) {
+    let wanted = Fingerprints::are_wanted(FINGERPRINTS);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let results = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|worker| {
                 scope.spawn(move || {
-                    let mut total = Summary::default();
+                    let (mut total, mut fingerprints) = (Summary::default(), Fingerprints::default());
                     for seed in (first + worker..first + seeds).step_by(usize::try_from(threads).unwrap()) {
                         match history::run(seed, None) {
-                            Ok(summary) => total.add(&summary),
-                            Err(failure) => return (total, Some((seed, report(seed, &failure)))),
+                            Ok(summary) => {
+                                total.add(&summary);
+                                if wanted {
+                                    fingerprints.put(seed, summary.fingerprint);
+                                }
+                            }
+                            Err(failure) => return (total, fingerprints, Some((seed, report(seed, &failure)))),
                         }
                     }
-                    (total, None)
+                    (total, fingerprints, None)
                 })
             })
             .collect();
@@ -87,13 +97,14 @@ fn run_all(first: u64, seeds: u64) -> (Summary, Option<String>) {
             .map(|worker| worker.join().unwrap())
             .collect::<Vec<_>>()
     });
-    let mut total = Summary::default();
+    let (mut total, mut fingerprints) = (Summary::default(), Fingerprints::default());
     let mut failures = BTreeMap::new();
-    for (summary, failure) in results {
+    for (summary, of_part, failure) in results {
         total.add(&summary);
+        fingerprints.add(&of_part);
         failures.extend(failure);
     }
-    (total, failures.into_values().next())
+    (total, fingerprints, failures.into_values().next())
 }
 
 mod tests {
@@ -110,9 +121,10 @@ mod tests {
             return;
         }
         let seeds = number("DELIVERY_SEEDS").unwrap_or(SEEDS);
-        let (summary, failure) = run_all(number("DELIVERY_FIRST_SEED").unwrap_or(0), seeds);
+        let (summary, fingerprints, failure) = run_all(number("DELIVERY_FIRST_SEED").unwrap_or(0), seeds);
         println!("{summary}in {:.1?}", started.elapsed());
         assert_eq!(failure, None);
+        fingerprints.write(FINGERPRINTS);
         assert_eq!(summary.histories, seeds);
         assert!(summary.fewest_effects >= 200, "{}", summary.fewest_effects);
         if seeds >= SEEDS {

@@ -15,7 +15,7 @@ use crate::deliver::{
 pub(super) struct SimEvent(Rc<Facts>);
 
 pub(super) struct Facts {
-    pub(super) number: usize,
+    number: usize,
     bytes: usize,
     accepted_at: Instant,
     is_poison: bool,
@@ -57,6 +57,10 @@ impl SimEvent {
             first_refused: Cell::new(None),
             refused_alone: Cell::new(None),
         }))
+    }
+
+    pub(super) fn number(&self) -> usize {
+        self.0.number
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -1,28 +1,4 @@
-//! What goes wrong, how often it did, and the numbers that decide it.
-
-/// Small, seeded, and good enough to choose faults (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
-#[derive(Debug, Clone)]
-pub(in crate::spool) struct Random(pub(in crate::spool) u64);
-
-impl Random {
-    pub(in crate::spool) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `bound`, or 0.
-    pub(in crate::spool) fn below(&mut self, bound: u64) -> u64 {
-        if bound == 0 { 0 } else { self.next() % bound }
-    }
-
-    /// True `times` in a thousand.
-    pub(in crate::spool) fn chance(&mut self, times: u64) -> bool {
-        self.below(1000) < times
-    }
-}
+//! What goes wrong, and how often it did.
 
 /// What goes wrong, in times per thousand operations that it can happen to.
 #[derive(Debug, Clone, Copy, Default)]

@@ -5,6 +5,7 @@
 
 mod faults;
 mod inode;
+mod recorded;
 
 use std::{
     collections::BTreeMap,
@@ -12,10 +13,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub(in crate::spool) use self::faults::{Faults, Planted, Random, Struck};
+pub(in crate::spool) use self::faults::{Faults, Planted, Struck};
 use self::inode::{Inode, SECTOR};
 
-use super::{Disk, File};
+use crate::simulation::{Fingerprint, Random};
 
 /// The simulated directory. Clones share it.
 #[derive(Debug, Clone)]
@@ -45,6 +46,7 @@ struct World {
     /// Everything fails until [`SimulatedDisk::restart`].
     crashed: bool,
     planted: Option<Planted>,
+    fingerprint: Fingerprint,
 }
 
 #[derive(Debug, Clone)]
@@ -61,7 +63,8 @@ impl SimulatedDisk {
             names: BTreeMap::new(),
             synced_names: BTreeMap::new(),
             changes: Vec::new(),
-            random: Random(seed),
+            random: Random::new(seed),
+            fingerprint: Fingerprint::default(),
             faults: Faults::default(),
             struck: Struck::default(),
             life: 0,
@@ -81,6 +84,11 @@ impl SimulatedDisk {
 
     pub(in crate::spool) fn plant(&self, bug: Option<Planted>) {
         self.world().planted = bug;
+    }
+
+    /// Records every operation from now on.
+    pub(in crate::spool) fn record_in(&self, fingerprint: &Fingerprint) {
+        self.world().fingerprint = fingerprint.clone();
     }
 
     /// Whether `needle` can be read in a file that a power cut would leave and that `choose` likes.
@@ -199,7 +207,7 @@ impl World {
         // A coin that differs from cut to cut: now and then all is kept, or nothing.
         let kept = [0, 250, 500, 750, 1000][self.random.below(5) as usize];
         for change in std::mem::take(&mut self.changes) {
-            if !self.random.chance(kept) {
+            if !self.random.per_mille(kept) {
                 self.struck.lost_directory_changes += 1;
                 continue;
             }
@@ -222,27 +230,22 @@ impl World {
             inodes, random, struck, ..
         } = self;
         for inode in inodes {
-            struck.lost_sectors += inode.settle(|| random.chance(kept));
+            struck.lost_sectors += inode.settle(|| random.per_mille(kept));
             inode.cached.clone_from(&inode.synced);
         }
     }
 }
 
-impl Disk for SimulatedDisk {
-    type File = SimulatedFile;
-
-    fn names(&self) -> io::Result<Vec<String>> {
-        Ok(self.world().names.keys().cloned().collect())
-    }
-
-    fn create(&self, name: &str, size: u64) -> io::Result<SimulatedFile> {
+/// The operations as the process sees them; `recorded` tells the fingerprint of each.
+impl SimulatedDisk {
+    fn try_create(&self, name: &str, size: u64) -> io::Result<SimulatedFile> {
         let mut world = self.world();
         world.effect(None)?;
         let no_space = world.faults.no_space;
         if world.names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        if world.random.chance(no_space) {
+        if world.random.per_mille(no_space) {
             world.struck.no_space += 1;
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -260,7 +263,7 @@ impl Disk for SimulatedDisk {
         })
     }
 
-    fn open(&self, name: &str) -> io::Result<SimulatedFile> {
+    fn try_open(&self, name: &str) -> io::Result<SimulatedFile> {
         let world = self.world();
         let inode = *world.names.get(name).ok_or(io::ErrorKind::NotFound)?;
         Ok(SimulatedFile {
@@ -270,7 +273,7 @@ impl Disk for SimulatedDisk {
         })
     }
 
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+    fn try_rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut world = self.world();
         world.effect(None)?;
         let inode = world.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
@@ -279,7 +282,7 @@ impl Disk for SimulatedDisk {
         Ok(())
     }
 
-    fn remove(&self, name: &str) -> io::Result<()> {
+    fn try_remove(&self, name: &str) -> io::Result<()> {
         let mut world = self.world();
         world.effect(None)?;
         world.names.remove(name).ok_or(io::ErrorKind::NotFound)?;
@@ -287,7 +290,7 @@ impl Disk for SimulatedDisk {
         Ok(())
     }
 
-    fn sync_directory(&self) -> io::Result<()> {
+    fn try_sync_directory(&self) -> io::Result<()> {
         let mut world = self.world();
         world.effect(None)?;
         if world.planted == Some(Planted::NoDirectorySync) {
@@ -299,14 +302,14 @@ impl Disk for SimulatedDisk {
     }
 }
 
-impl File for SimulatedFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+impl SimulatedFile {
+    fn try_read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut world = self.disk.world();
         if world.life != self.life || world.crashed {
             return Err(io::Error::other("crashed"));
         }
         let failed_read = world.faults.failed_read;
-        if world.random.chance(failed_read) {
+        if world.random.per_mille(failed_read) {
             world.struck.failed_reads += 1;
             return Err(io::Error::other("failed read"));
         }
@@ -325,7 +328,7 @@ impl File for SimulatedFile {
         Ok(read)
     }
 
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+    fn try_write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut tampered = Vec::new();
         let bytes = match self.disk.world().planted {
             Some(Planted::Watermark) => {
@@ -346,11 +349,11 @@ impl File for SimulatedFile {
         let failure = match crashed {
             Err(crash) if world.crashed && !crashed_before => Some(crash),
             Err(dead) => return Err(dead),
-            Ok(()) if grows && world.random.chance(no_space) => {
+            Ok(()) if grows && world.random.per_mille(no_space) => {
                 world.struck.no_space += 1;
                 Some(io::ErrorKind::StorageFull.into())
             }
-            Ok(()) if world.random.chance(failed_write) => {
+            Ok(()) if world.random.per_mille(failed_write) => {
                 world.struck.short_writes += 1;
                 Some(io::Error::other("failed write"))
             }
@@ -370,7 +373,7 @@ impl File for SimulatedFile {
         failure.map_or(Ok(()), Err)
     }
 
-    fn sync(&self) -> io::Result<()> {
+    fn try_sync(&self) -> io::Result<()> {
         let mut world = self.disk.world();
         world.effect(Some(self.life))?;
         let planted = world.planted;
@@ -378,11 +381,11 @@ impl File for SimulatedFile {
             return Ok(());
         }
         let failed_sync = world.faults.failed_sync;
-        let fails = world.random.chance(failed_sync);
+        let fails = world.random.per_mille(failed_sync);
         let mut random = world.random.clone();
         let inode = &mut world.inodes[self.inode];
         if fails {
-            let lost = inode.settle(|| random.chance(500));
+            let lost = inode.settle(|| random.per_mille(500));
             world.random = random;
             world.struck.failed_syncs += 1;
             world.struck.lost_sectors += lost;
@@ -397,11 +400,7 @@ impl File for SimulatedFile {
         Ok(())
     }
 
-    fn length(&self) -> io::Result<u64> {
-        Ok(self.disk.world().inodes[self.inode].cached.len() as u64)
-    }
-
-    fn truncate(&self, length: u64) -> io::Result<()> {
+    fn try_truncate(&self, length: u64) -> io::Result<()> {
         let mut world = self.disk.world();
         world.effect(Some(self.life))?;
         let inode = &mut world.inodes[self.inode];
