@@ -21,9 +21,24 @@ pub struct StreamName(Arc<str>);
 #[error("{0:?} is not a delivery stream name: 1 to 64 letters, digits, '_', '.' or '-'")]
 pub struct InvalidStreamName(String);
 
+/// Most bytes of one record before base64: 1,000 KiB.
+///
+/// Source: [Record](https://docs.aws.amazon.com/firehose/latest/APIReference/API_Record.html).
+pub const MAX_RECORD_BYTES: usize = 1_024_000;
+
 /// Number of a stream in the [`Streams`] registry that issued it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(u32);
+
+/// What an event is routed by: its lower-cased name and type, empty when absent. Kept so that a backlog can be routed
+/// anew when its stream is no longer mapped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RoutingKey<'key> {
+    /// Lower-cased `event`.
+    pub event: &'key str,
+    /// Lower-cased `type`.
+    pub r#type: &'key str,
+}
 
 /// The streams this process has met, numbered from zero in the order of their first appearance.
 #[derive(Debug, Default)]

@@ -7,10 +7,11 @@
 use std::{fs, io::Write as _, net::SocketAddr, sync::Arc};
 
 use firehose_proxy::{
-    http::{Metrics, events},
-    routing::{Live, Snapshot, Table},
+    config::{Live, Snapshot},
+    http::{Metrics, gateway},
+    queue,
+    routing::Table,
     shutdown::{Controller, shutdown},
-    spool,
     stream::Streams,
 };
 use firehose_proxy_config::parse;
@@ -167,19 +168,19 @@ async fn serve() -> (SocketAddr, Controller) {
     .unwrap();
     let table = Table::new(&document.mappings, &streams).unwrap();
     live.replace(Arc::new(Snapshot { document, table }));
-    let (intake, mut outlet) = spool::memory(1024 * 1024);
+    let (intake, mut outlet) = queue::memory(1024 * 1024);
     tokio::spawn(async move {
-        while let Some(lease) = outlet.next().await {
-            for _ in lease.entries() {
-                lease.settle(1);
+        while let Some(batch) = outlet.next().await {
+            for _ in batch.entries() {
+                batch.settle(1);
             }
         }
     });
-    let endpoint = events::Endpoint::new(live, intake, Metrics::register(&mut Registry::default()));
+    let endpoint = gateway::Endpoint::new(live, intake, Metrics::register(&mut Registry::default()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (controller, shutdown) = shutdown();
-    tokio::spawn(events::serve(listener, endpoint, shutdown));
+    tokio::spawn(gateway::serve(listener, endpoint, shutdown));
     (address, controller)
 }
 

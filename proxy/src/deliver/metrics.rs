@@ -13,8 +13,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{Reason, core::Counters};
-use crate::stream::StreamName;
+use super::stream::Counters;
+use crate::{firehose::Reason, stream::StreamName};
 
 /// Delivery's metrics.
 #[derive(Debug, Clone, Default)]

@@ -7,10 +7,7 @@ use std::collections::HashMap;
 
 use firehose_proxy_config::Mapping;
 
-use crate::{
-    spool::KeyRef,
-    stream::{InvalidStreamName, StreamId, StreamName, Streams},
-};
+use crate::stream::{InvalidStreamName, RoutingKey, StreamId, StreamName, Streams};
 
 /// An immutable table; a new configuration is a new table.
 #[derive(Debug, Default)]
@@ -50,7 +47,7 @@ impl Table {
     }
 
     /// The stream of an event with this (already lower-cased) key, or `None` when the event is not to be sent.
-    pub fn stream(&self, key: KeyRef<'_>) -> Option<StreamId> {
+    pub fn stream(&self, key: RoutingKey<'_>) -> Option<StreamId> {
         let named = |name: &str| match name {
             "" => None,
             _ => self.streams.get(name).copied().flatten(),
@@ -88,7 +85,7 @@ mod tests {
         let (mut lower_event, mut lower_type) = (String::new(), String::new());
         push_lowercase(event, &mut lower_event);
         push_lowercase(r#type, &mut lower_type);
-        let key = KeyRef {
+        let key = RoutingKey {
             event: &lower_event,
             r#type: &lower_type,
         };
@@ -132,7 +129,7 @@ mod tests {
         let streams = Streams::default();
         let typo = streams.intern(&StreamName::try_from("ordrs").unwrap());
         let table = Table::new(&[row("page", "pages"), row("*", "all")], &streams).unwrap();
-        let mapped = table.stream(KeyRef::default()).unwrap();
+        let mapped = table.stream(RoutingKey::default()).unwrap();
         assert!(table.leads_to(mapped));
         assert!(!table.leads_to(typo));
     }

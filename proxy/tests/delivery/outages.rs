@@ -12,7 +12,7 @@ use std::{
 };
 
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError, SharedDnsResolver};
-use firehose_proxy::aws::Transport;
+use firehose_proxy::firehose::Transport;
 use firehose_simulator::{
     AccessSettings, Availability, CredentialState, ErrorCode, Fault, Role, Rule, ServiceSettings, Signatures,
     StreamSettings,

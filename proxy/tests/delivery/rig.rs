@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use firehose_proxy::{
     app::{Options, Proxy},
-    aws::Transport,
+    firehose::Transport,
 };
 use firehose_simulator::{Simulator, StreamSettings};
 use http::{Request, StatusCode};

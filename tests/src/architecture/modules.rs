@@ -18,7 +18,7 @@ pub(super) struct Module {
     pub(super) paths: Vec<WrittenPath>,
 }
 
-/// Every module that is part of the product.
+/// Every module, tests included.
 pub(super) fn read(source: &Path) -> Vec<Module> {
     let mut files = Vec::new();
     collect(source, &mut files);
@@ -41,7 +41,11 @@ pub(super) fn read(source: &Path) -> Vec<Module> {
             paths: scan.paths,
         });
     }
-    modules.retain(|module| !tests.iter().any(|test| module.name.starts_with(test)));
+    for module in &mut modules {
+        if tests.iter().any(|test| module.name.starts_with(test)) {
+            module.paths.iter_mut().for_each(|path| path.is_test = true);
+        }
+    }
     modules
 }
 

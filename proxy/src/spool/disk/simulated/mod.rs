@@ -13,18 +13,18 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub(in crate::spool) use self::faults::{Faults, Planted, Struck};
+pub(crate) use self::faults::{Faults, Mutant, Struck};
 use self::inode::{Inode, SECTOR};
 
 use crate::simulation::{Fingerprint, Random};
 
 /// The simulated directory. Clones share it.
 #[derive(Debug, Clone)]
-pub(in crate::spool) struct SimulatedDisk(Arc<Mutex<World>>);
+pub(crate) struct SimulatedDisk(Arc<Mutex<World>>);
 
 /// An open file of a [`SimulatedDisk`]; useless after a crash.
 #[derive(Debug)]
-pub(in crate::spool) struct SimulatedFile {
+pub(crate) struct SimulatedFile {
     disk: SimulatedDisk,
     inode: usize,
     life: u64,
@@ -45,7 +45,7 @@ struct World {
     crash_in: Option<u64>,
     /// Everything fails until [`SimulatedDisk::restart`].
     crashed: bool,
-    planted: Option<Planted>,
+    mutant: Option<Mutant>,
     fingerprint: Fingerprint,
 }
 
@@ -57,7 +57,7 @@ enum Change {
 }
 
 impl SimulatedDisk {
-    pub(in crate::spool) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(World {
             inodes: Vec::new(),
             names: BTreeMap::new(),
@@ -70,7 +70,7 @@ impl SimulatedDisk {
             life: 0,
             crash_in: None,
             crashed: false,
-            planted: None,
+            mutant: None,
         })))
     }
 
@@ -78,21 +78,21 @@ impl SimulatedDisk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(in crate::spool) fn set_faults(&self, faults: Faults) {
+    pub(crate) fn set_faults(&self, faults: Faults) {
         self.world().faults = faults;
     }
 
-    pub(in crate::spool) fn plant(&self, bug: Option<Planted>) {
-        self.world().planted = bug;
+    pub(crate) fn plant(&self, bug: Option<Mutant>) {
+        self.world().mutant = bug;
     }
 
     /// Records every operation from now on.
-    pub(in crate::spool) fn record_in(&self, fingerprint: &Fingerprint) {
+    pub(crate) fn record_in(&self, fingerprint: &Fingerprint) {
         self.world().fingerprint = fingerprint.clone();
     }
 
     /// Whether `needle` can be read in a file that a power cut would leave and that `choose` likes.
-    pub(in crate::spool) fn holds(&self, needle: &[u8], choose: impl Fn(&str) -> bool) -> bool {
+    pub(crate) fn holds(&self, needle: &[u8], choose: impl Fn(&str) -> bool) -> bool {
         let world = self.world();
         let mut files = world.synced_names.iter().filter(|(name, _)| choose(name));
         files.any(|(_, inode)| {
@@ -104,27 +104,27 @@ impl SimulatedDisk {
     }
 
     /// Bytes that the files that `choose` likes take together.
-    pub(in crate::spool) fn size(&self, choose: impl Fn(&str) -> bool) -> u64 {
+    pub(crate) fn size(&self, choose: impl Fn(&str) -> bool) -> u64 {
         let world = self.world();
         let files = world.names.iter().filter(|(name, _)| choose(name));
         files.map(|(_, inode)| world.inodes[*inode].cached.len() as u64).sum()
     }
 
     /// Lets everything fail after so many more effects.
-    pub(in crate::spool) fn crash_in(&self, effects: Option<u64>) {
+    pub(crate) fn crash_in(&self, effects: Option<u64>) {
         self.world().crash_in = effects;
     }
 
-    pub(in crate::spool) fn has_crashed(&self) -> bool {
+    pub(crate) fn has_crashed(&self) -> bool {
         self.world().crashed
     }
 
-    pub(in crate::spool) fn struck(&self) -> Struck {
+    pub(crate) fn struck(&self) -> Struck {
         self.world().struck
     }
 
     /// The process is gone and a new one begins. After a power cut only what was synced is certain.
-    pub(in crate::spool) fn restart(&self, power_cut: bool) {
+    pub(crate) fn restart(&self, power_cut: bool) {
         let mut world = self.world();
         world.life += 1;
         world.crash_in = None;
@@ -138,7 +138,7 @@ impl SimulatedDisk {
     }
 
     /// Flips one synced bit of a file that `choose` likes, if there is one.
-    pub(in crate::spool) fn flip_a_bit(&self, choose: impl Fn(&str) -> bool) {
+    pub(crate) fn flip_a_bit(&self, choose: impl Fn(&str) -> bool) {
         let mut world = self.world();
         let Some((inode, offset)) = world.somewhere(choose) else {
             return;
@@ -155,7 +155,7 @@ impl SimulatedDisk {
     }
 
     /// One sector of a file that `choose` likes, if there is one, cannot be read any more.
-    pub(in crate::spool) fn spoil_a_sector(&self, choose: impl Fn(&str) -> bool) {
+    pub(crate) fn spoil_a_sector(&self, choose: impl Fn(&str) -> bool) {
         let mut world = self.world();
         if let Some((inode, offset)) = world.somewhere(choose) {
             world.inodes[inode].bad.insert(offset / SECTOR);
@@ -164,7 +164,7 @@ impl SimulatedDisk {
     }
 
     /// The sector at `offset` of a file cannot be read any more, or can again.
-    pub(in crate::spool) fn set_bad(&self, name: &str, offset: usize, is_bad: bool) {
+    pub(crate) fn set_bad(&self, name: &str, offset: usize, is_bad: bool) {
         let mut world = self.world();
         let inode = world.names[name];
         let bad = &mut world.inodes[inode].bad;
@@ -293,7 +293,7 @@ impl SimulatedDisk {
     fn try_sync_directory(&self) -> io::Result<()> {
         let mut world = self.world();
         world.effect(None)?;
-        if world.planted == Some(Planted::NoDirectorySync) {
+        if world.mutant == Some(Mutant::NoDirectorySync) {
             return Ok(());
         }
         world.synced_names = world.names.clone();
@@ -322,18 +322,18 @@ impl SimulatedFile {
         }
         let bytes = &inode.cached;
         buffer[..read].copy_from_slice(&bytes[start..start + read]);
-        if world.planted == Some(Planted::TruncateInTheMiddle) && start == 0 {
-            crate::spool::log::planted::drop_behind_first_gap(&mut buffer[..read]);
+        if world.mutant == Some(Mutant::TruncateInTheMiddle) && start == 0 {
+            crate::spool::tests::mutants::drop_behind_first_gap(&mut buffer[..read]);
         }
         Ok(read)
     }
 
     fn try_write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut tampered = Vec::new();
-        let bytes = match self.disk.world().planted {
-            Some(Planted::Watermark) => {
+        let bytes = match self.disk.world().mutant {
+            Some(Mutant::Watermark) => {
                 tampered.extend_from_slice(bytes);
-                crate::spool::log::planted::settle_everything_before(&mut tampered);
+                crate::spool::tests::mutants::settle_everything_before(&mut tampered);
                 &tampered[..]
             }
             _ => bytes,
@@ -376,8 +376,8 @@ impl SimulatedFile {
     fn try_sync(&self) -> io::Result<()> {
         let mut world = self.disk.world();
         world.effect(Some(self.life))?;
-        let planted = world.planted;
-        if planted == Some(Planted::AnswerBeforeSync) {
+        let mutant = world.mutant;
+        if mutant == Some(Mutant::AnswerBeforeSync) {
             return Ok(());
         }
         let failed_sync = world.faults.failed_sync;
@@ -389,7 +389,7 @@ impl SimulatedFile {
             world.random = random;
             world.struck.failed_syncs += 1;
             world.struck.lost_sectors += lost;
-            if planted == Some(Planted::RetryFailedSync) {
+            if mutant == Some(Mutant::RetryFailedSync) {
                 return Ok(());
             }
             return Err(io::Error::other("failed sync"));

@@ -2,10 +2,8 @@
 
 use std::{hash::Hash, io};
 
-use super::{
-    super::{Disk, File},
-    SimulatedDisk, SimulatedFile,
-};
+use super::{SimulatedDisk, SimulatedFile};
+use crate::spool::disk::{Disk, File};
 
 impl SimulatedDisk {
     fn recorded<T>(&self, operation: impl Hash, result: io::Result<T>) -> io::Result<T> {

@@ -1,0 +1,114 @@
+//! Random histories of a log on a disk that fails, and what must hold at the end of each. One seed is one history.
+//!
+//! A schedule of [`Schedule::run`] appends, commits, keeps house, delivers and crashes in any order, with every fault that
+//! [`simulated`](super::disk::simulated) knows, and then lets everything work again and drains. Delivery is its own cores with a
+//! Firehose that fails as it likes, or, to reach every order there is, somebody who settles events at random; what is given up becomes
+//! dead letters on a second disk and is sent again. [`Oracle`](oracle::Oracle) judges it.
+//!
+//! `cargo xtask prove durability` runs a million; the tests here as many as fit the time that
+//! `DURABILITY_SECONDS` gives (2 by default). `DURABILITY_SEED=n` replays one, `DURABILITY_FIRST_SEED=n`
+//! begins with another than 0, `DURABILITY_FINGERPRINTS=file` writes down what each history did.
+
+mod cores;
+mod letters;
+mod oracle;
+mod schedule;
+mod summary;
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use self::{schedule::Schedule, summary::Summary};
+use super::Fingerprints;
+use crate::spool::disk::simulated::Mutant;
+
+/// Names the file for the fingerprints.
+const FINGERPRINTS: &str = "DURABILITY_FINGERPRINTS";
+
+/// A number from the environment.
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn every_answered_event_survives_every_crash() {
+    if let Some(seed) = setting("DURABILITY_SEED") {
+        let summary = Schedule::new(seed, None)
+            .run()
+            .unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        println!("seed {seed}: {summary:?}");
+        return;
+    }
+    let schedules = setting("DURABILITY_SCHEDULES");
+    let first = setting("DURABILITY_FIRST_SEED").unwrap_or(0);
+    let behind_last = first.saturating_add(schedules.unwrap_or(u64::MAX));
+    let seconds = setting("DURABILITY_SECONDS").unwrap_or(if schedules.is_none() { 2 } else { u64::MAX / 2 });
+    let end = Instant::now() + Duration::from_secs(seconds.min(1 << 20));
+    let next = AtomicU64::new(first);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let wanted = Fingerprints::are_wanted(FINGERPRINTS);
+    let work = || {
+        let (mut sum, mut fingerprints) = (Summary::default(), Fingerprints::default());
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= behind_last || (seed.is_multiple_of(64) && Instant::now() > end) {
+                return (sum, fingerprints);
+            }
+            match Schedule::new(seed, None).run() {
+                Ok(summary) => {
+                    sum.add(&summary);
+                    if wanted {
+                        fingerprints.put(seed, summary.fingerprint);
+                    }
+                }
+                Err(broken) => {
+                    next.store(behind_last, Ordering::Relaxed); // nobody begins another
+                    panic!(
+                        "seed {seed}: {broken}\nreplay: DURABILITY_SEED={seed} cargo test -p firehose-proxy --lib every_answered_event_survives_every_crash -- --nocapture"
+                    )
+                }
+            }
+        }
+    };
+    let sums: Vec<(Summary, Fingerprints)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+    });
+    let (mut sum, mut fingerprints) = (Summary::default(), Fingerprints::default());
+    for (part, of_part) in &sums {
+        sum.add(part);
+        fingerprints.add(of_part);
+    }
+    fingerprints.write(FINGERPRINTS);
+    println!("{sum}");
+    assert!(sum.schedules >= 64.min(behind_last - first), "no time for any schedule");
+    if sum.schedules >= 1000 {
+        assert!(sum.has_everything(), "something never happened: {sum:?}");
+        assert!(
+            sum.crashed * 2 >= sum.schedules,
+            "fewer than half of the schedules crash"
+        );
+        assert!(
+            sum.fewest_effects >= 200,
+            "a schedule of {} effects",
+            sum.fewest_effects
+        );
+    }
+}
+
+#[test]
+fn mutants_are_noticed() {
+    for (bug, seeds) in [
+        (Mutant::AnswerBeforeSync, 50),
+        (Mutant::NoDirectorySync, 200),
+        (Mutant::RetryFailedSync, 500),
+        (Mutant::Watermark, 50),
+        (Mutant::TruncateInTheMiddle, 2000),
+    ] {
+        let noticed = (0..seeds).find(|seed| Schedule::new(*seed, Some(bug)).run().is_err());
+        println!("{bug:?} is noticed by seed {noticed:?}");
+        assert!(noticed.is_some(), "{bug:?} goes unnoticed for {seeds} seeds");
+    }
+}

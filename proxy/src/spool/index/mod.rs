@@ -1,0 +1,3 @@
+//! What the process knows of the log.
+
+pub(super) mod segment;
