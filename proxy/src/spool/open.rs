@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lease_that_is_dropped_unsettled_is_handed_out_again_by_the_route_of_the_day() {
+    async fn a_batch_that_is_dropped_unsettled_is_handed_out_again_by_the_route_of_the_day() {
         let directory = tempfile::tempdir().unwrap();
         let streams = Arc::new(Streams::default());
         let fixed = streams.intern(&StreamName::try_from("orders").unwrap());

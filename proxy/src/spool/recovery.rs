@@ -71,7 +71,7 @@ struct Scanned {
 }
 
 impl<D: Disk> Log<D> {
-    /// Opens the log of a directory. Leases come out of `outlet` when there is one.
+    /// Opens the log of a directory. Batches come out of `outlet` when there is one.
     ///
     /// # Errors
     ///

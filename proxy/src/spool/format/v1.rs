@@ -119,7 +119,7 @@ mod tests {
     };
 
     #[test]
-    fn parcels_come_back_as_they_were_written_and_moved() {
+    fn slices_come_back_as_they_were_written_and_moved() {
         let orders = Streams::default().intern(&StreamName::try_from("orders").unwrap());
         let mut frame = EventBatch::default();
         for record in ["{}\n", "{\"a\":1}\n"] {

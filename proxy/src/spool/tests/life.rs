@@ -119,7 +119,7 @@ impl Life {
     }
 
     /// Writes down what was settled and removes what is done.
-    pub(super) fn keep_house(&self) {
+    pub(super) fn do_maintenance(&self) {
         self.log.apply_reports();
         assert!(self.log.write_acks().unwrap());
         self.log.sync_acks().unwrap();

@@ -37,7 +37,7 @@ pub(in crate::spool) struct Append {
 /// Whose frame it is.
 #[derive(Debug)]
 pub(in crate::spool) enum Content {
-    /// The events of a request, a batch a stream.
+    /// The events of a request, one batch for each stream.
     Request {
         batches: Vec<(StreamId, EventBatch)>,
         charge: Charge,
