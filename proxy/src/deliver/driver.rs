@@ -73,18 +73,18 @@ pub struct StreamBacklog {
 const MAX_CALLS_IN_FLIGHT: usize = 64;
 /// Record bytes under way, likewise; their encoded form takes a third more.
 const MAX_BYTES_IN_FLIGHT: usize = 24 * 1024 * 1024;
-/// Leases taken in before anything else is looked at.
+/// Batches taken in before anything else is looked at.
 const BATCHES_AT_ONCE: usize = 512;
 /// How often gauges and `/status` are brought up to date.
 const TELL_EVERY: Duration = Duration::from_millis(500);
 
 /// Delivers what comes out of `outlet` until it is closed and empty, or [`Deliver::flush_within`] after
-/// [`Phase::Stopping`]. Drop every [`Intake`](crate::spool::Intake) to close it.
+/// [`Phase::Stopping`]. Drop every [`Intake`](crate::queue::Intake) to close it.
 ///
 /// ```text
-/// let board = deliver::DeliveryStatus::default();
-/// let delivery = tokio::spawn(deliver::run(outlet, Deliver { board: board.clone(), … }, shutdown));
-/// // … /status reads `board`; after SIGTERM:
+/// let status = deliver::DeliveryStatus::default();
+/// let delivery = tokio::spawn(deliver::run(outlet, Deliver { delivery_status: status.clone(), … }, shutdown));
+/// // … /status reads `status`; after SIGTERM:
 /// for left in delivery.await??.left { … }
 /// ```
 ///
@@ -92,16 +92,16 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 ///
 /// When the transport cannot be set up (an unreadable CA bundle).
 pub async fn run(outlet: Outlet, deliver: Deliver, shutdown: Shutdown) -> anyhow::Result<Undelivered> {
-    let (supplier, offers) = Supplier::new(&deliver.transport)?;
+    let (supplier, clients) = Supplier::new(&deliver.transport)?;
     let mut background = JoinSet::new();
     background.spawn(supplier.run(deliver.live.subscribe()));
-    Ok(Shell::new(deliver, offers).run(outlet, shutdown).await)
+    Ok(Driver::new(deliver, clients).run(outlet, shutdown).await)
 }
 
-struct Shell {
+struct Driver {
     deliver: Deliver,
     configuration: watch::Receiver<Option<Arc<Snapshot>>>,
-    offers: watch::Receiver<Arc<CurrentClient>>,
+    clients: watch::Receiver<Arc<CurrentClient>>,
     rotation: Rotation<Client>,
     streams: BTreeMap<StreamId, Stream>,
     timers: BTreeSet<(Instant, StreamId)>,
@@ -148,12 +148,12 @@ impl Stream {
     }
 }
 
-impl Shell {
-    fn new(deliver: Deliver, mut offers: watch::Receiver<Arc<CurrentClient>>) -> Self {
-        offers.mark_changed();
+impl Driver {
+    fn new(deliver: Deliver, mut clients: watch::Receiver<Arc<CurrentClient>>) -> Self {
+        clients.mark_changed();
         Self {
             configuration: deliver.live.subscribe(),
-            offers,
+            clients,
             rotation: Rotation::new(),
             streams: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -186,7 +186,7 @@ impl Shell {
                     None => { open = false; self.flush(); }
                 },
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.fire(),
-                Ok(()) = self.offers.changed() => self.offered(),
+                Ok(()) = self.clients.changed() => self.client_changed(),
                 Ok(()) = self.configuration.changed() => self.reconfigure(),
                 _ = tell.tick() => self.tell(),
                 () = shutdown.reached(Phase::Stopping), if end.is_none() => {
@@ -367,9 +367,9 @@ impl Shell {
         }
     }
 
-    fn offered(&mut self) {
-        let offer = Arc::clone(&self.offers.borrow_and_update());
-        let change = self.rotation.offered(&offer, firehose::client(&offer), Instant::now());
+    fn client_changed(&mut self) {
+        let newest = Arc::clone(&self.clients.borrow_and_update());
+        let change = self.rotation.update(&newest, Instant::now());
         if change == Change::Nothing {
             return;
         }

@@ -12,6 +12,7 @@ mod client;
 mod confirmation;
 mod credential_files;
 mod credentials;
+mod current_client;
 pub(crate) mod decode;
 mod encode;
 pub mod limits;
@@ -22,12 +23,13 @@ mod transport;
 
 pub(crate) use self::{
     call::{Call, put},
-    rotation::{Change, Rotation, Signer, client},
+    rotation::{Change, Rotation, Signer},
 };
 pub use self::{
     client::Target,
     confirmation::Confirmation,
-    credentials::{CurrentClient, Problem, Supplier},
+    credentials::Supplier,
+    current_client::{CurrentClient, Problem},
     outcome::{FailedRecord, Operation, Outcome},
     reason::Reason,
     transport::Transport,

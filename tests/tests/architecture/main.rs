@@ -1,0 +1,6 @@
+//! The code's shape is what `docs/ARCHITECTURE.md` says, and the checks that say so notice when it is not.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+mod circles;
+mod imports;
+mod sizes;
