@@ -7,6 +7,7 @@
 
 pub mod architecture;
 pub mod arrived;
+pub mod glossary;
 pub mod http;
 pub mod local_path;
 pub mod moto;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use firehose_tests::{
     architecture::sizes::{Size, crowded, percentile, sizes},
-    workspace,
+    workspace::root,
 };
 
 /// Folders with Rust code, the tests of each crate included.
@@ -20,7 +20,7 @@ const CODE: &[&str] = &[
 ];
 
 fn all() -> Vec<Size> {
-    let below = |folder: &&str| sizes(&workspace::root().join(folder));
+    let below = |folder: &&str| sizes(&root().join(folder));
     CODE.iter().flat_map(below).collect()
 }
 
@@ -37,7 +37,7 @@ fn files_are_short() {
 /// Of the whole workspace this would say little: half of it are tests.
 #[test]
 fn the_proxys_files_are_short() {
-    let all = sizes(&workspace::root().join("proxy/src"));
+    let all = sizes(&root().join("proxy/src"));
     let (median, ninety) = (percentile(&all, 50), percentile(&all, 90));
     assert!(median <= 150, "the median file has {median} lines");
     assert!(ninety <= 400, "nine in ten files have up to {ninety} lines");
@@ -45,7 +45,7 @@ fn the_proxys_files_are_short() {
 
 #[test]
 fn no_folder_of_the_proxy_is_crowded() {
-    let found = crowded(&sizes(&workspace::root().join("proxy/src")), 6);
+    let found = crowded(&sizes(&root().join("proxy/src")), 6);
     assert!(
         found.is_empty(),
         "more than a sixth of the proxy's product code: {found:?}"
