@@ -93,7 +93,7 @@ pub const UNITS: &[Unit] = &[
             law("cli", &["dead_letters", "queue"], &[AWS, HTTP, KUBERNETES]),
             law(
                 "http",
-                &["event", "routing", "queue", "config", "dead_letters"],
+                &["event", "queue", "config", "dead_letters"],
                 &[AWS, KUBERNETES],
             ),
             law("event", &["routing", "queue"], &[WORLD, HTTP, AWS, KUBERNETES]),
@@ -192,8 +192,8 @@ impl Unit {
         self.free.contains(&top) || self.leaves.contains(&top) || self.law(module).is_some()
     }
 
-    /// Whether a module may use something at `path` from the crate's root. A module with a law of its own below another's does not
-    /// know the rest of that one unless it says so.
+    /// Whether a module may use something at `path` from the crate's root. A module with a law of its own below another's does
+    /// not know the rest of that one unless it says so.
     fn may_use(&self, module: &[String], path: &[String]) -> bool {
         let target = path.first().map_or("", String::as_str);
         if self.leaves.contains(&target) {

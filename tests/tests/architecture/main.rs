@@ -4,4 +4,5 @@
 mod circles;
 mod glossary;
 mod imports;
+mod picture;
 mod sizes;
