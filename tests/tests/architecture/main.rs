@@ -4,5 +4,6 @@
 mod circles;
 mod glossary;
 mod imports;
+mod links;
 mod picture;
 mod sizes;
