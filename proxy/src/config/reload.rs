@@ -173,14 +173,13 @@ impl Reloader {
 mod tests {
     use std::fs;
 
+    use firehose_tests::document::DocumentText;
+
     use super::*;
     use crate::stream::RoutingKey;
 
     fn document(stream: &str) -> String {
-        format!(
-            "formatVersion: 1\nrevision: ''\ndestination: {{namespace: n, name: orders, uid: u}}\nregion: eu-west-1\n\
-             mappings:\n- {{event: '*', deliveryStreamName: {stream:?}}}\n"
-        )
+        DocumentText::everything_to(stream).to_string()
     }
 
     struct Fixture {

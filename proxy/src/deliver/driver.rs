@@ -3,6 +3,9 @@
 //! Decides two things only, because they concern all streams together: how many calls are under way at a time, and which
 //! client signs them.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,

@@ -132,7 +132,9 @@ async fn read(target: &Target) -> Result<Credentials, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::fs;
+
+    use firehose_tests::document::{DocumentText, write_access_key};
 
     use super::*;
 
@@ -152,29 +154,22 @@ mod tests {
             }
         }
 
-        fn write(&self, key: &str, secret: &str) {
-            fs::write(self.files.path().join("accessKeyID"), key).unwrap();
-            fs::write(self.files.path().join("secretAccessKey"), secret).unwrap();
+        fn write(&self, id: &str, secret: &str) {
+            write_access_key(self.files.path(), id, secret);
         }
 
         /// Looks once for a document with static credentials, and says which generation there is then and the client's problem.
         async fn look(&mut self, region: &str) -> (u64, Option<Problem>) {
-            self.supplier.look(static_target(region, self.files.path())).await;
+            let document = DocumentText::default().region(region);
+            let target = target(&document.static_credentials(self.files.path()));
+            self.supplier.look(target).await;
             let current = self.current.borrow();
             (current.generation, current.client.as_ref().err().cloned())
         }
     }
 
-    fn target(region: &str, credentials: &str) -> Target {
-        let document = format!(
-            "formatVersion: 1\nrevision: ''\ndestination: {{namespace: a, name: o, uid: u}}\nregion: {region}\n\
-             mappings: []\ncredentials: {credentials}\n"
-        );
-        Target::of(&firehose_proxy_config::parse(&document).unwrap())
-    }
-
-    fn static_target(region: &str, files: &Path) -> Target {
-        target(region, &format!("{{type: Static, static: {{directory: {files:?}}}}}"))
+    fn target(document: &DocumentText) -> Target {
+        Target::of(&firehose_proxy_config::parse(&document.to_string()).unwrap())
     }
 
     fn missing(file: &str) -> Option<Problem> {
@@ -231,7 +226,7 @@ mod tests {
     #[tokio::test]
     async fn static_credentials_that_are_missing_leave_no_client() {
         let mut fixture = Fixture::new();
-        fixture.supplier.look(target("eu-west-1", "{type: Ambient}")).await;
+        fixture.supplier.look(target(&DocumentText::default())).await;
         assert!(fixture.current.borrow().client.is_ok());
         assert_eq!(fixture.look("eu-west-1").await, (2, missing("accessKeyID")));
     }

@@ -150,13 +150,13 @@ fn works(reason: Reason) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use firehose_tests::document::DocumentText;
+
     use super::*;
 
     /// What the supplier hands out: a client that is a number, for a region.
     fn supplied(generation: u64, region: &str, client: Result<u8, Problem>) -> CurrentClient<u8> {
-        let document = format!(
-            "formatVersion: 1\nrevision: ''\ndestination: {{namespace: a, name: o, uid: u}}\nregion: {region}\nmappings: []\n"
-        );
+        let document = DocumentText::default().region(region).to_string();
         CurrentClient {
             target: Some(Target::of(&firehose_proxy_config::parse(&document).unwrap())),
             client,

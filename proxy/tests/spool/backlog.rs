@@ -3,16 +3,13 @@
 //!
 //! `cargo xtask prove backlog` does it with 4 GiB of events; the test with less.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use firehose_simulator::Availability;
 use futures::{StreamExt as _, stream};
 use http::StatusCode;
 
-use crate::pod::{Place, Pod, setting, until};
+use crate::pod::{Place, setting, until};
 
 /// Bytes of one event.
 const EVENT: usize = 64 << 10;
@@ -33,7 +30,7 @@ spool: {{maxSizeBytes: {bound}}}"
     .await;
     place.set_firehose(Availability::Resetting);
     let pod = place.start();
-    let idle = memory(&pod, "VmRSS:");
+    let idle = pod.memory_kib("VmRSS");
 
     // Events until one is refused, a few at a time.
     let most = usize::try_from(bound).unwrap() / EVENT;
@@ -59,7 +56,7 @@ spool: {{maxSizeBytes: {bound}}}"
     assert!(refused.retry_after.is_some());
     let kept = answered * EVENT as u64;
     assert!(kept >= backlog, "{kept} of {backlog} bytes in a bound of {bound}");
-    let full = memory(&pod, "VmHWM:");
+    let full = pod.memory_kib("VmHWM");
     assert!(full - idle < MOST_MEMORY, "{} KiB more than idle", full - idle);
     pod.kill();
 
@@ -100,7 +97,7 @@ spool: {{maxSizeBytes: {bound}}}"
         pod.metric("firehose_proxy_spool_bytes").await == 0
     })
     .await;
-    let peak = memory(&pod, "VmHWM:");
+    let peak = pod.memory_kib("VmHWM");
     assert!(peak - idle < MOST_MEMORY, "{} KiB more than idle", peak - idle);
     println!(
         "{answered} events of {EVENT} bytes ({kept} in a bound of {bound}) in {taken:.1?}; {listening:.3?} from exec to listening with them on the disk; \
@@ -115,11 +112,4 @@ fn number_of(record: &[u8]) -> u64 {
     let (number, rest) = rest.split_once('"').unwrap();
     assert!(rest.bytes().filter(|byte| *byte == b'x').count() >= EVENT && record.ends_with("}\n"));
     number.parse().unwrap()
-}
-
-/// A line of the process's status, in KiB.
-fn memory(pod: &Pod, line: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", pod.id())).unwrap();
-    let line = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
