@@ -7,3 +7,4 @@ mod imports;
 mod links;
 mod picture;
 mod sizes;
+mod unbuilt;
