@@ -22,6 +22,7 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
+use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::*;
 use crate::{
@@ -326,4 +327,36 @@ async fn what_is_left_when_the_time_to_flush_is_over_is_reported() {
         .map(|left| (left.stream.as_str(), left.events, left.bytes))
         .collect();
     assert_eq!(left, [("orders", 2, 16), ("pages", 1, 8)]);
+}
+
+/// The log, as far as a test wants it.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_call_has_a_span_that_names_its_stream_and_its_records() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter("firehose_proxy=debug")
+        .with_span_events(FmtSpan::NEW)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let firehose = Firehose::answering(10);
+    let fixture = Fixture::start(Ok(firehose.client()), "");
+    fixture.send("orders", 3).await.unwrap().unwrap();
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains(r#"call{stream="orders" records=3}"#), "{log}");
 }
