@@ -1,8 +1,8 @@
 //! Names of delivery streams and the small numbers that stand for them inside one process.
 //!
-//! An event carries a [`StreamId`] from the routing table to the delivery queue: copying it costs nothing, and the queue
-//! of a stream is found by index. The registry only grows; its entries come from configuration documents, never from
-//! clients, so a process holds as many as it has ever had mappings.
+//! An event carries a [`StreamId`] from the routing table to the delivery queue: copying it costs nothing, and the
+//! queue of a stream is found by index. The registry only grows; its entries come from configuration documents, never
+//! from clients, so a process holds as many as it has ever had mappings.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,8 @@ use std::{
 
 /// Name of a delivery stream, exactly as AWS knows it: 1 to 64 of `a-z A-Z 0-9 _ . -`.
 ///
-/// Source: `DeliveryStreamName` in the [Firehose API](https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecord.html).
+/// Source: `DeliveryStreamName` in the [Firehose
+/// API](https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecord.html).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamName(Arc<str>);
 

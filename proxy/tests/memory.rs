@@ -1,5 +1,5 @@
-//! Every input that is made to break a reader has one fixed answer and costs what its size may cost; memory stays flat, and
-//! the process lives. A process of its own, because it resets the peak of a process and looks at it.
+//! Every input that is made to break a reader has one fixed answer and costs what its size may cost; memory stays flat,
+//! and the process lives. A process of its own, because it resets the peak of a process and looks at it.
 #![cfg(target_os = "linux")]
 // All of it runs in tests: a panic is the report.
 #![allow(clippy::unwrap_used)]

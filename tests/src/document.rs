@@ -1,4 +1,5 @@
-//! The text of a configuration document, as the operator would mount it: a test states what it is about and nothing else.
+//! The text of a configuration document, as the operator would mount it: a test states what it is about and nothing
+//! else.
 
 use std::{
     fmt::{self, Write as _},

@@ -4,8 +4,8 @@ use std::fs;
 
 use crate::workspace;
 
-/// What a block of shell commands is for: the word behind `sh` on its fence. A block without a known word is one that no test
-/// runs.
+/// What a block of shell commands is for: the word behind `sh` on its fence. A block without a known word is one that
+/// no test runs.
 pub const KINDS: [&str; 4] = ["run", "try", "test", "cluster"];
 
 /// A fenced block.

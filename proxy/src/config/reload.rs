@@ -72,7 +72,8 @@ impl Metrics {
     }
 }
 
-/// Applies the document in `directory` now and on every change. Keep the handle for as long as changes shall be followed.
+/// Applies the document in `directory` now and on every change. Keep the handle for as long as changes shall be
+/// followed.
 ///
 /// # Errors
 ///
@@ -108,7 +109,7 @@ impl Reloader {
         match self.read() {
             Ok(text) if self.applied.as_ref() == Some(&text) => {
                 if self.last_problem.take().is_some() {
-                    self.live.settle();
+                    self.live.withdraw_refusal();
                     self.metrics.in_sync.set(1);
                 }
             }

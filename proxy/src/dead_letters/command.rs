@@ -1,4 +1,5 @@
-//! What can be asked about dead letters over the socket, and how it is answered: one line of JSON each way, then the content.
+//! What can be asked about dead letters over the socket, and how it is answered: one line of JSON each way, then the
+//! content.
 
 use std::collections::BTreeSet;
 

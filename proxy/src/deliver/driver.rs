@@ -1,7 +1,7 @@
 //! The one task around the cores: feeds them batches, answers and time, and carries out what they ask for.
 //!
-//! Decides two things only, because they concern all streams together: how many calls are under way at a time, and which
-//! client signs them.
+//! Decides two things only, because they concern all streams together: how many calls are under way at a time, and
+//! which client signs them.
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +21,7 @@ use tokio::{
 
 use super::{
     DeliveryStatus, GiveUp, Metrics, Queued, StreamState, StreamStatus,
-    drain::Drain,
+    drain_rate::DrainRate,
     metrics::{Standing, StreamMetrics},
     status::CredentialsStatus,
     stream::{CallId, Core, Effect, Input, Settings},
@@ -121,7 +121,7 @@ struct Stream {
     metrics: StreamMetrics,
     timer: Option<Instant>,
     state: StreamState,
-    drain: Drain,
+    drain_rate: DrainRate,
 }
 
 /// A call with its answer.
@@ -227,7 +227,7 @@ impl Driver {
             // Pods and streams must not wait in step; where exactly does not matter.
             deliver.byte_limit.set_drain(
                 id,
-                Drain::default().estimate(settings.share.bytes, 0, false, Instant::now()),
+                DrainRate::default().estimate(settings.share.bytes, 0, false, Instant::now()),
             );
             let seed = uuid::Uuid::new_v4().as_u64_pair().0;
             Stream {
@@ -235,7 +235,7 @@ impl Driver {
                 metrics: deliver.metrics.of(&name),
                 timer: None,
                 state: StreamState::Delivering,
-                drain: Drain::default(),
+                drain_rate: DrainRate::default(),
                 name,
             }
         })
@@ -267,15 +267,15 @@ impl Driver {
                 }
             }
         }
-        self.settle_in(id);
+        self.follow_core(id);
     }
 
     /// Brings what is kept about a stream in line with its core.
-    fn settle_in(&mut self, id: StreamId) {
+    fn follow_core(&mut self, id: StreamId) {
         let stream = self.stream(id);
         let counted = stream.core.take_counters();
         stream.metrics.add(&counted);
-        stream.drain.delivered(counted.delivered_bytes);
+        stream.drain_rate.delivered(counted.delivered_bytes);
         let (before, after) = (stream.timer, stream.core.wake_at());
         stream.timer = after;
         let wants_slot = stream.core.wants_slot();
@@ -441,7 +441,9 @@ impl Driver {
             stream.look(now);
             let failing = stream.core.is_failing();
             let backlog = stream.core.backlog_bytes();
-            let drain = stream.drain.estimate(stream.core.rate().bytes, backlog, failing, now);
+            let drain = stream
+                .drain_rate
+                .estimate(stream.core.rate().bytes, backlog, failing, now);
             self.deliver.byte_limit.set_drain(*id, drain);
         }
         for id in self.streams.keys() {

@@ -6,7 +6,7 @@
 //!
 //! What is not here: durability (the spool's), routing, and any decision about one stream in the asynchronous part.
 
-mod drain;
+mod drain_rate;
 mod driver;
 mod give_up;
 mod metrics;

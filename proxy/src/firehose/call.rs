@@ -38,7 +38,8 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call with these records, each the bytes of one or more events; `bytes` are all of them together, before base64.
+    /// A call with these records, each the bytes of one or more events; `bytes` are all of them together, before
+    /// base64.
     pub(crate) fn new<'call, Events: Iterator<Item = &'call [u8]>>(
         operation: Operation,
         stream: &StreamName,

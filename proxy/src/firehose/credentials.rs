@@ -158,7 +158,8 @@ mod tests {
             write_access_key(self.files.path(), id, secret);
         }
 
-        /// Looks once for a document with static credentials, and says which generation there is then and the client's problem.
+        /// Looks once for a document with static credentials, and says which generation there is then and the client's
+        /// problem.
         async fn look(&mut self, region: &str) -> (u64, Option<Problem>) {
             let document = DocumentText::default().region(region);
             let target = target(&document.static_credentials(self.files.path()));

@@ -15,7 +15,8 @@ pub(crate) enum Entry<'answer> {
 
 /// The outcome of a batch call with `records` records that was answered 200.
 ///
-/// An answer is believed only if it accounts for every record and its count agrees with its entries: `200 {}` is no success.
+/// An answer is believed only if it accounts for every record and its count agrees with its entries: `200 {}` is no
+/// success.
 pub(crate) fn outcome<'answer>(
     records: usize,
     failed_put_count: i32,

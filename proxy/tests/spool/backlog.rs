@@ -1,5 +1,5 @@
-//! Firehose is away for long: the disk takes events up to its bound, memory stays flat, a new process listens at once, and
-//! in the end everything arrives.
+//! Firehose is away for long: the disk takes events up to its bound, memory stays flat, a new process listens at once,
+//! and in the end everything arrives.
 //!
 //! `cargo xtask prove backlog` does it with 4 GiB of events; the test with less.
 
@@ -20,8 +20,8 @@ const MOST_MEMORY: u64 = 300 << 10;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backlog_fills_the_disk_to_its_bound_in_flat_memory_and_arrives_in_full() {
     let backlog = setting("BACKLOG_BYTES", 112 << 20);
-    // Without three segments of at most 32 MiB, three quarters of the bound are events, of which one stream may have eight ninths:
-    // two thirds.
+    // Without three segments of at most 32 MiB, three quarters of the bound are events, of which one stream may have
+    // eight ninths: two thirds.
     let bound = backlog / 16 * 25 + (96 << 20);
     let place = Place::new(&format!(
         "delivery: {{acknowledge: WhenSpooled, lingerMilliseconds: 10, quota: {{bytesPerSecond: 4000000000, recordsPerSecond: 4000000, requestsPerSecond: 40000}}}}

@@ -1,4 +1,5 @@
-//! Told to end: unready, still serving, then no more; what waits is delivered or stays on the disk, and the log says how much.
+//! Told to end: unready, still serving, then no more; what waits is delivered or stays on the disk, and the log says
+//! how much.
 
 use firehose_simulator::Availability;
 use http::StatusCode;

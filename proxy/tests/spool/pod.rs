@@ -1,4 +1,5 @@
-//! A proxy as a process of its own, the simulated Firehose that it delivers to, and a client that says what it was answered.
+//! A proxy as a process of its own, the simulated Firehose that it delivers to, and a client that says what it was
+//! answered.
 
 use std::{
     collections::BTreeMap,

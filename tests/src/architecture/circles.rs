@@ -1,8 +1,8 @@
 //! Circles of imports between the files of a crate.
 //!
-//! A file depends on another when its product code writes a path that ends at an item which the other defines. Names that
-//! are handed on are looked through: `pub use` is no dependency of its own, nor is `mod x;`. Like the laws, it reads tokens
-//! and no types: a method that a child gives to its parent's type makes no circle.
+//! A file depends on another when its product code writes a path that ends at an item which the other defines. Names
+//! that are handed on are looked through: `pub use` is no dependency of its own, nor is `mod x;`. Like the laws, it
+//! reads tokens and no types: a method that a child gives to its parent's type makes no circle.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -177,7 +177,8 @@ impl Names {
             match segment.as_str() {
                 "self" => {}
                 "super" => drop(at.pop()),
-                // What a star brings in is named where it is used, or not at all: it depends on what the module defines.
+                // What a star brings in is named where it is used, or not at all: it depends on what the module
+                // defines.
                 "*" => {
                     let scope = self.scopes.get(&at)?;
                     return (!scope.items.is_empty()).then(|| Target::Item {

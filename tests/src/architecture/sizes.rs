@@ -33,7 +33,8 @@ pub fn sizes(source: &Path) -> Vec<Size> {
     modules.map(size).collect()
 }
 
-/// Folders whose own files, without those of their subfolders, hold more than one part in `parts` of the product's lines.
+/// Folders whose own files, without those of their subfolders, hold more than one part in `parts` of the product's
+/// lines.
 pub fn crowded(sizes: &[Size], parts: usize) -> Vec<(PathBuf, usize)> {
     let mut folders: BTreeMap<PathBuf, usize> = BTreeMap::new();
     for size in sizes {
