@@ -32,7 +32,7 @@ pub const MAX_RECORD_BYTES: usize = 1_024_000;
 pub struct StreamId(u32);
 
 /// What an event is routed by: its lower-cased name and type, empty when absent. Kept so that a backlog can be routed
-/// anew when its stream is no longer mapped.
+/// again when its stream is no longer mapped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RoutingKey<'key> {
     /// Lower-cased `event`.
@@ -98,7 +98,7 @@ impl Streams {
         id
     }
 
-    /// The name behind a number that this registry issued.
+    /// The name of a number that this registry issued.
     pub fn name(&self, id: StreamId) -> StreamName {
         let registry = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         registry.names[id.index()].clone()

@@ -72,7 +72,7 @@ impl Metrics {
     }
 }
 
-/// Applies the document in `directory` now and on every change. Keep the handle for as long as changes shall be
+/// Applies the document in `directory` now and on every change. Keep the handle for as long as changes are to be
 /// followed.
 ///
 /// # Errors

@@ -113,7 +113,7 @@ pub(crate) fn from_batch(position: Position, stream: &StreamName, batch: &EventB
     Some((summary, letter))
 }
 
-/// The place behind an id.
+/// The place that an id stands for.
 pub(crate) fn position(id: &str) -> Option<Position> {
     let (segment, ordinal) = id.split_once('-')?;
     Some(Position {

@@ -46,7 +46,7 @@ pub struct Deliver {
     pub metrics: Metrics,
     /// Where it tells how it stands.
     pub delivery_status: DeliveryStatus,
-    /// The queue's byte limit, which learns how fast each stream drains: what `Retry-After` and intake go by.
+    /// The queue's byte limit, which learns how fast each stream drains: `Retry-After` and intake follow from it.
     pub byte_limit: ByteLimit,
     /// Takes the events that will never be delivered.
     pub give_up: Box<dyn GiveUp>,
@@ -76,9 +76,9 @@ pub struct StreamBacklog {
 const MAX_CALLS_IN_FLIGHT: usize = 64;
 /// Record bytes under way, likewise; their encoded form takes a third more.
 const MAX_BYTES_IN_FLIGHT: usize = 24 * 1024 * 1024;
-/// Batches taken in before anything else is looked at.
+/// Most batches taken in before anything else is looked at.
 const BATCHES_AT_ONCE: usize = 512;
-/// How often gauges and `/status` are brought up to date.
+/// How often gauges and `/status` are updated.
 const TELL_EVERY: Duration = Duration::from_millis(500);
 
 /// Delivers what comes out of `outlet` until it is closed and empty, or [`Deliver::flush_within`] after

@@ -64,7 +64,7 @@ pub(crate) fn error_type(body: &[u8]) -> Option<String> {
     Some(name.split(':').next().unwrap_or_default().to_owned())
 }
 
-/// The reason behind an error answer.
+/// The reason that an error answer gives.
 ///
 /// Source: [common errors](https://docs.aws.amazon.com/firehose/latest/APIReference/CommonErrors.html) and those of the
 /// two operations.

@@ -58,7 +58,7 @@ impl Table {
     }
 }
 
-/// Writes the lower-case form of `text` behind what `buffer` holds. ASCII, nearly every event name there is, costs one
+/// Appends the lower-case form of `text` to `buffer`. ASCII, nearly every event name there is, costs one
 /// pass.
 pub fn push_lowercase(text: &str, buffer: &mut String) {
     if text.is_ascii() {

@@ -164,7 +164,7 @@ impl Scan {
         end
     }
 
-    /// Reads the item behind `#[cfg(test)]` as a test; a module that has its own file is remembered.
+    /// Reads the item after `#[cfg(test)]` as a test; a module that has its own file is remembered.
     fn test_item(&mut self, tokens: &[TokenTree], start: usize, within: &[String]) -> usize {
         let end = item_end(tokens, start);
         if let (Some(first), Some(last)) = (tokens.get(start), tokens[start..end].last()) {
@@ -188,7 +188,7 @@ impl Scan {
     }
 }
 
-/// Where the item, field or variant ends that begins at `start`: behind its block, its semicolon or its comma.
+/// Where the item, field or variant ends that begins at `start`: after its block, its semicolon or its comma.
 fn item_end(tokens: &[TokenTree], start: usize) -> usize {
     let is_end = |token: &TokenTree| match token {
         TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
@@ -238,7 +238,7 @@ fn is_test_only(attribute: &TokenStream) -> bool {
     text == "cfg(test)" || text.starts_with("cfg(all(test,")
 }
 
-/// Words joined by `::` from `at` on, with a star at the end if there is one; and where they end, behind a last `::`.
+/// Words joined by `::` from `at` on, with a star at the end if there is one; and where they end, after a last `::`.
 fn segments(tokens: &[TokenTree], mut at: usize) -> (Vec<String>, usize) {
     let mut segments = Vec::new();
     loop {
