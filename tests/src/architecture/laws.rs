@@ -20,7 +20,7 @@ pub struct Unit {
 /// What a module, with everything below it, may use.
 #[derive(Debug)]
 pub struct Law {
-    /// Its path from the root, such as `deliver` or `deliver::core`. The longest that fits counts.
+    /// Its path from the root, such as `deliver` or `deliver::stream`. The longest that fits counts.
     pub module: &'static str,
     /// Modules of the same crate, or single items of them, besides itself and the leaves. Holds in tests, too.
     pub may_use: &'static [&'static str],

@@ -2,6 +2,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 mod circles;
+mod filters;
 mod glossary;
 mod imports;
 mod links;
