@@ -18,7 +18,7 @@ mod threads;
 mod writer;
 
 pub use self::{
-    log::Unsettled,
+    index::Unsettled,
     open::{Error, Options, Router, Spool, memory_and_leftovers, open},
 };
 pub(crate) use self::{

@@ -16,6 +16,7 @@ mod schedule;
 mod summary;
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
@@ -32,12 +33,21 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// Runs one history. What it says when it panics is what is broken.
+fn run(seed: u64, mutant: Option<Mutant>) -> Result<Summary, String> {
+    catch_unwind(AssertUnwindSafe(|| Schedule::new(seed, mutant).run())).unwrap_or_else(|panicked| {
+        let text = panicked.downcast_ref::<String>().map(String::as_str);
+        Err(text
+            .or(panicked.downcast_ref().copied())
+            .unwrap_or("panicked")
+            .to_owned())
+    })
+}
+
 #[test]
 fn every_answered_event_survives_every_crash() {
     if let Some(seed) = setting("DURABILITY_SEED") {
-        let summary = Schedule::new(seed, None)
-            .run()
-            .unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        let summary = run(seed, None).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
         println!("seed {seed}: {summary:?}");
         return;
     }
@@ -56,7 +66,7 @@ fn every_answered_event_survives_every_crash() {
             if seed >= behind_last || (seed.is_multiple_of(64) && Instant::now() > end) {
                 return (sum, fingerprints);
             }
-            match Schedule::new(seed, None).run() {
+            match run(seed, None) {
                 Ok(summary) => {
                     sum.add(&summary);
                     if wanted {
@@ -107,7 +117,7 @@ fn mutants_are_noticed() {
         (Mutant::Watermark, 50),
         (Mutant::TruncateInTheMiddle, 2000),
     ] {
-        let noticed = (0..seeds).find(|seed| Schedule::new(*seed, Some(bug)).run().is_err());
+        let noticed = (0..seeds).find(|seed| run(*seed, Some(bug)).is_err());
         println!("{bug:?} is noticed by seed {noticed:?}");
         assert!(noticed.is_some(), "{bug:?} goes unnoticed for {seeds} seeds");
     }

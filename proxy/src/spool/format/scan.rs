@@ -1,6 +1,6 @@
 //! Finds the frames in a segment's bytes, and tells what was never finished from what was damaged. Pure: no file, no clock.
 
-use super::v1::{DATA_START, FrameHeader};
+use super::frame::{DATA_START, FrameHeader};
 
 /// What a segment's bytes hold.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -131,7 +131,7 @@ fn write(disk: &SimulatedDisk) {
     log.sync_acks().unwrap();
     while log.seal().unwrap() {}
     // What makes slices move is a disk without room.
-    log.lock().full = true;
+    log.lock().index.set_full(true);
     assert!(log.compact().unwrap(), "nothing was moved");
     commit(&log);
     assert!(log.write_acks().unwrap());

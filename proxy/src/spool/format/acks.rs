@@ -10,9 +10,14 @@
 //! Records are appended and numbered without a gap; reading stops at the first that is not sound or not next. What is lost that
 //! way costs a duplicate (settled) or a longer start (seal), never an event.
 
-use super::{VERSION, u32_at, u64_at};
+use super::{
+    Newer,
+    frame::{u32_at, u64_at},
+};
 use crate::stream::StreamName;
 
+/// What this program writes, and the newest it reads. Other than that of the segments.
+const VERSION: u32 = 1;
 const MAGIC: u32 = u32::from_le_bytes(*b"ACKS");
 const HEADER: usize = 36;
 const SETTLED: u32 = 1;
@@ -60,6 +65,14 @@ pub(in crate::spool) struct Seal {
 pub(in crate::spool) struct Held {
     pub(in crate::spool) slices: u32,
     pub(in crate::spool) bytes: u64,
+}
+
+impl Held {
+    /// One slice more.
+    pub(in crate::spool) fn add(&mut self, charge: u64) {
+        self.slices += 1;
+        self.bytes += charge;
+    }
 }
 
 /// Sorted ordinals as runs.
@@ -121,30 +134,50 @@ impl Record {
 }
 
 /// The sound records at the beginning of a file, and where they end.
-pub(in crate::spool) fn decode(bytes: &[u8], epoch: u64) -> (Vec<Record>, usize) {
+///
+/// # Errors
+///
+/// When a sound record is of a newer version: what a newer program has written down must stay as it is.
+pub(in crate::spool) fn decode(bytes: &[u8], epoch: u64) -> Result<(Vec<Record>, usize), Newer> {
     let (mut records, mut end) = (Vec::new(), 0);
-    while let Some((record, length)) = decode_one(&bytes[end..], epoch, records.len() as u64) {
+    while let Some((record, length)) = decode_one(&bytes[end..], epoch, records.len() as u64)? {
         records.push(record);
         end += length;
     }
-    (records, end)
+    Ok((records, end))
 }
 
-/// The record at the beginning of `bytes`, which must be the `index`th, and its length.
-pub(in crate::spool) fn decode_one(bytes: &[u8], epoch: u64, index: u64) -> Option<(Record, usize)> {
+/// The record at the beginning of `bytes`, which must be the `index`th, and its length. `None` when there is no sound one.
+///
+/// # Errors
+///
+/// When it is sound and of a newer version.
+pub(in crate::spool) fn decode_one(bytes: &[u8], epoch: u64, index: u64) -> Result<Option<(Record, usize)>, Newer> {
+    let Some(record) = sound(bytes, epoch, index) else {
+        return Ok(None);
+    };
+    match u32_at(record, 8) {
+        newer if newer > VERSION => Err(Newer(newer)),
+        _ => Ok(body_of(record).map(|decoded| (decoded, record.len()))),
+    }
+}
+
+/// The bytes of the record at the beginning of `bytes`, if they are sound.
+fn sound(bytes: &[u8], epoch: u64, index: u64) -> Option<&[u8]> {
     let header = bytes.get(..HEADER)?;
     let end = HEADER.checked_add(u32_at(header, 32) as usize)?;
     let record = bytes.get(..end)?;
-    let sound = u32_at(header, 0) == MAGIC
+    let is_sound = u32_at(header, 0) == MAGIC
         && u64_at(header, 16) == epoch
         && u64_at(header, 24) == index
-        && u32_at(header, 8) <= VERSION
         && crc32c::crc32c(&record[8..]) == u32_at(header, 4);
-    if !sound {
-        return None;
-    }
+    is_sound.then_some(record)
+}
+
+/// What a sound record says.
+fn body_of(record: &[u8]) -> Option<Record> {
     let mut body = Reader(&record[HEADER..]);
-    let record = match u32_at(header, 12) {
+    Some(match u32_at(record, 12) {
         SETTLED => {
             let mut streams = Vec::new();
             for _ in 0..body.u32()? {
@@ -174,8 +207,7 @@ pub(in crate::spool) fn decode_one(bytes: &[u8], epoch: u64, index: u64) -> Opti
             Record::Seal(Seal { end, slices, streams })
         }
         _ => return None,
-    };
-    Some((record, end))
+    })
 }
 
 fn put_count(count: usize, out: &mut Vec<u8>) {
@@ -245,8 +277,8 @@ mod tests {
     #[test]
     fn records_come_back_as_they_were_written() {
         assert_eq!(runs(&[1, 2, 3, 7]), [(1, 3), (7, 1)]);
-        assert_eq!(decode(&file(), 5), (records().to_vec(), file().len()));
-        assert_eq!(decode(&file(), 6), (vec![], 0));
+        assert_eq!(decode(&file(), 5), Ok((records().to_vec(), file().len())));
+        assert_eq!(decode(&file(), 6), Ok((vec![], 0)));
     }
 
     #[test]
@@ -255,9 +287,19 @@ mod tests {
         for byte in 0..file.len() {
             let mut damaged = file.clone();
             damaged[byte] ^= 0x10;
-            let (sound, end) = decode(&damaged, 5);
+            let (sound, end) = decode(&damaged, 5).unwrap();
             assert!(sound.len() < 2 && end <= byte, "byte {byte}");
-            assert!(decode(&file[..byte], 5).0.len() < 2, "cut at {byte}");
+            assert!(decode(&file[..byte], 5).unwrap().0.len() < 2, "cut at {byte}");
         }
+    }
+
+    #[test]
+    fn a_newer_record_is_told_from_damage() {
+        let mut file = file();
+        file[8] = 2;
+        let end = HEADER + u32_at(&file, 32) as usize;
+        let checksum = crc32c::crc32c(&file[8..end]);
+        file[4..8].copy_from_slice(&checksum.to_le_bytes());
+        assert_eq!(decode(&file, 5), Err(Newer(2)));
     }
 }

@@ -1,22 +1,19 @@
-//! How bytes stand in a segment: one header, then frames, each 8-aligned and under its own checksum. Pure: no file, no clock.
+//! What segments of every version share: one header, then frames, each 8-aligned and under its own checksum. Pure: no file, no clock.
 //!
 //! ```text
 //! segment header, 128 bytes   at 0 and again at 512; frames begin at 1024
 //!                             magic 8 | version 4 | 0 4 | number 8 | epoch 8 | owner length 1, owner 63 | 0 28 | CRC32C 4
 //! frame header, 48 bytes      magic 4 | CRC32C of the rest 4 | epoch 8 | sequence 8 | synced 8 | length 4 | CRC32C of the body 4
 //!                             | first slice 4 | slices 4
-//! body, padded to 8           see `slices`
+//! body, padded to 8           slices, by the version of the segment
 //! ```
 //!
 //! All numbers are little-endian. The epoch is random per segment, so that no byte that a client sends can be taken for a
 //! frame. `synced` is the offset up to which the segment was on the disk when the frame was written: a broken frame
 //! before it was damaged later, a broken frame behind it was never finished. Sequences only rise and are never used twice.
 
-pub(in crate::spool) mod acks;
-pub(in crate::spool) mod slices;
+use super::{Newer, Version};
 
-/// What this program writes, and the newest it reads.
-pub(in crate::spool) const VERSION: u32 = 1;
 /// Bytes of a segment's header.
 const SEGMENT_HEADER: usize = 128;
 /// Where the second copy of the header stands, in a sector of its own.
@@ -33,6 +30,8 @@ const OWNER: usize = 63;
 /// Who and which a segment is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::spool) struct SegmentHeader {
+    /// Of what its frames hold.
+    pub(in crate::spool) version: Version,
     pub(in crate::spool) number: u64,
     pub(in crate::spool) epoch: u64,
     /// UID of the destination whose events these are; at most 63 bytes count.
@@ -42,8 +41,8 @@ pub(in crate::spool) struct SegmentHeader {
 /// Why a segment's header is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::spool) enum BadHeader {
-    /// Written by a newer program, which may mean anything by it.
-    Newer(u32),
+    /// Written by a newer program.
+    Newer(Newer),
     /// Damaged.
     Damaged,
 }
@@ -87,7 +86,7 @@ impl SegmentHeader {
     fn encode(&self) -> [u8; SEGMENT_HEADER] {
         let mut bytes = [0; SEGMENT_HEADER];
         bytes[..8].copy_from_slice(SEGMENT_MAGIC);
-        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.version.number().to_le_bytes());
         bytes[16..24].copy_from_slice(&self.number.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.epoch.to_le_bytes());
         let owner = &self.owner[..self.owner.len().min(OWNER)];
@@ -105,12 +104,10 @@ impl SegmentHeader {
         {
             return Err(BadHeader::Damaged);
         }
-        let version = u32_at(bytes, 8);
-        if version > VERSION {
-            return Err(BadHeader::Newer(version));
-        }
+        let version = Version::decode(u32_at(bytes, 8)).map_err(BadHeader::Newer)?;
         let owner = bytes[33..].get(..usize::from(bytes[32]).min(OWNER)).unwrap_or_default();
         Ok(Self {
+            version,
             number: u64_at(bytes, 16),
             epoch: u64_at(bytes, 24),
             owner: owner.to_vec(),
@@ -183,6 +180,7 @@ mod tests {
 
     fn segment() -> SegmentHeader {
         SegmentHeader {
+            version: Version::V1,
             number: 7,
             epoch: 99,
             owner: b"0b9d".to_vec(),
@@ -227,6 +225,6 @@ mod tests {
         header[8] = 2;
         let checksum = crc32c::crc32c(&header[..SEGMENT_HEADER - 4]);
         header[SEGMENT_HEADER - 4..].copy_from_slice(&checksum.to_le_bytes());
-        assert_eq!(SegmentHeader::decode(&header), Err(BadHeader::Newer(2)));
+        assert_eq!(SegmentHeader::decode(&header), Err(BadHeader::Newer(Newer(2))));
     }
 }

@@ -1,4 +1,4 @@
-//! The body of a frame: slices, each the events of one request for one stream. Pure: no file, no clock.
+//! The body of a frame in version 1: slices, each the events of one request for one stream. Pure: no file, no clock.
 //!
 //! A slice is what is handed out, settled and moved; the frame around it is what is written or not written as a whole.
 //!
@@ -7,7 +7,7 @@
 //!          | stream's name length 1, name | event name length 4, type length 4, record length 4, of each event | the events
 //! ```
 
-use super::{u32_at, u64_at};
+use super::frame::{u32_at, u64_at};
 use crate::queue::{EventBatch, Position, StoredEntry};
 
 /// Bytes of a slice before the stream's name.
