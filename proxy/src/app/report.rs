@@ -122,6 +122,7 @@ fn credentials_report(delivery_status: &DeliveryStatus) -> CredentialsReport {
 #[cfg(test)]
 mod tests {
     use firehose_proxy_config::parse;
+    use firehose_tests::document::DocumentText;
 
     use super::*;
     use crate::stream::StreamName;
@@ -141,12 +142,12 @@ mod tests {
 
     #[test]
     fn mapped_streams_are_told_and_others_only_while_they_have_a_backlog() {
-        let document = parse(
-            "formatVersion: 1\nrevision: ''\ndestination: {namespace: n, name: d, uid: u}\nregion: r\nmappings:\n\
-             - {event: a, deliveryStreamName: busy}\n- {event: b, deliveryStreamName: silent}\n\
-             - {event: c, deliveryStreamName: ''}\n- {event: d, deliveryStreamName: busy}\n",
-        )
-        .unwrap();
+        let document = DocumentText::default()
+            .mapping("a", "busy")
+            .mapping("b", "silent")
+            .mapping("c", "")
+            .mapping("d", "busy");
+        let document = parse(&document.to_string()).unwrap();
         let known = [status("waiting", 1), status("gone", 0), status("busy", 0)];
         let told: Vec<_> = streams(Some(&document), &known)
             .into_iter()

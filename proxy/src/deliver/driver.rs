@@ -1,7 +1,10 @@
 //! The one task around the cores: feeds them batches, answers and time, and carries out what they ask for.
 //!
-//! Decides two things only, because they concern all streams together: how many calls are under way at a time, and which
-//! client signs them.
+//! Decides two things only, because they concern all streams together: how many calls are under way at a time, and
+//! which client signs them.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -18,7 +21,7 @@ use tokio::{
 
 use super::{
     DeliveryStatus, GiveUp, Metrics, Queued, StreamState, StreamStatus,
-    drain::Drain,
+    drain_rate::DrainRate,
     metrics::{Standing, StreamMetrics},
     status::CredentialsStatus,
     stream::{CallId, Core, Effect, Input, Settings},
@@ -43,7 +46,7 @@ pub struct Deliver {
     pub metrics: Metrics,
     /// Where it tells how it stands.
     pub delivery_status: DeliveryStatus,
-    /// The queue's byte limit, which learns how fast each stream drains: what `Retry-After` and intake go by.
+    /// The queue's byte limit, which learns how fast each stream drains: `Retry-After` and intake follow from it.
     pub byte_limit: ByteLimit,
     /// Takes the events that will never be delivered.
     pub give_up: Box<dyn GiveUp>,
@@ -73,18 +76,18 @@ pub struct StreamBacklog {
 const MAX_CALLS_IN_FLIGHT: usize = 64;
 /// Record bytes under way, likewise; their encoded form takes a third more.
 const MAX_BYTES_IN_FLIGHT: usize = 24 * 1024 * 1024;
-/// Leases taken in before anything else is looked at.
+/// Most batches taken in before anything else is looked at.
 const BATCHES_AT_ONCE: usize = 512;
-/// How often gauges and `/status` are brought up to date.
+/// How often gauges and `/status` are updated.
 const TELL_EVERY: Duration = Duration::from_millis(500);
 
 /// Delivers what comes out of `outlet` until it is closed and empty, or [`Deliver::flush_within`] after
-/// [`Phase::Stopping`]. Drop every [`Intake`](crate::spool::Intake) to close it.
+/// [`Phase::Stopping`]. Drop every [`Intake`](crate::queue::Intake) to close it.
 ///
 /// ```text
-/// let board = deliver::DeliveryStatus::default();
-/// let delivery = tokio::spawn(deliver::run(outlet, Deliver { board: board.clone(), … }, shutdown));
-/// // … /status reads `board`; after SIGTERM:
+/// let status = deliver::DeliveryStatus::default();
+/// let delivery = tokio::spawn(deliver::run(outlet, Deliver { delivery_status: status.clone(), … }, shutdown));
+/// // … /status reads `status`; after SIGTERM:
 /// for left in delivery.await??.left { … }
 /// ```
 ///
@@ -92,16 +95,16 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 ///
 /// When the transport cannot be set up (an unreadable CA bundle).
 pub async fn run(outlet: Outlet, deliver: Deliver, shutdown: Shutdown) -> anyhow::Result<Undelivered> {
-    let (supplier, offers) = Supplier::new(&deliver.transport)?;
+    let (supplier, clients) = Supplier::new(&deliver.transport)?;
     let mut background = JoinSet::new();
     background.spawn(supplier.run(deliver.live.subscribe()));
-    Ok(Shell::new(deliver, offers).run(outlet, shutdown).await)
+    Ok(Driver::new(deliver, clients).run(outlet, shutdown).await)
 }
 
-struct Shell {
+struct Driver {
     deliver: Deliver,
     configuration: watch::Receiver<Option<Arc<Snapshot>>>,
-    offers: watch::Receiver<Arc<CurrentClient>>,
+    clients: watch::Receiver<Arc<CurrentClient>>,
     rotation: Rotation<Client>,
     streams: BTreeMap<StreamId, Stream>,
     timers: BTreeSet<(Instant, StreamId)>,
@@ -118,7 +121,7 @@ struct Stream {
     metrics: StreamMetrics,
     timer: Option<Instant>,
     state: StreamState,
-    drain: Drain,
+    drain_rate: DrainRate,
 }
 
 /// A call with its answer.
@@ -148,12 +151,12 @@ impl Stream {
     }
 }
 
-impl Shell {
-    fn new(deliver: Deliver, mut offers: watch::Receiver<Arc<CurrentClient>>) -> Self {
-        offers.mark_changed();
+impl Driver {
+    fn new(deliver: Deliver, mut clients: watch::Receiver<Arc<CurrentClient>>) -> Self {
+        clients.mark_changed();
         Self {
             configuration: deliver.live.subscribe(),
-            offers,
+            clients,
             rotation: Rotation::new(),
             streams: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -186,7 +189,7 @@ impl Shell {
                     None => { open = false; self.flush(); }
                 },
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.fire(),
-                Ok(()) = self.offers.changed() => self.offered(),
+                Ok(()) = self.clients.changed() => self.client_changed(),
                 Ok(()) = self.configuration.changed() => self.reconfigure(),
                 _ = tell.tick() => self.tell(),
                 () = shutdown.reached(Phase::Stopping), if end.is_none() => {
@@ -224,7 +227,7 @@ impl Shell {
             // Pods and streams must not wait in step; where exactly does not matter.
             deliver.byte_limit.set_drain(
                 id,
-                Drain::default().estimate(settings.share.bytes, 0, false, Instant::now()),
+                DrainRate::default().estimate(settings.share.bytes, 0, false, Instant::now()),
             );
             let seed = uuid::Uuid::new_v4().as_u64_pair().0;
             Stream {
@@ -232,7 +235,7 @@ impl Shell {
                 metrics: deliver.metrics.of(&name),
                 timer: None,
                 state: StreamState::Delivering,
-                drain: Drain::default(),
+                drain_rate: DrainRate::default(),
                 name,
             }
         })
@@ -264,15 +267,15 @@ impl Shell {
                 }
             }
         }
-        self.settle_in(id);
+        self.follow_core(id);
     }
 
     /// Brings what is kept about a stream in line with its core.
-    fn settle_in(&mut self, id: StreamId) {
+    fn follow_core(&mut self, id: StreamId) {
         let stream = self.stream(id);
         let counted = stream.core.take_counters();
         stream.metrics.add(&counted);
-        stream.drain.delivered(counted.delivered_bytes);
+        stream.drain_rate.delivered(counted.delivered_bytes);
         let (before, after) = (stream.timer, stream.core.wake_at());
         stream.timer = after;
         let wants_slot = stream.core.wants_slot();
@@ -367,9 +370,9 @@ impl Shell {
         }
     }
 
-    fn offered(&mut self) {
-        let offer = Arc::clone(&self.offers.borrow_and_update());
-        let change = self.rotation.offered(&offer, firehose::client(&offer), Instant::now());
+    fn client_changed(&mut self) {
+        let newest = Arc::clone(&self.clients.borrow_and_update());
+        let change = self.rotation.update(&newest, Instant::now());
         if change == Change::Nothing {
             return;
         }
@@ -438,7 +441,9 @@ impl Shell {
             stream.look(now);
             let failing = stream.core.is_failing();
             let backlog = stream.core.backlog_bytes();
-            let drain = stream.drain.estimate(stream.core.rate().bytes, backlog, failing, now);
+            let drain = stream
+                .drain_rate
+                .estimate(stream.core.rate().bytes, backlog, failing, now);
             self.deliver.byte_limit.set_drain(*id, drain);
         }
         for id in self.streams.keys() {

@@ -60,8 +60,8 @@ const AT_ONCE: usize = 16;
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl SetAside {
-    /// Starts the task that writes. It ends when this is dropped and every event before that is a letter; there may be no room,
-    /// so do not wait for it without a deadline.
+    /// Starts the task that writes. It ends when this is dropped and every event before that is a letter; there may be
+    /// no room, so do not wait for it without a deadline.
     pub fn start(letters: DeadLetters) -> (Self, JoinHandle<()>) {
         let (events, given_up) = mpsc::unbounded_channel();
         (Self { events }, tokio::spawn(write(letters, given_up)))

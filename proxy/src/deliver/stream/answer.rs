@@ -168,7 +168,8 @@ impl<E: Event> Core<E> {
             refused_at: self.successes,
         });
         let mut events = batch.into_events();
-        // As long as the stream takes nothing at all, it may be the stream that refuses: then no more is split or judged.
+        // As long as the stream takes nothing at all, it may be the stream that refuses: then no more is split or
+        // judged.
         let nothing_since = self.refused_alone_at == Some(self.successes);
         if events.len() > 1 && !nothing_since {
             let second = events.split_off(events.len() / 2);

@@ -1,7 +1,7 @@
 //! What a stream has waiting, and how a call is put together from it.
 //!
-//! Three queues: events that failed and go first, fresh ones that top them up, and groups that were part of a refused call
-//! and are sent alone until the culprit is found.
+//! Three queues: events that failed and go first, fresh ones that top them up, and groups that were part of a refused
+//! call and are sent alone until the culprit is found.
 
 use std::{collections::VecDeque, time::Duration};
 

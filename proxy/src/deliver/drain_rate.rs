@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 /// Bytes that leave a second, as far as that can be told.
 #[derive(Debug, Default)]
-pub(super) struct Drain {
+pub(super) struct DrainRate {
     since: Option<Instant>,
     bytes: u64,
     /// There was more to send than could be sent, all the time since `since`.
@@ -23,7 +23,7 @@ const LEAST: f64 = 0.1;
 /// Seconds of the rate that may wait behind a failure of a second's age, however little waits now.
 const ROOM_SECONDS: f64 = 0.1;
 
-impl Drain {
+impl DrainRate {
     /// So many bytes have arrived at Firehose.
     pub(super) fn delivered(&mut self, bytes: u64) {
         self.bytes += bytes;
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_estimate_is_what_pacing_allows_until_a_backlog_shows_what_is_real() {
-        let (mut drain, start) = (Drain::default(), Instant::now());
+        let (mut drain, start) = (DrainRate::default(), Instant::now());
         let at = |second| start + Duration::from_secs(second);
         assert_eq!(drain.estimate(1000.0, 0, false, at(0)), 1000);
         for second in 1..30 {
@@ -93,7 +93,7 @@ mod tests {
     /// What leaves a stream that could do more is the load.
     #[test]
     fn a_small_load_says_nothing_about_the_rate() {
-        let (mut drain, start) = (Drain::default(), Instant::now());
+        let (mut drain, start) = (DrainRate::default(), Instant::now());
         for second in 0..30 {
             drain.delivered(10);
             let now = start + Duration::from_secs(second);
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_waits_behind_a_failure_takes_as_long_as_it_has_lasted() {
-        let (mut drain, start) = (Drain::default(), Instant::now());
+        let (mut drain, start) = (DrainRate::default(), Instant::now());
         let at = |second| start + Duration::from_secs(second);
         assert_eq!(drain.estimate(1000.0, 500, true, at(0)), 1000);
         assert_eq!(drain.estimate(1000.0, 500, true, at(10)), 50);
