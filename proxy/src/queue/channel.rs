@@ -19,6 +19,12 @@ pub enum AcceptError {
         /// When room is expected.
         retry_after: Duration,
     },
+    /// The disk has not answered for a while; nothing is taken until it does.
+    #[error("the disk does not answer, {retry_after:?} until it is worth another try")]
+    Stalled {
+        /// When the disk is worth another try.
+        retry_after: Duration,
+    },
     /// The request's deadline passed before the batch was known to be safe.
     #[error("the events could not be made safe in time")]
     NotConfirmed {

@@ -34,6 +34,11 @@ pub(crate) fn charge(entries: usize, event_bytes: usize) -> usize {
     OVERHEAD + entries * ENTRY + event_bytes
 }
 
+/// Bytes of a new slice of these events.
+pub(super) fn encoded_length(stream: &str, batch: &EventBatch) -> usize {
+    FIXED + stream.len() + batch.len() * ENTRY + batch.size()
+}
+
 /// Appends a new slice of a frame whose events all go to `stream`.
 pub(crate) fn encode(accepted_ms: u64, stream: &str, frame: &EventBatch, body: &mut Vec<u8>) {
     let entries = frame.stored_entries();
