@@ -5,17 +5,14 @@ use std::ops::Range;
 use firehose_proxy_config::RecordDelimiter;
 
 use super::{
-    json::{
-        scan::{Cursor, Syntax},
-        text::LoneSurrogate,
-    },
+    json::scan::{Cursor, Syntax},
     rudder::{
         enrich::{Surroundings, enrich},
         envelope,
         fields::{Event, Field},
         gate,
         identity::Identity,
-        timestamp::Timestamp,
+        timestamp::{Stated, Timestamp},
     },
 };
 use crate::{
@@ -76,6 +73,8 @@ pub struct Counts {
     pub invalid: [u32; Invalid::ALL.len()],
     /// Why the first that is not valid is not.
     pub first_invalid: Option<Invalid>,
+    /// Among those in the batch, values that cannot be read as points in time, by [`Self::STATED_TIMES`].
+    pub unread_times: [u32; Self::STATED_TIMES.len()],
 }
 
 /// Why one event is not valid. The others of its batch are not concerned.
@@ -85,8 +84,6 @@ pub enum Invalid {
     NotAnObject,
     /// Neither `userId` nor `anonymousId`.
     NoIdentity,
-    /// A string that the proxy must understand has half a character (a lone surrogate).
-    BrokenText,
     /// The record would take more than [`MAX_RECORD_BYTES`].
     TooLarge,
 }
@@ -109,7 +106,7 @@ pub enum Malformed {
 /// See [`Malformed`]. An event that is not valid is no error; it is counted.
 pub fn single(body: &[u8], path_type: &str, context: &mut Context<'_>) -> Result<Admission, Malformed> {
     let text = simdutf8::basic::from_utf8(body).map_err(|_| Malformed::NotJson)?;
-    let mut admitting = Admitting::new(text, context, Some(path_type), None);
+    let mut admitting = Admitting::new(text, context, Some(path_type), Stated::Nothing);
     admitting.admission.batch = EventBatch::with_capacity(text.len() + 512, 1);
     let mut cursor = Cursor::new(text);
     let event = match cursor.peek() {
@@ -161,7 +158,7 @@ pub fn write_key(body: &[u8]) -> Result<Option<String>, Malformed> {
 struct Admitting<'d, 'c> {
     context: &'d mut Context<'c>,
     path_type: Option<&'d str>,
-    batch_sent_at: Option<Timestamp>,
+    batch_sent_at: Stated<'d>,
     admission: Admission,
     /// Where the request's body begins in memory; every text of it is behind.
     body: usize,
@@ -181,12 +178,7 @@ enum Verdict {
 }
 
 impl<'d, 'c> Admitting<'d, 'c> {
-    fn new(
-        body: &str,
-        context: &'d mut Context<'c>,
-        path_type: Option<&'d str>,
-        batch_sent_at: Option<Timestamp>,
-    ) -> Self {
+    fn new(body: &str, context: &'d mut Context<'c>, path_type: Option<&'d str>, batch_sent_at: Stated<'d>) -> Self {
         Self {
             body: body.as_ptr().addr(),
             context,
@@ -239,18 +231,18 @@ impl<'d, 'c> Admitting<'d, 'c> {
     fn admit(&mut self, event: &Event<'_>) -> Result<Verdict, Invalid> {
         self.key.clear();
         if let Some(name) = event.text_of(Field::Event) {
-            push_lowercase(name.decode(&mut self.decoded)?, &mut self.key);
+            push_lowercase(name.decode(&mut self.decoded), &mut self.key);
         }
         let name_length = self.key.len();
         match (self.path_type, event.text_of(Field::Type)) {
             (Some(path_type), _) => self.key.push_str(path_type),
-            (None, Some(text)) => push_lowercase(text.decode(&mut self.decoded)?, &mut self.key),
+            (None, Some(text)) => push_lowercase(text.decode(&mut self.decoded), &mut self.key),
             (None, None) => {}
         }
         let (name, r#type) = self.key.split_at(name_length);
         let key = RoutingKey { event: name, r#type };
 
-        let identity = Identity::of(event)?;
+        let identity = Identity::of(event);
         if !identity.is_known && !matches!(r#type, "extract" | "record") {
             return Err(Invalid::NoIdentity);
         }
@@ -267,7 +259,7 @@ impl<'d, 'c> Admitting<'d, 'c> {
             request_ip: self.context.request_ip,
             rudder_id: identity.rudder_id,
         };
-        let edits = enrich(event, &surroundings, self.context.random)?;
+        let (edits, unread) = enrich(event, &surroundings, self.context.random);
         let delimiter: &[u8] = match self.context.delimiter {
             RecordDelimiter::Newline => b"\n",
             RecordDelimiter::None => b"",
@@ -280,6 +272,9 @@ impl<'d, 'c> Admitting<'d, 'c> {
             }
             Ok(())
         })?;
+        for (count, unread) in self.admission.counts.unread_times.iter_mut().zip(unread) {
+            *count += u32::from(unread);
+        }
         Ok(Verdict::Routed)
     }
 }
@@ -298,6 +293,9 @@ impl<'a> envelope::Elements<'a> for Admitting<'_, '_> {
 }
 
 impl Counts {
+    /// The fields in which a client states points in time, in the order of [`Self::unread_times`].
+    pub const STATED_TIMES: [&'static str; 3] = ["originalTimestamp", "sentAt", "timestamp"];
+
     /// Events that are valid.
     pub fn valid(&self) -> u32 {
         self.routed + self.unmapped + self.withheld
@@ -311,22 +309,15 @@ impl Counts {
 
 impl Invalid {
     /// Every reason, in the order of [`Counts::invalid`].
-    pub const ALL: [Self; 4] = [Self::NotAnObject, Self::NoIdentity, Self::BrokenText, Self::TooLarge];
+    pub const ALL: [Self; 3] = [Self::NotAnObject, Self::NoIdentity, Self::TooLarge];
 
     /// The word that metrics and dead letters show.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotAnObject => "NotAnObject",
             Self::NoIdentity => "NoIdentity",
-            Self::BrokenText => "BrokenText",
             Self::TooLarge => "TooLarge",
         }
-    }
-}
-
-impl From<LoneSurrogate> for Invalid {
-    fn from(_: LoneSurrogate) -> Self {
-        Self::BrokenText
     }
 }
 

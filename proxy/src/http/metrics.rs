@@ -17,6 +17,8 @@ pub struct Metrics {
     events: [Counter; 3],
     /// By [`Invalid`].
     invalid: [Counter; Invalid::ALL.len()],
+    /// By [`Counts::STATED_TIMES`].
+    unread_times: [Counter; Counts::STATED_TIMES.len()],
     pixels_lost: Family<StatusLabel, Counter>,
     body_bytes: Counter,
     connections: Gauge,
@@ -48,6 +50,11 @@ struct ReasonLabel {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FieldLabel {
+    field: &'static str,
+}
+
 impl Metrics {
     /// Describes and registers them.
     pub fn register(registry: &mut Registry) -> Self {
@@ -69,6 +76,13 @@ impl Metrics {
             "firehose_proxy_invalid_events",
             "Events that were not accepted because of what they are",
             invalid.clone(),
+        );
+        let unread_times: Family<FieldLabel, Counter> = Family::default();
+        registry.register(
+            "firehose_proxy_unread_times",
+            "Values of accepted events that cannot be read as points in time, by the field that they stood in; the record \
+             has them in unreadTimes",
+            unread_times.clone(),
         );
         let pixels_lost = Family::default();
         registry.register(
@@ -98,6 +112,7 @@ impl Metrics {
                     reason: reason.as_str(),
                 })
             }),
+            unread_times: Counts::STATED_TIMES.map(|field| unread_times.get_or_create_owned(&FieldLabel { field })),
             pixels_lost,
             body_bytes,
             connections,
@@ -126,6 +141,11 @@ impl Metrics {
             .zip([counts.routed, counts.unmapped, counts.withheld])
         {
             counter.inc_by(u64::from(events));
+        }
+        for (counter, values) in self.unread_times.iter().zip(counts.unread_times) {
+            if values > 0 {
+                counter.inc_by(u64::from(values));
+            }
         }
     }
 

@@ -213,7 +213,6 @@ impl From<Invalid> for Refusal {
         match invalid {
             Invalid::NotAnObject => Self::NotAnEvent,
             Invalid::NoIdentity => Self::NoIdentity,
-            Invalid::BrokenText => Self::NotJson,
             Invalid::TooLarge => Self::TooLarge,
         }
     }

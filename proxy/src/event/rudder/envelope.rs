@@ -1,6 +1,6 @@
 //! The envelope around several events: `{"batch":[event,…],"sentAt":…}`. Finds the events; judges none of them.
 
-use super::{fields::Event, timestamp::Timestamp};
+use super::{fields::Event, timestamp::Stated};
 use crate::event::json::scan::{Cursor, Syntax, Value};
 
 /// What a reader of an envelope is told, in the order of the text.
@@ -12,9 +12,9 @@ pub(in crate::event) trait Elements<'a> {
 }
 
 /// Reads an envelope to the end of its text and returns its own `sentAt`. A body that is JSON but not an object has no events.
-pub(in crate::event) fn read<'a>(text: &'a str, elements: &mut impl Elements<'a>) -> Result<Option<Timestamp>, Syntax> {
+pub(in crate::event) fn read<'a>(text: &'a str, elements: &mut impl Elements<'a>) -> Result<Stated<'a>, Syntax> {
     let mut cursor = Cursor::new(text);
-    let mut sent_at = None;
+    let mut sent_at = Stated::Nothing;
     if cursor.peek() == Some(b'{') {
         cursor.object(|cursor, key| {
             if key.is("batch") {
@@ -23,7 +23,7 @@ pub(in crate::event) fn read<'a>(text: &'a str, elements: &mut impl Elements<'a>
             }
             let value = cursor.value(1)?;
             if key.is("sentAt") {
-                sent_at = time(value);
+                sent_at = stated(value);
             }
             Ok(())
         })?;
@@ -58,7 +58,7 @@ fn element<'a>(cursor: &mut Cursor<'a>, elements: &mut impl Elements<'a>) -> Res
 }
 
 /// The `writeKey` beside the members of the event or envelope that is a whole text. `None` when there is none, or it is
-/// not a string, or not one that a write key can be.
+/// not a string.
 pub(in crate::event) fn write_key(text: &str) -> Result<Option<String>, Syntax> {
     let mut cursor = Cursor::new(text);
     let mut write_key = None;
@@ -71,21 +71,32 @@ pub(in crate::event) fn write_key(text: &str) -> Result<Option<String>, Syntax> 
             Ok(())
         })?;
     }
-    Ok(write_key.and_then(|text| text.characters().collect::<Result<_, _>>().ok()))
+    Ok(write_key.map(|text| text.characters().collect()))
 }
 
 /// The `sentAt` that stands behind the last list of an envelope, where most SDKs write it. A guess, made without reading
 /// the events: [`read`] tells the truth afterwards.
-pub(in crate::event) fn guess_sent_at(text: &str) -> Option<Timestamp> {
-    let behind = &text[memchr::memrchr(b']', text.as_bytes())? + 1..];
-    let value = behind
-        .split_once("\"sentAt\"")?
-        .1
-        .trim_ascii_start()
-        .strip_prefix(':')?;
-    time(Cursor::new(value).value(0).ok()?)
+pub(in crate::event) fn guess_sent_at(text: &str) -> Stated<'_> {
+    let value = || {
+        let behind = &text[memchr::memrchr(b']', text.as_bytes())? + 1..];
+        let value = behind
+            .split_once("\"sentAt\"")?
+            .1
+            .trim_ascii_start()
+            .strip_prefix(':')?;
+        Cursor::new(value).value(0).ok()
+    };
+    value().map_or(Stated::Nothing, stated)
 }
 
-fn time(value: Value<'_>) -> Option<Timestamp> {
-    Timestamp::parse(value.as_text()?.plain()?)
+/// What an envelope's `sentAt` says to its events. Each of them that has none of its own gets what cannot be read, so that
+/// something longer than any point in time is not kept that often.
+fn stated(value: Value<'_>) -> Stated<'_> {
+    const MAX_BYTES: usize = 128;
+    match Stated::of(Some(value)) {
+        Stated::Unread(value) if value.text.len() > MAX_BYTES => Stated::Nothing,
+        // Where it stands does not matter, and two readings are compared.
+        Stated::Unread(value) => Stated::Unread(Value { start: 0, ..value }),
+        stated => stated,
+    }
 }

@@ -1,4 +1,4 @@
-//! One line in the log now and then about events that are not valid: how many and why, never what is in them.
+//! One line in the log now and then about what clients send wrong: how much of it and what, never what is in it.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -9,47 +9,64 @@ use tokio::time::Instant;
 
 use crate::event::{Counts, Invalid};
 
-/// At most one line in this time.
+/// At most one line of a kind in this time.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Events that were not valid since the last line.
+/// What was wrong since the last lines.
 #[derive(Debug, Default)]
-pub(super) struct Complaints(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    last: Option<Instant>,
-    invalid: [u64; Invalid::ALL.len()],
+pub(super) struct Complaints {
+    invalid: Tally<{ Invalid::ALL.len() }>,
+    unread_times: Tally<{ Counts::STATED_TIMES.len() }>,
 }
 
+/// Sums that are handed out at most once in an interval.
+#[derive(Debug)]
+struct Tally<const KINDS: usize>(Mutex<(Option<Instant>, [u64; KINDS])>);
+
 impl Complaints {
-    /// Notes what was not valid in a request, and writes the line if it is time for one.
+    /// Notes what was wrong with the events of a request, and writes the lines that it is time for.
     pub(super) fn note(&self, counts: &Counts, now: Instant) {
-        if counts.first_invalid.is_none() {
-            return;
-        }
-        if let Some([not_an_object, no_identity, broken_text, too_large]) = self.due(counts, now) {
+        if let Some([not_an_object, no_identity, too_large]) = self.invalid.due(counts.invalid, now) {
             tracing::warn!(
                 not_an_object,
                 no_identity,
-                broken_text,
                 too_large,
                 "events were not accepted because they are not valid"
             );
         }
-    }
-
-    /// Adds up, and hands out the sums when a line is due.
-    fn due(&self, counts: &Counts, now: Instant) -> Option<[u64; Invalid::ALL.len()]> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (sum, events) in state.invalid.iter_mut().zip(counts.invalid) {
-            *sum += u64::from(events);
+        if let Some([original_timestamp, sent_at, timestamp]) = self.unread_times.due(counts.unread_times, now) {
+            tracing::warn!(
+                original_timestamp,
+                sent_at,
+                timestamp,
+                "points in time could not be read, the time of arrival stands in for them; what was sent is in unreadTimes"
+            );
         }
-        if state.last.is_some_and(|last| now - last < INTERVAL) {
+    }
+}
+
+impl<const KINDS: usize> Tally<KINDS> {
+    /// Adds up, and hands out the sums when a line is due. Without anything to add there is none, and no lock is taken.
+    fn due(&self, counts: [u32; KINDS], now: Instant) -> Option<[u64; KINDS]> {
+        if counts == [0; KINDS] {
             return None;
         }
-        state.last = Some(now);
-        Some(std::mem::take(&mut state.invalid))
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, sums) = &mut *state;
+        for (sum, count) in sums.iter_mut().zip(counts) {
+            *sum += u64::from(count);
+        }
+        if last.is_some_and(|last| now - last < INTERVAL) {
+            return None;
+        }
+        *last = Some(now);
+        Some(std::mem::replace(sums, [0; KINDS]))
+    }
+}
+
+impl<const KINDS: usize> Default for Tally<KINDS> {
+    fn default() -> Self {
+        Self(Mutex::new((None, [0; KINDS])))
     }
 }
 
@@ -59,16 +76,12 @@ mod tests {
 
     #[test]
     fn lines_are_rare_and_forget_nothing() {
-        let counts = Counts {
-            invalid: [1, 2, 0, 0],
-            first_invalid: Some(Invalid::NotAnObject),
-            ..Counts::default()
-        };
-        let (complaints, start) = (Complaints::default(), Instant::now());
-        assert_eq!(complaints.due(&counts, start), Some([1, 2, 0, 0]));
+        let (tally, start) = (Tally::default(), Instant::now());
+        assert_eq!(tally.due([0, 0, 0], start), None);
+        assert_eq!(tally.due([1, 2, 0], start), Some([1, 2, 0]));
         for second in 1..10 {
-            assert_eq!(complaints.due(&counts, start + Duration::from_secs(second)), None);
+            assert_eq!(tally.due([1, 2, 0], start + Duration::from_secs(second)), None);
         }
-        assert_eq!(complaints.due(&counts, start + INTERVAL), Some([10, 20, 0, 0]));
+        assert_eq!(tally.due([1, 2, 0], start + INTERVAL), Some([10, 20, 0]));
     }
 }

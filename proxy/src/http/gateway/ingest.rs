@@ -121,9 +121,9 @@ impl Gateway {
         if let Some(per_second) = ingest.events_per_second_per_pod {
             self.rate.charge(counts.total(), per_second, Instant::now());
         }
+        self.complaints.note(&counts, Instant::now());
         if let Some(invalid) = counts.first_invalid {
             self.endpoint.metrics.refused(&counts);
-            self.complaints.note(&counts, Instant::now());
             if counts.valid() == 0 || ingest.invalid_event_policy == InvalidEventPolicy::RejectBatch {
                 return Err(invalid.into());
             }
