@@ -167,7 +167,7 @@ async fn serve() -> (SocketAddr, Controller) {
     )
     .unwrap();
     let table = Table::new(&document.mappings, &streams).unwrap();
-    live.replace(Arc::new(Snapshot { document, table }));
+    live.replace(Arc::new(Snapshot::new(document, table)));
     let (intake, mut outlet) = queue::memory(1024 * 1024);
     tokio::spawn(async move {
         while let Some(batch) = outlet.next().await {

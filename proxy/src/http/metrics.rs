@@ -7,12 +7,14 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use super::reply::Refusal;
 use crate::event::{Counts, Invalid};
 
 /// Counters of the event endpoint. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     requests: Family<StatusLabel, Counter>,
+    requests_refused: Family<ReasonLabel, Counter>,
     /// By [`Outcome`].
     events: [Counter; 3],
     /// By [`Invalid`].
@@ -64,6 +66,15 @@ impl Metrics {
             "Requests of the event endpoint by the status they were answered with",
             requests.clone(),
         );
+        let requests_refused: Family<ReasonLabel, Counter> = Family::default();
+        for reason in Refusal::REASONS {
+            drop(requests_refused.get_or_create(&ReasonLabel { reason }));
+        }
+        registry.register(
+            "firehose_proxy_requests_refused",
+            "Requests of the event endpoint that were refused, by why",
+            requests_refused.clone(),
+        );
         let events: Family<OutcomeLabel, Counter> = Family::default();
         registry.register(
             "firehose_proxy_events",
@@ -106,6 +117,7 @@ impl Metrics {
         let outcome = |outcome| events.get_or_create_owned(&OutcomeLabel { outcome });
         Self {
             requests,
+            requests_refused,
             events: [Outcome::Routed, Outcome::Unmapped, Outcome::Withheld].map(outcome),
             invalid: Invalid::ALL.map(|reason| {
                 invalid.get_or_create_owned(&ReasonLabel {
@@ -122,6 +134,10 @@ impl Metrics {
     pub(super) fn answered(&self, status: StatusCode) {
         let status = status.as_u16();
         self.requests.get_or_create(&StatusLabel { status }).inc();
+    }
+
+    pub(super) fn request_refused(&self, reason: &'static str) {
+        self.requests_refused.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     pub(super) fn pixel_lost(&self, status: StatusCode) {

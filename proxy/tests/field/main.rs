@@ -4,5 +4,12 @@
 // All of it runs in tests: a panic is the report.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../endpoint/server.rs"]
+#[allow(dead_code, reason = "the endpoint's own tests use the rest")]
+mod server;
+
+mod addresses;
+mod batches;
+mod keys;
 mod surrogates;
 mod timestamps;

@@ -58,7 +58,7 @@ fn half_a_pair_identifies_and_keeps_its_bytes_wherever_it_stands() {
         "request_ip",
         "channel",
     ] {
-        for half in [r"\ud800", r"\uDFFF", r"a\ud83d", r"\ud83dz\n"] {
+        for half in [r"\ud800", r"\uDFFF", r"a\ud83d", r"\ud83dz"] {
             let event = format!(r#"{{"{field}":"{half}","type":"track","userId":"u\ud800"}}"#);
             for (_, record) in routed(&event) {
                 let kept = format!(r#""{field}":"{half}""#);

@@ -40,6 +40,19 @@ struct Memory {
     taken: Option<OwnedSemaphorePermit>,
 }
 
+/// Decides by what a body, or the beginning of a large one, says whether it is let in.
+pub(in crate::http) type Entrance<'a> = dyn Fn(&[u8]) -> Result<(), Refusal> + Send + Sync + 'a;
+
+/// Most bytes that are read before an [`Entrance`] is asked.
+const ENTRANCE_BYTES: usize = 512 * 1024;
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Identity,
+    Gzip,
+}
+
 /// Bytes that are taken at a time after the first, so that a body of many small pieces is not as many steps.
 const STEP: usize = 64 * 1024;
 
@@ -54,36 +67,36 @@ impl Body {
         &self.bytes
     }
 
-    /// Reads it.
+    /// Reads it. `entrance` sees what has been read as soon as it is all of the body or [`ENTRANCE_BYTES`] of it, and decides
+    /// whether the rest is read.
     ///
     /// # Errors
     ///
-    /// [`Refusal::TooLarge`], [`Refusal::UnreadableBody`], or [`Refusal::Unavailable`] because of memory or time.
+    /// [`Refusal::TooLarge`], [`Refusal::UnreadableBody`], [`Refusal::UnknownCoding`], what `entrance` says, or
+    /// [`Refusal::Unavailable`] because of memory or time.
     pub(in crate::http) async fn read(
         headers: &HeaderMap,
         incoming: &mut Incoming,
         limit: usize,
         memory: &BodyMemory,
         deadline: Instant,
+        entrance: &Entrance<'_>,
     ) -> Result<Self, Refusal> {
-        let is_gzip = match headers
-            .get(header::CONTENT_ENCODING)
-            .map(|value| value.as_bytes().trim_ascii())
-        {
-            None | Some(b"") => false,
-            Some(coding) if coding.eq_ignore_ascii_case(b"identity") => false,
-            Some(coding) if coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip") => true,
-            Some(_) => return Err(Refusal::UnreadableBody),
-        };
-        let memory = Memory {
-            all: memory.clone(),
-            taken: None,
+        let coding = Coding::of(headers)?;
+        let sink = Sink {
+            bytes: Vec::new(),
+            limit,
+            memory: Memory {
+                all: memory.clone(),
+                taken: None,
+            },
+            entrance: Some(entrance),
+            refusal: None,
         };
         let reading = async {
-            if is_gzip {
-                inflate(incoming, limit, memory).await
-            } else {
-                plain(incoming, limit, memory).await
+            match coding {
+                Coding::Identity => plain(incoming, sink).await,
+                Coding::Gzip => inflate(incoming, sink).await,
             }
         };
         timeout_at(deadline, reading)
@@ -92,48 +105,56 @@ impl Body {
     }
 }
 
-async fn plain(incoming: &mut Incoming, limit: usize, mut memory: Memory) -> Result<Body, Refusal> {
+impl Coding {
+    /// Reads every line of `Content-Encoding`; a body in several codings is one that nobody here reads.
+    fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let lines = headers.get_all(header::CONTENT_ENCODING).iter();
+        let named = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+        let mut coding = None;
+        for name in named.map(<[u8]>::trim_ascii) {
+            let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+            if name.is_empty() || is(b"identity") {
+                continue;
+            }
+            let known = (is(b"gzip") || is(b"x-gzip")).then_some(Self::Gzip);
+            if coding.replace(known.ok_or(Refusal::UnknownCoding)?).is_some() {
+                return Err(Refusal::UnknownCoding);
+            }
+        }
+        Ok(coding.unwrap_or(Self::Identity))
+    }
+}
+
+async fn plain(incoming: &mut Incoming, mut sink: Sink<'_>) -> Result<Body, Refusal> {
     let announced = incoming.size_hint().lower();
-    if announced > limit as u64 {
+    if announced > sink.limit as u64 {
         return Err(Refusal::TooLarge);
     }
     // A small body arrives in one piece and is used where it is.
     let Some(first) = next(incoming).await? else {
-        return Err(Refusal::NotJson);
+        return Err(Refusal::NotJson { at: 0 });
     };
-    memory.grow_to(first.len())?;
     if first.len() as u64 == announced {
+        sink.memory.grow_to(first.len())?;
+        sink.ask(&first)?;
         return Ok(Body {
             bytes: first,
-            _memory: memory,
+            _memory: sink.memory,
         });
     }
-    let mut bytes = Vec::with_capacity(first.len() * 2);
+    sink.bytes.reserve(first.len() * 2);
     let mut piece = Some(first);
     while let Some(data) = piece {
-        if bytes.len() + data.len() > limit {
-            return Err(Refusal::TooLarge);
-        }
-        memory.grow_to(bytes.len() + data.len())?;
-        bytes.extend_from_slice(&data);
+        sink.take(&data)?;
         piece = next(incoming).await?;
     }
-    Ok(Body {
-        bytes: bytes.into(),
-        _memory: memory,
-    })
+    sink.finish()
 }
 
-async fn inflate(incoming: &mut Incoming, limit: usize, memory: Memory) -> Result<Body, Refusal> {
-    let sink = Sink {
-        bytes: Vec::new(),
-        limit,
-        memory,
-        refusal: None,
-    };
+async fn inflate(incoming: &mut Incoming, sink: Sink<'_>) -> Result<Body, Refusal> {
     let mut decoder = MultiGzDecoder::new(sink);
     // Whatever the sink refused is the reason; every other failure is in the compressed bytes.
-    let reason = |decoder: &MultiGzDecoder<Sink>| decoder.get_ref().refusal.unwrap_or(Refusal::UnreadableBody);
+    let reason = |decoder: &MultiGzDecoder<Sink<'_>>| decoder.get_ref().refusal.unwrap_or(Refusal::UnreadableBody);
     while let Some(data) = next(incoming).await? {
         if decoder.write_all(&data).is_err() {
             return Err(reason(&decoder));
@@ -142,11 +163,7 @@ async fn inflate(incoming: &mut Incoming, limit: usize, memory: Memory) -> Resul
     if decoder.try_finish().is_err() {
         return Err(reason(&decoder));
     }
-    let sink = decoder.finish().map_err(|_| Refusal::UnreadableBody)?;
-    Ok(Body {
-        bytes: sink.bytes.into(),
-        _memory: sink.memory,
-    })
+    decoder.finish().map_err(|_| Refusal::UnreadableBody)?.finish()
 }
 
 /// Reads the rest of a body and forgets it, so that a client that is still sending gets its answer: closing a connection
@@ -180,16 +197,18 @@ async fn next(incoming: &mut Incoming) -> Result<Option<Bytes>, Refusal> {
     Ok(None)
 }
 
-/// Where inflated bytes go: never more than the limit, never more than there is memory for.
-#[derive(Debug)]
-struct Sink {
+/// Where bytes are collected: never more than the limit, never more than there is memory for, and no more than those that
+/// the entrance sees before it lets the rest in.
+struct Sink<'a> {
     bytes: Vec<u8>,
     limit: usize,
     memory: Memory,
+    /// Until it was asked.
+    entrance: Option<&'a Entrance<'a>>,
     refusal: Option<Refusal>,
 }
 
-impl Sink {
+impl Sink<'_> {
     fn take(&mut self, data: &[u8]) -> Result<(), Refusal> {
         let length = self.bytes.len() + data.len();
         if length > self.limit {
@@ -197,11 +216,31 @@ impl Sink {
         }
         self.memory.grow_to(length)?;
         self.bytes.extend_from_slice(data);
+        if self.entrance.is_some() && length >= ENTRANCE_BYTES {
+            let bytes = std::mem::take(&mut self.bytes);
+            let answer = self.ask(&bytes[..ENTRANCE_BYTES]);
+            self.bytes = bytes;
+            return answer;
+        }
         Ok(())
+    }
+
+    /// Asks the entrance, once.
+    fn ask(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        self.entrance.take().map_or(Ok(()), |entrance| entrance(bytes))
+    }
+
+    fn finish(mut self) -> Result<Body, Refusal> {
+        let bytes = Bytes::from(std::mem::take(&mut self.bytes));
+        self.ask(&bytes)?;
+        Ok(Body {
+            bytes,
+            _memory: self.memory,
+        })
     }
 }
 
-impl Write for Sink {
+impl Write for Sink<'_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.take(data).map_err(|refusal| {
             self.refusal = Some(refusal);

@@ -1,13 +1,18 @@
 //! One line in the log now and then about what clients send wrong: how much of it and what, never what is in it.
 
 use std::{
+    collections::HashMap,
+    net::IpAddr,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-use crate::event::{Counts, Invalid};
+use crate::{
+    event::{Counts, Invalid},
+    http::reply::Refusal,
+};
 
 /// At most one line of a kind in this time.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -17,6 +22,15 @@ const INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct Complaints {
     invalid: Tally<{ Invalid::ALL.len() }>,
     unread_times: Tally<{ Counts::STATED_TIMES.len() }>,
+    /// By [`Refusal::reason`].
+    refused: Mutex<HashMap<&'static str, Refusals>>,
+}
+
+/// Refusals for one reason since its last line.
+#[derive(Debug)]
+struct Refusals {
+    last: Instant,
+    since: u64,
 }
 
 /// Sums that are handed out at most once in an interval.
@@ -26,8 +40,9 @@ struct Tally<const KINDS: usize>(Mutex<(Option<Instant>, [u64; KINDS])>);
 impl Complaints {
     /// Notes what was wrong with the events of a request, and writes the lines that it is time for.
     pub(super) fn note(&self, counts: &Counts, now: Instant) {
-        if let Some([not_an_object, no_identity, too_large]) = self.invalid.due(counts.invalid, now) {
+        if let Some([not_json, not_an_object, no_identity, too_large]) = self.invalid.due(counts.invalid, now) {
             tracing::warn!(
+                not_json,
                 not_an_object,
                 no_identity,
                 too_large,
@@ -42,6 +57,31 @@ impl Complaints {
                 "points in time could not be read, the time of arrival stands in for them; what was sent is in unreadTimes"
             );
         }
+    }
+}
+
+impl Complaints {
+    /// Notes a request that was refused, and writes the line if it is time for one of its reason: it shows this request, and
+    /// how many there were since the last. No path and no query, in which keys may stand, and nothing of the body.
+    pub(super) fn note_refused(&self, refusal: Refusal, route: &'static str, peer: IpAddr, now: Instant) {
+        if let Some(requests) = self.refusals_due(refusal, now) {
+            let (reason, peer, place) = (refusal.reason(), peer.to_canonical(), refusal.place());
+            tracing::warn!(reason, requests, route, place, %peer, "requests were refused, this one last");
+        }
+    }
+
+    fn refusals_due(&self, refusal: Refusal, now: Instant) -> Option<u64> {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(refusals) = refused.get_mut(refusal.reason()) else {
+            refused.insert(refusal.reason(), Refusals { last: now, since: 0 });
+            return Some(1);
+        };
+        refusals.since += 1;
+        if now - refusals.last < INTERVAL {
+            return None;
+        }
+        refusals.last = now;
+        Some(std::mem::take(&mut refusals.since))
     }
 }
 
@@ -73,6 +113,19 @@ impl<const KINDS: usize> Default for Tally<KINDS> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_reason_has_lines_of_its_own() {
+        let (complaints, start) = (Complaints::default(), Instant::now());
+        let at = |second| start + Duration::from_secs(second);
+        assert_eq!(complaints.refusals_due(Refusal::NotJson { at: 1 }, start), Some(1));
+        assert_eq!(complaints.refusals_due(Refusal::NotFound, at(1)), Some(1));
+        for second in 1..10 {
+            assert_eq!(complaints.refusals_due(Refusal::NotJson { at: 2 }, at(second)), None);
+        }
+        assert_eq!(complaints.refusals_due(Refusal::NotJson { at: 3 }, at(10)), Some(10));
+        assert_eq!(complaints.refusals_due(Refusal::NotFound, at(10)), None);
+    }
 
     #[test]
     fn lines_are_rare_and_forget_nothing() {

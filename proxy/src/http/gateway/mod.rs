@@ -136,6 +136,7 @@ impl Handler for Gateway {
                 if !refusal.is_for_slowness() {
                     body::discard(&head.headers, &mut incoming).await;
                 }
+                self.refused(refusal, &head, peer);
                 refusal.reply()
             }
         };
@@ -153,13 +154,14 @@ impl Gateway {
         if head.method == Method::OPTIONS {
             return Ok(reply::empty(StatusCode::NO_CONTENT));
         }
-        let route = Route::of(head.uri.path()).ok_or(Refusal::NotFound)?;
+        let path = query::plain_path(head.uri.path());
+        let route = Route::of(&path).ok_or(Refusal::NotFound)?;
         if !route.takes(&head.method) {
             return Err(Refusal::MethodNotAllowed { allow: route.methods() });
         }
         match route {
-            Route::Events(payload, key_place) => {
-                self.ingest(head, incoming, peer, payload, key_place).await?;
+            Route::Events(payload) => {
+                self.ingest(head, incoming, peer, payload).await?;
                 Ok(reply::text(StatusCode::OK, "ok"))
             }
             // Whoever asks for the head looks whether the image is there and shows it to nobody.
@@ -169,19 +171,16 @@ impl Gateway {
                 // An image has no other answer; what went wrong is in the metrics.
                 if let Err(refusal) = self.ingest_pixel(head, &event, peer, Payload::Single(path_type)).await {
                     self.endpoint.metrics.pixel_lost(refusal.status());
+                    self.refused(refusal, head, peer);
                 }
                 Ok(pixel::reply())
             }
             Route::SourceConfig => {
                 let configuration = self.source()?;
-                let write_key = query::value(head.uri.query(), "writeKey").or_else(|| auth::basic_user(&head.headers));
+                let write_key = auth::query_key(head).or_else(|| auth::basic_user(&head.headers));
                 auth::check(&configuration, &self.keys, write_key.as_deref()).map_err(Refusal::before_start)?;
                 let now = (self.endpoint.clock)();
-                Ok(startup::source_config(
-                    &configuration,
-                    &write_key.unwrap_or_default(),
-                    now,
-                ))
+                Ok(startup::source_config(&write_key.unwrap_or_default(), now))
             }
             Route::Settings(write_key) => {
                 let write_key = query::segment(write_key);
@@ -209,6 +208,13 @@ impl Gateway {
                 Ok(reply::json(StatusCode::OK, version))
             }
         }
+    }
+
+    /// Counts a request that was refused, and complains about it.
+    fn refused(&self, refusal: Refusal, head: &request::Parts, peer: SocketAddr) {
+        self.endpoint.metrics.request_refused(refusal.reason());
+        let route = Route::of(&query::plain_path(head.uri.path())).map_or("none", Route::name);
+        self.complaints.note_refused(refusal, route, peer.ip(), Instant::now());
     }
 
     /// The configuration in force, if events are accepted under it.
