@@ -157,8 +157,8 @@ impl Refusal {
         }
     }
 
-    /// Every word of [`Self::reason`].
-    pub(super) const REASONS: [&'static str; 22] = [
+    /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
+    pub(super) const REASONS: [&'static str; 25] = [
         "NotJson",
         "NotAnEvent",
         "NoIdentity",
@@ -181,6 +181,9 @@ impl Refusal {
         "NotConfirmed",
         "ShuttingDown",
         "NotHttp",
+        "Http2",
+        "HeadTooLarge",
+        "SlowHead",
     ];
 
     /// The word that metrics and the log show.

@@ -10,6 +10,7 @@ mod server;
 
 mod addresses;
 mod batches;
+mod connections;
 mod keys;
 mod surrogates;
 mod timestamps;

@@ -1,4 +1,4 @@
-//! Reads a request's body whole: at most so many bytes after decompression, within a deadline, under a bound on the
+//! Reads a request's body whole: at most so many bytes after decompression, at a pace, under a bound on the
 //! memory that all bodies take together.
 //!
 //! `Content-Type` is not looked at; what SDKs say there is not what they send.
@@ -20,6 +20,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
+use super::pace::{BodyPace, Paced};
 use crate::http::reply::{Refusal, Unavailable};
 
 /// A body in memory. Its bytes count against the bound until it is dropped.
@@ -79,7 +80,7 @@ impl Body {
         incoming: &mut Incoming,
         limit: usize,
         memory: &BodyMemory,
-        deadline: Instant,
+        pace: BodyPace,
         entrance: &Entrance<'_>,
     ) -> Result<Self, Refusal> {
         let coding = Coding::of(headers)?;
@@ -93,15 +94,14 @@ impl Body {
             entrance: Some(entrance),
             refusal: None,
         };
-        let reading = async {
-            match coding {
-                Coding::Identity => plain(incoming, sink).await,
-                Coding::Gzip => inflate(incoming, sink).await,
-            }
+        let arriving = Arriving {
+            incoming,
+            pace: Paced::begin(pace, Instant::now()),
         };
-        timeout_at(deadline, reading)
-            .await
-            .unwrap_or(Err(Refusal::unavailable(Unavailable::SlowBody)))
+        match coding {
+            Coding::Identity => plain(arriving, sink).await,
+            Coding::Gzip => inflate(arriving, sink).await,
+        }
     }
 }
 
@@ -125,13 +125,13 @@ impl Coding {
     }
 }
 
-async fn plain(incoming: &mut Incoming, mut sink: Sink<'_>) -> Result<Body, Refusal> {
-    let announced = incoming.size_hint().lower();
+async fn plain(mut arriving: Arriving<'_>, mut sink: Sink<'_>) -> Result<Body, Refusal> {
+    let announced = arriving.incoming.size_hint().lower();
     if announced > sink.limit as u64 {
         return Err(Refusal::TooLarge);
     }
     // A small body arrives in one piece and is used where it is.
-    let Some(first) = next(incoming).await? else {
+    let Some(first) = arriving.next().await? else {
         return Err(Refusal::NotJson { at: 0 });
     };
     if first.len() as u64 == announced {
@@ -146,16 +146,16 @@ async fn plain(incoming: &mut Incoming, mut sink: Sink<'_>) -> Result<Body, Refu
     let mut piece = Some(first);
     while let Some(data) = piece {
         sink.take(&data)?;
-        piece = next(incoming).await?;
+        piece = arriving.next().await?;
     }
     sink.finish()
 }
 
-async fn inflate(incoming: &mut Incoming, sink: Sink<'_>) -> Result<Body, Refusal> {
+async fn inflate(mut arriving: Arriving<'_>, sink: Sink<'_>) -> Result<Body, Refusal> {
     let mut decoder = MultiGzDecoder::new(sink);
     // Whatever the sink refused is the reason; every other failure is in the compressed bytes.
     let reason = |decoder: &MultiGzDecoder<Sink<'_>>| decoder.get_ref().refusal.unwrap_or(Refusal::UnreadableBody);
-    while let Some(data) = next(incoming).await? {
+    while let Some(data) = arriving.next().await? {
         if decoder.write_all(&data).is_err() {
             return Err(reason(&decoder));
         }
@@ -184,6 +184,24 @@ pub(in crate::http) async fn discard(headers: &HeaderMap, incoming: &mut Incomin
     };
     // Whether it was read to the end or not, the answer is the same.
     let _ = timeout(DISCARD_TIMEOUT, reading).await;
+}
+
+/// A body on its way, no slower than it may be.
+struct Arriving<'a> {
+    incoming: &'a mut Incoming,
+    pace: Paced,
+}
+
+impl Arriving<'_> {
+    async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        let piece = timeout_at(self.pace.deadline(), next(self.incoming))
+            .await
+            .unwrap_or(Err(Refusal::unavailable(Unavailable::SlowBody)))?;
+        if let Some(piece) = &piece {
+            self.pace.arrived(piece.len(), Instant::now());
+        }
+        Ok(piece)
+    }
 }
 
 /// The next piece of a body.

@@ -9,10 +9,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{
-    event::{Counts, Invalid},
-    http::reply::Refusal,
-};
+use crate::event::{Counts, Invalid};
 
 /// At most one line of a kind in this time.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -22,7 +19,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct Complaints {
     invalid: Tally<{ Invalid::ALL.len() }>,
     unread_times: Tally<{ Counts::STATED_TIMES.len() }>,
-    /// By [`Refusal::reason`].
+    /// By reason.
     refused: Mutex<HashMap<&'static str, Refusals>>,
 }
 
@@ -63,17 +60,24 @@ impl Complaints {
 impl Complaints {
     /// Notes a request that was refused, and writes the line if it is time for one of its reason: it shows this request, and
     /// how many there were since the last. No path and no query, in which keys may stand, and nothing of the body.
-    pub(super) fn note_refused(&self, refusal: Refusal, route: &'static str, peer: IpAddr, now: Instant) {
-        if let Some(requests) = self.refusals_due(refusal, now) {
-            let (reason, peer, place) = (refusal.reason(), peer.to_canonical(), refusal.place());
+    pub(super) fn note_refused(
+        &self,
+        reason: &'static str,
+        place: Option<usize>,
+        route: &'static str,
+        peer: IpAddr,
+        now: Instant,
+    ) {
+        if let Some(requests) = self.refusals_due(reason, now) {
+            let peer = peer.to_canonical();
             tracing::warn!(reason, requests, route, place, %peer, "requests were refused, this one last");
         }
     }
 
-    fn refusals_due(&self, refusal: Refusal, now: Instant) -> Option<u64> {
+    fn refusals_due(&self, reason: &'static str, now: Instant) -> Option<u64> {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(refusals) = refused.get_mut(refusal.reason()) else {
-            refused.insert(refusal.reason(), Refusals { last: now, since: 0 });
+        let Some(refusals) = refused.get_mut(reason) else {
+            refused.insert(reason, Refusals { last: now, since: 0 });
             return Some(1);
         };
         refusals.since += 1;
@@ -118,13 +122,13 @@ mod tests {
     fn each_reason_has_lines_of_its_own() {
         let (complaints, start) = (Complaints::default(), Instant::now());
         let at = |second| start + Duration::from_secs(second);
-        assert_eq!(complaints.refusals_due(Refusal::NotJson { at: 1 }, start), Some(1));
-        assert_eq!(complaints.refusals_due(Refusal::NotFound, at(1)), Some(1));
+        assert_eq!(complaints.refusals_due("NotJson", start), Some(1));
+        assert_eq!(complaints.refusals_due("NotFound", at(1)), Some(1));
         for second in 1..10 {
-            assert_eq!(complaints.refusals_due(Refusal::NotJson { at: 2 }, at(second)), None);
+            assert_eq!(complaints.refusals_due("NotJson", at(second)), None);
         }
-        assert_eq!(complaints.refusals_due(Refusal::NotJson { at: 3 }, at(10)), Some(10));
-        assert_eq!(complaints.refusals_due(Refusal::NotFound, at(10)), None);
+        assert_eq!(complaints.refusals_due("NotJson", at(10)), Some(10));
+        assert_eq!(complaints.refusals_due("NotFound", at(10)), None);
     }
 
     #[test]

@@ -44,13 +44,12 @@ impl Gateway {
         self.within_rate(&configuration)?;
 
         let limit = body_limit(&configuration);
-        let deadline = Instant::now() + self.endpoint.body_timeout;
         let entrance = |beginning: &[u8]| match presented {
             Presented::InBody => auth::check(&configuration, &self.keys, event::write_key(beginning).as_deref()),
             Presented::Needless | Presented::InHead(_) => Ok(()),
         };
-        let bodies = &self.endpoint.bodies;
-        let body = Body::read(&head.headers, incoming, limit, bodies, deadline, &entrance).await?;
+        let (bodies, pace) = (&self.endpoint.bodies, self.endpoint.body_pace);
+        let body = Body::read(&head.headers, incoming, limit, bodies, pace, &entrance).await?;
         self.endpoint.metrics.received(body.bytes().len());
         let admission = self.judge(&configuration, head, peer, payload, body.bytes())?;
         // The records are in the batch; unless something else is kept of it, the body's memory is free for others while this

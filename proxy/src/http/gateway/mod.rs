@@ -4,7 +4,7 @@
 //! # use std::sync::Arc;
 //! # use firehose_proxy::{config::Live, http::{self, gateway::Endpoint}, queue, shutdown::shutdown};
 //! # async fn example(intake: queue::Intake, registry: &mut prometheus_client::registry::Registry) -> std::io::Result<()> {
-//! let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
+//! let listener = http::listen("[::]:8080".parse().expect("an address"))?;
 //! let endpoint = Endpoint::new(Arc::new(Live::default()), intake, http::Metrics::register(registry));
 //! let (controller, shutdown) = shutdown();
 //! http::gateway::serve(listener, endpoint, shutdown).await;
@@ -39,8 +39,9 @@ use self::{
 use super::{
     Metrics,
     connection::{
+        BodyPace,
         body::{self, BodyMemory},
-        server::{self, Connections, Handler},
+        server::{self, Connections, Handler, NoRequest},
     },
     reply::{self, Refusal, Reply, Unavailable},
 };
@@ -71,8 +72,8 @@ pub struct Endpoint {
     pub random: Arc<dyn Fn() -> [u8; 16] + Send + Sync>,
     /// Bounds on connections.
     pub connections: Connections,
-    /// How long a body may take to arrive.
-    pub body_timeout: Duration,
+    /// How slowly a body may arrive.
+    pub body_pace: BodyPace,
     /// How long a request may wait until its events are safe; then it is answered 503.
     pub acknowledge_timeout: Duration,
 }
@@ -86,8 +87,7 @@ struct Gateway {
 }
 
 impl Endpoint {
-    /// An endpoint with the system's clock and randomness, 64 MiB for bodies, and deadlines of 30 s for a body and 10 s
-    /// for its events to be safe.
+    /// An endpoint with the system's clock and randomness, 64 MiB for bodies, and 10 s for its events to be safe.
     pub fn new(live: Arc<Live>, intake: Intake, metrics: Metrics) -> Self {
         Self {
             live,
@@ -98,7 +98,7 @@ impl Endpoint {
             clock: Arc::new(now),
             random: Arc::new(|| uuid::Uuid::new_v4().into_bytes()),
             connections: Connections::default(),
-            body_timeout: Duration::from_secs(30),
+            body_pace: BodyPace::default(),
             acknowledge_timeout: Duration::from_secs(10),
         }
     }
@@ -142,6 +142,12 @@ impl Handler for Gateway {
         };
         self.endpoint.metrics.answered(reply.status());
         self.with_cors(&head, reply)
+    }
+
+    fn no_request(&self, why: NoRequest, peer: SocketAddr) {
+        self.endpoint.metrics.request_refused(why.as_str());
+        self.complaints
+            .note_refused(why.as_str(), None, "none", peer.ip(), Instant::now());
     }
 
     fn connections_changed(&self, by: i64) {
@@ -214,7 +220,9 @@ impl Gateway {
     fn refused(&self, refusal: Refusal, head: &request::Parts, peer: SocketAddr) {
         self.endpoint.metrics.request_refused(refusal.reason());
         let route = Route::of(&query::plain_path(head.uri.path())).map_or("none", Route::name);
-        self.complaints.note_refused(refusal, route, peer.ip(), Instant::now());
+        let (reason, place) = (refusal.reason(), refusal.place());
+        self.complaints
+            .note_refused(reason, place, route, peer.ip(), Instant::now());
     }
 
     /// The configuration in force, if events are accepted under it.
