@@ -232,7 +232,7 @@ impl Refusal {
             Self::EmptyBatch => "empty batch payload",
             Self::TooLarge => "request size exceeds max limit",
             Self::UnreadableBody => "failed to read body from request",
-            Self::UnknownCoding => "this content encoding is not supported, use gzip or none",
+            Self::UnknownCoding => "this content encoding is not supported, use gzip, deflate, zstd, br or none",
             Self::Gone => "source is disabled",
             Self::NoWriteKey => "failed to read writekey from header",
             Self::UnknownWriteKey | Self::UnknownSource => "invalid write key",

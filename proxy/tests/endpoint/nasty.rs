@@ -144,7 +144,10 @@ async fn compressed_bodies_are_read_as_far_as_they_are_good() {
     let server = Server::start("").await;
     let good = gzip(br#"{"userId":"u1"}"#);
     let unreadable = (400, "failed to read body from request");
-    let unknown = (415, "this content encoding is not supported, use gzip or none");
+    let unknown = (
+        415,
+        "this content encoding is not supported, use gzip, deflate, zstd, br or none",
+    );
     // A thousand members of 10 MB of zeros each, compressed a thousandfold.
     let member = gzip(&vec![0; 10_000_000]);
     for (what, coding, body, expected) in [
@@ -172,7 +175,22 @@ async fn compressed_bodies_are_read_as_far_as_they_are_good() {
             unreadable,
         ),
         ("no gzip", "gzip", br#"{"userId":"u1"}"#.to_vec(), unreadable),
-        ("another coding", "br", good.clone(), unknown),
+        ("another coding", "lzma", good.clone(), unknown),
+        ("no zstd", "zstd", good.clone(), unreadable),
+        ("no brotli", "br", br#"{"userId":"u1"}"#.to_vec(), unreadable),
+        ("no deflate", "deflate", good.clone(), unreadable),
+        (
+            "zstd",
+            "zstd",
+            zstd::encode_all(&br#"{"userId":"u1"}"#[..], 3).unwrap(),
+            (200, "ok"),
+        ),
+        (
+            "a bomb of zstd",
+            "zstd",
+            zstd::encode_all(&vec![0; 50_000_000][..], 3).unwrap(),
+            (413, "request size exceeds max limit"),
+        ),
         ("two codings", "gzip, gzip", gzip(&good), unknown),
         (
             "nothing and gzip on two lines",

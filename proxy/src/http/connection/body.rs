@@ -10,7 +10,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use flate2::write::MultiGzDecoder;
 use http::{HeaderMap, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
@@ -20,7 +19,10 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::pace::{BodyPace, Paced};
+use super::{
+    coding::{Coding, Decoder, UnknownCoding},
+    pace::{BodyPace, Paced},
+};
 use crate::http::reply::{Refusal, Unavailable};
 
 /// A body in memory. Its bytes count against the bound until it is dropped.
@@ -46,13 +48,6 @@ pub(in crate::http) type Entrance<'a> = dyn Fn(&[u8]) -> Result<(), Refusal> + S
 
 /// Most bytes that are read before an [`Entrance`] is asked.
 const ENTRANCE_BYTES: usize = 512 * 1024;
-
-/// How a body is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coding {
-    Identity,
-    Gzip,
-}
 
 /// Bytes that are taken at a time after the first, so that a body of many small pieces is not as many steps.
 const STEP: usize = 64 * 1024;
@@ -83,7 +78,7 @@ impl Body {
         pace: BodyPace,
         entrance: &Entrance<'_>,
     ) -> Result<Self, Refusal> {
-        let coding = Coding::of(headers)?;
+        let coding = Coding::of(headers).map_err(|UnknownCoding| Refusal::UnknownCoding)?;
         let sink = Sink {
             bytes: Vec::new(),
             limit,
@@ -98,30 +93,11 @@ impl Body {
             incoming,
             pace: Paced::begin(pace, Instant::now()),
         };
-        match coding {
-            Coding::Identity => plain(arriving, sink).await,
-            Coding::Gzip => inflate(arriving, sink).await,
-        }
-    }
-}
-
-impl Coding {
-    /// Reads every line of `Content-Encoding`; a body in several codings is one that nobody here reads.
-    fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let lines = headers.get_all(header::CONTENT_ENCODING).iter();
-        let named = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-        let mut coding = None;
-        for name in named.map(<[u8]>::trim_ascii) {
-            let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-            if name.is_empty() || is(b"identity") {
-                continue;
-            }
-            let known = (is(b"gzip") || is(b"x-gzip")).then_some(Self::Gzip);
-            if coding.replace(known.ok_or(Refusal::UnknownCoding)?).is_some() {
-                return Err(Refusal::UnknownCoding);
-            }
-        }
-        Ok(coding.unwrap_or(Self::Identity))
+        let Some(coding) = coding else {
+            return plain(arriving, sink).await;
+        };
+        let decoder = Decoder::new(coding, sink).map_err(|_| Refusal::unavailable(Unavailable::Busy))?;
+        encoded(arriving, decoder).await
     }
 }
 
@@ -151,19 +127,18 @@ async fn plain(mut arriving: Arriving<'_>, mut sink: Sink<'_>) -> Result<Body, R
     sink.finish()
 }
 
-async fn inflate(mut arriving: Arriving<'_>, sink: Sink<'_>) -> Result<Body, Refusal> {
-    let mut decoder = MultiGzDecoder::new(sink);
+async fn encoded(mut arriving: Arriving<'_>, mut decoder: Decoder<Sink<'_>>) -> Result<Body, Refusal> {
     // Whatever the sink refused is the reason; every other failure is in the compressed bytes.
-    let reason = |decoder: &MultiGzDecoder<Sink<'_>>| decoder.get_ref().refusal.unwrap_or(Refusal::UnreadableBody);
+    let reason = |decoder: &Decoder<Sink<'_>>| decoder.sink().refusal.unwrap_or(Refusal::UnreadableBody);
     while let Some(data) = arriving.next().await? {
-        if decoder.write_all(&data).is_err() {
+        if decoder.write(&data).is_err() {
             return Err(reason(&decoder));
         }
     }
-    if decoder.try_finish().is_err() {
+    if decoder.finish().is_err() {
         return Err(reason(&decoder));
     }
-    decoder.finish().map_err(|_| Refusal::UnreadableBody)?.finish()
+    decoder.into_sink().map_err(|_| Refusal::UnreadableBody)?.finish()
 }
 
 /// Reads the rest of a body and forgets it, so that a client that is still sending gets its answer: closing a connection

@@ -1,6 +1,7 @@
 //! Connections and the bytes that arrive on them, within bounds. Knows no path and no event.
 
 pub(super) mod body;
+mod coding;
 mod listen;
 mod pace;
 mod progress;
