@@ -11,6 +11,7 @@ mod server;
 mod addresses;
 mod batches;
 mod connections;
+mod families;
 mod keys;
 mod surrogates;
 mod timestamps;
