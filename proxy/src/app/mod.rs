@@ -6,7 +6,6 @@ mod storage;
 
 use std::{
     future::{Future, ready},
-    io,
     net::SocketAddr,
     path::PathBuf,
     sync::Arc,
@@ -143,8 +142,8 @@ impl Proxy {
             ..Endpoint::new(Arc::clone(&live), intake, http::Metrics::register(&mut registry))
         };
 
-        let (events_listener, events) = bind(options.listen).await?;
-        let (admin_listener, admin) = bind(options.admin_listen).await?;
+        let (events_listener, events) = bind(options.listen)?;
+        let (admin_listener, admin) = bind(options.admin_listen)?;
         let report = {
             let (live, volume, shutdown) = (Arc::clone(&live), volume.clone(), shutdown.clone());
             move || report::report(&live, &delivery_status, &volume, shutdown.phase())
@@ -254,13 +253,10 @@ impl TasksOfLetters {
     }
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let bound = async {
-        let listener = TcpListener::bind(address).await?;
-        let local = listener.local_addr()?;
-        io::Result::Ok((listener, local))
-    };
-    bound.await.with_context(|| format!("failed to listen on {address}"))
+fn bind(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let bound = http::listen(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (local, listener) = bound.with_context(|| format!("failed to listen on {address}"))?;
+    Ok((listener, local))
 }
 
 /// Runs a proxy until the process is told to end.

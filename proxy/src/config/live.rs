@@ -6,6 +6,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use firehose_proxy_config::Document;
 use tokio::sync::watch;
 
+use super::TrustedProxies;
 use crate::routing::Table;
 
 /// One configuration, parsed and ready: what a request or a delivery uses from its beginning to its end.
@@ -15,6 +16,19 @@ pub struct Snapshot {
     pub document: Document,
     /// Its mappings as a table.
     pub table: Table,
+    /// Its `trustedProxies` as networks.
+    pub trusted_proxies: TrustedProxies,
+}
+
+impl Snapshot {
+    /// A document with its mappings as a table.
+    pub fn new(document: Document, table: Table) -> Self {
+        Self {
+            trusted_proxies: TrustedProxies::parse(&document.ingest.trusted_proxies),
+            document,
+            table,
+        }
+    }
 }
 
 /// The configuration in force. `None` until the first good document was read.

@@ -5,9 +5,11 @@
 mod live;
 mod mounted;
 mod reload;
+mod trusted;
 
 pub use self::{
     live::{Live, Snapshot},
     mounted::{Mounted, POLL_INTERVAL, watch},
     reload::{Metrics, follow},
+    trusted::TrustedProxies,
 };

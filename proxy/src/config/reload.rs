@@ -148,7 +148,7 @@ impl Reloader {
             mappings = document.mappings.len(),
             "configuration applied"
         );
-        self.live.replace(Arc::new(Snapshot { document, table }));
+        self.live.replace(Arc::new(Snapshot::new(document, table)));
         self.metrics.applied.inc();
         self.metrics.in_sync.set(1);
         Ok(())

@@ -7,6 +7,7 @@
 //! wrote it, byte for byte.
 
 mod admit;
+mod body;
 mod json;
 mod rudder;
 

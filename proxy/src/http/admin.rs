@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use tokio::net::TcpListener;
 
 use super::{
-    connection::server::{self, Connections, Handler},
+    connection::server::{self, Connections, Handler, NoRequest},
     reply::{self, Refusal},
 };
 use crate::telemetry::{CONTENT_TYPE, Exposition};
@@ -31,11 +31,15 @@ pub struct Admin {
 /// Description of the event endpoint, in OpenAPI 3.1.
 const OPENAPI: &str = include_str!("openapi.json");
 
-/// Scrapes and probes need few connections, and those that linger need not be kept.
+/// Bounds of their own, so that probes get through whatever the event endpoint is busy with: one request a connection, which
+/// begins at once, and nothing lingers.
 const CONNECTIONS: Connections = Connections {
-    most: 100,
-    head_timeout: Duration::from_secs(30),
-    unread_timeout: Duration::from_secs(30),
+    most: 256,
+    head_timeout: Duration::from_secs(5),
+    idle_timeout: Duration::from_secs(1),
+    max_age: Duration::from_secs(600),
+    reused: false,
+    unread_timeout: Duration::from_secs(10),
 };
 
 /// Serves until it is dropped, so that the end of a shutdown can still be watched.
@@ -61,6 +65,8 @@ impl Handler for Admin {
             _ => Refusal::NotFound.reply(),
         }
     }
+
+    fn no_request(&self, _: NoRequest, _: SocketAddr) {}
 
     fn connections_changed(&self, _: i64) {}
 }

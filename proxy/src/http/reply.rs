@@ -6,8 +6,8 @@
 //!
 //! * **200** means that the events are safe, and the SDK forgets them. It must be exactly 200: one SDK takes 202 and 204
 //!   for failures and sends again.
-//! * **400, 401, 404, 413** make every SDK drop the request's events for good; on 401 a mobile SDK shuts itself down, and
-//!   on 404 it turns its source off until the next start. So these four are said only of what the client itself has to
+//! * **400, 401, 404, 413, 415** make every SDK drop the request's events for good; on 401 a mobile SDK shuts itself down, and
+//!   on 404 it turns its source off until the next start. So these five are said only of what the client itself has to
 //!   change, never because something on our side is missing, late or full.
 //! * **429 and 5xx** make every SDK keep its events and try again later. Everything that is our fault, or may pass, is a
 //!   **503**: no configuration yet, write keys that are named but not mounted, a full queue, Firehose unreachable, a
@@ -51,7 +51,10 @@ pub(super) type Reply = Response<Full<Bytes>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The body is not JSON, or empty.
-    NotJson,
+    NotJson {
+        /// The byte of the body at which reading it ended.
+        at: usize,
+    },
     /// The event, or every event of the batch, is not an object.
     NotAnEvent,
     /// The event, or every event of the batch, says of nobody.
@@ -62,6 +65,8 @@ pub(super) enum Refusal {
     TooLarge,
     /// The body ended early, or is not gzip although it says so.
     UnreadableBody,
+    /// The body is in a coding that is not read here, or in several.
+    UnknownCoding,
     /// The destination says that its source is gone, so that SDKs discard.
     Gone,
     /// The request presents no write key.
@@ -140,28 +145,96 @@ impl Refusal {
     /// The status of the answer.
     pub(super) const fn status(self) -> StatusCode {
         match self {
-            Self::NotJson | Self::NotAnEvent | Self::NoIdentity | Self::EmptyBatch | Self::UnreadableBody => {
+            Self::NotJson { .. } | Self::NotAnEvent | Self::NoIdentity | Self::EmptyBatch | Self::UnreadableBody => {
                 StatusCode::BAD_REQUEST
             }
             Self::UnknownSource => StatusCode::BAD_REQUEST,
             Self::NoWriteKey | Self::UnknownWriteKey => StatusCode::UNAUTHORIZED,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnknownCoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Gone | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
+    /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
+    pub(super) const REASONS: [&'static str; 25] = [
+        "NotJson",
+        "NotAnEvent",
+        "NoIdentity",
+        "EmptyBatch",
+        "TooLarge",
+        "UnreadableBody",
+        "UnknownCoding",
+        "Gone",
+        "NoWriteKey",
+        "UnknownWriteKey",
+        "TooMany",
+        "NotFound",
+        "MethodNotAllowed",
+        "NoConfiguration",
+        "Disabled",
+        "NoWriteKeys",
+        "Busy",
+        "SlowBody",
+        "QueueFull",
+        "NotConfirmed",
+        "ShuttingDown",
+        "NotHttp",
+        "Http2",
+        "HeadTooLarge",
+        "SlowHead",
+    ];
+
+    /// The word that metrics and the log show.
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::NotJson { .. } => "NotJson",
+            Self::NotAnEvent => "NotAnEvent",
+            Self::NoIdentity => "NoIdentity",
+            Self::EmptyBatch => "EmptyBatch",
+            Self::TooLarge => "TooLarge",
+            Self::UnreadableBody => "UnreadableBody",
+            Self::UnknownCoding => "UnknownCoding",
+            Self::Gone => "Gone",
+            Self::NoWriteKey => "NoWriteKey",
+            Self::UnknownWriteKey | Self::UnknownSource => "UnknownWriteKey",
+            Self::TooMany { .. } => "TooMany",
+            Self::NotFound => "NotFound",
+            Self::MethodNotAllowed { .. } => "MethodNotAllowed",
+            Self::Unavailable { why, .. } => match why {
+                Unavailable::NoConfiguration => "NoConfiguration",
+                Unavailable::Disabled => "Disabled",
+                Unavailable::NoWriteKeys => "NoWriteKeys",
+                Unavailable::Busy => "Busy",
+                Unavailable::SlowBody => "SlowBody",
+                Unavailable::QueueFull => "QueueFull",
+                Unavailable::NotConfirmed => "NotConfirmed",
+                Unavailable::ShuttingDown => "ShuttingDown",
+            },
+        }
+    }
+
+    /// The byte of the body that is the matter, where it is one.
+    pub(super) const fn place(self) -> Option<usize> {
+        match self {
+            Self::NotJson { at } => Some(at),
+            _ => None,
+        }
+    }
+
     /// The body of the answer.
     const fn sentence(self) -> &'static str {
         match self {
-            Self::NotJson => "invalid json",
+            Self::NotJson { .. } => "invalid json",
             Self::NotAnEvent => "event is not a valid rudder event",
             Self::NoIdentity => "request neither has anonymousId nor userId",
             Self::EmptyBatch => "empty batch payload",
             Self::TooLarge => "request size exceeds max limit",
             Self::UnreadableBody => "failed to read body from request",
+            Self::UnknownCoding => "this content encoding is not supported, use gzip, deflate, zstd, br or none",
             Self::Gone => "source is disabled",
             Self::NoWriteKey => "failed to read writekey from header",
             Self::UnknownWriteKey | Self::UnknownSource => "invalid write key",
@@ -204,7 +277,7 @@ impl Refusal {
 impl From<Malformed> for Refusal {
     fn from(malformed: Malformed) -> Self {
         match malformed {
-            Malformed::NotJson => Self::NotJson,
+            Malformed::NotJson { at } => Self::NotJson { at },
             Malformed::EmptyBatch => Self::EmptyBatch,
             Malformed::TooLarge => Self::TooLarge,
         }
@@ -214,9 +287,9 @@ impl From<Malformed> for Refusal {
 impl From<Invalid> for Refusal {
     fn from(invalid: Invalid) -> Self {
         match invalid {
+            Invalid::NotJson => Self::NotJson { at: 0 },
             Invalid::NotAnObject => Self::NotAnEvent,
             Invalid::NoIdentity => Self::NoIdentity,
-            Invalid::BrokenText => Self::NotJson,
             Invalid::TooLarge => Self::TooLarge,
         }
     }
@@ -266,4 +339,25 @@ pub(super) fn content(status: StatusCode, content_type: &'static str, body: Byte
     let content_type = HeaderValue::from_static(content_type);
     reply.headers_mut().insert(header::CONTENT_TYPE, content_type);
     reply
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_reasons_of_refusals_are_those_that_the_description_of_metrics_lists() {
+        let described = include_str!("../../../docs/metrics.md");
+        let (_, section) = described.split_once("### Reasons of refused requests").unwrap();
+        let section = section.split("\n#").next().unwrap();
+        let listed: BTreeSet<_> = section
+            .lines()
+            .filter_map(|line| line.strip_prefix("| ")?.split_once(" |"))
+            .map(|(word, _)| word)
+            .filter(|word| !matches!(*word, "reason" | "---"))
+            .collect();
+        assert_eq!(listed, Refusal::REASONS.into_iter().collect());
+    }
 }

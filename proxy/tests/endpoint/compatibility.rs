@@ -113,7 +113,7 @@ fn types(server: &Server) -> Vec<String> {
 #[tokio::test]
 async fn every_path_answers_as_rudderstack_s() {
     let source = format!(
-        r#"{{"source":{{"config":{{"statsCollection":{{"errors":{{"enabled":false}},"metrics":{{"enabled":false}}}}}},"destinations":[],"enabled":true,"id":"u","name":"d","updatedAt":"{NOW}","workspaceId":"n","writeKey":"K"}}}}"#
+        r#"{{"source":{{"config":{{"statsCollection":{{"errors":{{"enabled":false}},"metrics":{{"enabled":false}}}}}},"destinations":[],"enabled":true,"id":"source","name":"source","updatedAt":"{NOW}","workspaceId":"workspace","writeKey":"K"}}}}"#
     );
     let version = format!(
         r#"{{"name":"firehose-proxy","version":"{}"}}"#,

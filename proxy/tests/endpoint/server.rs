@@ -128,7 +128,7 @@ impl Server {
     /// Puts a document in force.
     pub(crate) fn configure(&self, document: Document) {
         let table = Table::new(&document.mappings, &self.streams).unwrap();
-        self.live.replace(Arc::new(Snapshot { document, table }));
+        self.live.replace(Arc::new(Snapshot::new(document, table)));
     }
 
     /// Sends bytes on a connection of their own and reads the answer until the server closes it.

@@ -12,11 +12,11 @@ pub(in crate::event) const MAX_DEPTH: usize = 512;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::event) struct Syntax;
 
-/// A position in a text. Moves forward only.
+/// A position in a text.
 #[derive(Debug)]
 pub(in crate::event) struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
+    pub(super) text: &'a str,
+    pub(super) at: usize,
     line_breaks: bool,
 }
 
@@ -142,6 +142,11 @@ impl<'a> Cursor<'a> {
                 return self.expect(b']');
             }
         }
+    }
+
+    /// Goes back to an earlier position.
+    pub(in crate::event) fn go_back(&mut self, at: usize) {
+        self.at = at;
     }
 
     /// Reads any value that stands inside `outer` open levels.

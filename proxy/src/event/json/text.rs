@@ -1,9 +1,5 @@
 //! The content of a JSON string: as written, as meant, and as seen.
 
-/// A `\ud800`-style escape that is half of a character.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::event) struct LoneSurrogate;
-
 /// What stands between a string's quotes. Its escapes are well-formed; [`super::scan`] has seen to that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::event) struct Text<'a> {
@@ -11,7 +7,8 @@ pub(in crate::event) struct Text<'a> {
     escaped: bool,
 }
 
-/// The characters that a string means.
+/// The characters that a string means. An escape that is half of a surrogate pair without its other half means U+FFFD, as
+/// Go's `encoding/json` reads it and RudderStack with it.
 #[derive(Debug, Clone)]
 pub(in crate::event) struct Characters<'a>(std::str::Chars<'a>);
 
@@ -35,7 +32,7 @@ impl<'a> Text<'a> {
     pub(in crate::event) fn is(self, other: &str) -> bool {
         match self.plain() {
             Some(text) => text == other,
-            None => self.characters().eq(other.chars().map(Ok)),
+            None => self.characters().eq(other.chars()),
         }
     }
 
@@ -45,67 +42,67 @@ impl<'a> Text<'a> {
     }
 
     /// What the string means: borrowed when it has no escapes, else written to `buffer`, which is cleared first.
-    pub(in crate::event) fn decode<'b>(self, buffer: &'b mut String) -> Result<&'b str, LoneSurrogate>
+    pub(in crate::event) fn decode<'b>(self, buffer: &'b mut String) -> &'b str
     where
         'a: 'b,
     {
         if let Some(text) = self.plain() {
-            return Ok(text);
+            return text;
         }
         buffer.clear();
-        for character in self.characters() {
-            buffer.push(character?);
-        }
-        Ok(buffer)
+        buffer.extend(self.characters());
+        buffer
     }
 }
 
 impl Iterator for Characters<'_> {
-    type Item = Result<char, LoneSurrogate>;
+    type Item = char;
 
     fn next(&mut self) -> Option<Self::Item> {
         let character = self.0.next()?;
         if character != '\\' {
-            return Some(Ok(character));
+            return Some(character);
         }
-        Some(Ok(match self.0.next()? {
+        Some(match self.0.next()? {
             'b' => '\u{8}',
             'f' => '\u{c}',
             'n' => '\n',
             'r' => '\r',
             't' => '\t',
-            'u' => return Some(self.code_unit().and_then(|unit| self.character(unit))),
+            'u' => {
+                let unit = code_unit(&mut self.0)?;
+                self.character(unit)
+            }
             itself => itself,
-        }))
+        })
     }
 }
 
 impl Characters<'_> {
-    /// The four hexadecimal digits of a `\u` escape.
-    fn code_unit(&mut self) -> Result<u16, LoneSurrogate> {
-        let mut unit = 0;
-        for _ in 0..4 {
-            let digit = self
-                .0
-                .next()
-                .and_then(|digit| digit.to_digit(16))
-                .ok_or(LoneSurrogate)?;
-            unit = unit << 4 | u16::try_from(digit).expect("a hexadecimal digit is below 16");
-        }
-        Ok(unit)
-    }
-
     /// The character that begins with this UTF-16 code unit, its second half read if it has one.
-    fn character(&mut self, unit: u16) -> Result<char, LoneSurrogate> {
-        let mut second = None;
-        if (0xd800..0xdc00).contains(&unit) {
-            let rest = self.0.as_str().strip_prefix("\\u").ok_or(LoneSurrogate)?;
-            self.0 = rest.chars();
-            second = Some(self.code_unit()?);
+    fn character(&mut self, unit: u16) -> char {
+        if let Some(whole) = char::from_u32(unit.into()) {
+            return whole;
         }
-        let mut decoded = char::decode_utf16([unit].into_iter().chain(second));
-        decoded.next().and_then(Result::ok).ok_or(LoneSurrogate)
+        let mut behind = self.0.clone();
+        if let (Some('\\'), Some('u'), Some(second)) = (behind.next(), behind.next(), code_unit(&mut behind))
+            && let Some(Ok(pair)) = char::decode_utf16([unit, second]).next()
+        {
+            self.0 = behind;
+            return pair;
+        }
+        char::REPLACEMENT_CHARACTER
     }
+}
+
+/// The four hexadecimal digits of a `\u` escape.
+fn code_unit(characters: &mut std::str::Chars<'_>) -> Option<u16> {
+    let mut unit = 0;
+    for _ in 0..4 {
+        let digit = characters.next()?.to_digit(16)?;
+        unit = unit << 4 | u16::try_from(digit).expect("a hexadecimal digit is below 16");
+    }
+    Some(unit)
 }
 
 /// Whether a person sees something where this character stands. A space counts as seen; whether it may stand at an end
@@ -145,7 +142,7 @@ pub(in crate::event) fn write_quoted(characters: impl Iterator<Item = char>, out
 mod tests {
     use super::*;
 
-    fn meaning(raw: &str) -> Result<String, LoneSurrogate> {
+    fn meaning(raw: &str) -> String {
         Text::new(raw).characters().collect()
     }
 
@@ -159,23 +156,26 @@ mod tests {
             (r"\uD83D\uDE00!", "😀!"),
             (r"\u0000", "\0"),
         ] {
-            assert_eq!(meaning(raw).as_deref(), Ok(meant), "{raw}");
+            assert_eq!(meaning(raw), meant, "{raw}");
             assert!(Text::new(raw).is(meant), "{raw}");
         }
     }
 
     #[test]
-    fn half_a_character_means_nothing() {
-        for raw in [
-            r"\ud800",
-            r"\udc00",
-            r"\ud800x",
-            r"\ud800\n",
-            r"\ud800\ud800",
-            r"\udc00\ud800",
-            r"a\udfff",
+    fn half_a_character_means_the_replacement_character() {
+        for (raw, meant) in [
+            (r"\ud800", "\u{fffd}"),
+            (r"\udc00", "\u{fffd}"),
+            (r"\ud83d party", "\u{fffd} party"),
+            (r"\ud800\n", "\u{fffd}\n"),
+            (r"\ud800\u0041", "\u{fffd}A"),
+            (r"\ud800\ud800", "\u{fffd}\u{fffd}"),
+            (r"\ud800\ud83d\ude00", "\u{fffd}😀"),
+            (r"\udc00\ud800", "\u{fffd}\u{fffd}"),
+            (r"a\udfff", "a\u{fffd}"),
         ] {
-            assert_eq!(meaning(raw), Err(LoneSurrogate), "{raw}");
+            assert_eq!(meaning(raw), meant, "{raw}");
+            assert!(Text::new(raw).is(meant), "{raw}");
         }
     }
 

@@ -32,6 +32,8 @@ pub(in crate::event) enum Field {
     SentAt,
     /// Owned.
     Timestamp,
+    /// Owned: what was sent as one of the three before and cannot be read.
+    UnreadTimes,
 }
 
 /// One event as the client wrote it.
@@ -48,7 +50,7 @@ pub(in crate::event) struct Event<'a> {
 }
 
 impl Field {
-    const COUNT: usize = Self::Timestamp as usize + 1;
+    const COUNT: usize = Self::UnreadTimes as usize + 1;
 
     /// The member's key.
     pub(in crate::event) const fn key(self) -> &'static str {
@@ -65,6 +67,7 @@ impl Field {
             Self::OriginalTimestamp => "originalTimestamp",
             Self::SentAt => "sentAt",
             Self::Timestamp => "timestamp",
+            Self::UnreadTimes => "unreadTimes",
         }
     }
 
@@ -77,7 +80,7 @@ impl Field {
         // Every field's key is ASCII, so a key with another character, or with half of one, is not a field's.
         let (mut bytes, mut length) = ([0; LONGEST], 0);
         for character in key.characters() {
-            *bytes.get_mut(length)? = u8::try_from(character.ok()?).ok()?;
+            *bytes.get_mut(length)? = u8::try_from(character).ok()?;
             length += 1;
         }
         Self::of_bytes(&bytes[..length])
@@ -97,6 +100,7 @@ impl Field {
             b"originalTimestamp" => Self::OriginalTimestamp,
             b"sentAt" => Self::SentAt,
             b"timestamp" => Self::Timestamp,
+            b"unreadTimes" => Self::UnreadTimes,
             _ => return None,
         })
     }
@@ -169,8 +173,14 @@ mod tests {
             "rudderId",
         ]
         .into_iter()
-        .chain(["receivedAt", "request_ip", "originalTimestamp", "sentAt", "timestamp"])
-        {
+        .chain([
+            "receivedAt",
+            "request_ip",
+            "originalTimestamp",
+            "sentAt",
+            "timestamp",
+            "unreadTimes",
+        ]) {
             assert_eq!(Field::of(Text::new(text)).unwrap().key(), text);
         }
         for text in [

@@ -4,10 +4,7 @@ use md5::{Digest as _, Md5};
 use uuid::{Builder, Uuid};
 
 use super::fields::{Event, Field};
-use crate::event::json::{
-    scan::Value,
-    text::{LoneSurrogate, is_visible},
-};
+use crate::event::json::{scan::Value, text::is_visible};
 
 /// What `userId` and `anonymousId` of an event come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,40 +17,40 @@ pub(in crate::event) struct Identity {
 
 impl Identity {
     /// Reads both fields of an event.
-    pub(in crate::event) fn of(event: &Event<'_>) -> Result<Self, LoneSurrogate> {
+    pub(in crate::event) fn of(event: &Event<'_>) -> Self {
         let mut hash = Md5::new();
-        let user = feed(event.value(Field::UserId), &mut hash)?;
+        let user = feed(event.value(Field::UserId), &mut hash);
         hash.update(b":");
-        let anonymous = feed(event.value(Field::AnonymousId), &mut hash)?;
-        Ok(Self {
+        let anonymous = feed(event.value(Field::AnonymousId), &mut hash);
+        Self {
             rudder_id: Builder::from_random_bytes(hash.finalize().into()).into_uuid(),
             is_known: user || anonymous,
-        })
+        }
     }
 }
 
 /// Hashes the visible part of a value without white space at its ends. Returns whether there was any.
 ///
 /// A number, a boolean, an array or an object counts as the JSON text that the client wrote; null as nothing.
-fn feed(value: Option<Value<'_>>, hash: &mut Md5) -> Result<bool, LoneSurrogate> {
-    let Some(value) = value else { return Ok(false) };
+fn feed(value: Option<Value<'_>>, hash: &mut Md5) -> bool {
+    let Some(value) = value else { return false };
     let Some(text) = value.as_text() else {
         let counts = value.text != "null";
         if counts {
             hash.update(value.text);
         }
-        return Ok(counts);
+        return counts;
     };
     if let Some(plain) = text.plain()
         && plain.bytes().all(|byte| matches!(byte, b' '..=b'~'))
     {
         let trimmed = plain.trim_matches(' ');
         hash.update(trimmed);
-        return Ok(!trimmed.is_empty());
+        return !trimmed.is_empty();
     }
     let (mut found, mut spaces) = (false, 0);
     for character in text.characters() {
-        match character? {
+        match character {
             ' ' => spaces += 1,
             visible if is_visible(visible) => {
                 // Spaces before the first character are an end's, those behind one are inside once another follows.
@@ -66,7 +63,7 @@ fn feed(value: Option<Value<'_>>, hash: &mut Md5) -> Result<bool, LoneSurrogate>
             _ => {}
         }
     }
-    Ok(found)
+    found
 }
 
 #[cfg(test)]
@@ -75,7 +72,7 @@ mod tests {
     use crate::event::json::scan::Cursor;
 
     fn identity(text: &str) -> Identity {
-        Identity::of(&Event::read(&mut Cursor::new(text)).unwrap()).unwrap()
+        Identity::of(&Event::read(&mut Cursor::new(text)).unwrap())
     }
 
     #[test]
@@ -94,7 +91,17 @@ mod tests {
 
     #[test]
     fn anything_but_null_and_blank_is_an_identity() {
-        for known in [r#""u""#, "1", "0", "false", "{}", "[]", r#""\u0041""#, r#"" é ""#] {
+        for known in [
+            r#""u""#,
+            "1",
+            "0",
+            "false",
+            "{}",
+            "[]",
+            r#""\u0041""#,
+            r#"" é ""#,
+            r#""\ud800""#,
+        ] {
             assert!(identity(&format!(r#"{{"userId":{known}}}"#)).is_known, "{known}");
             assert!(identity(&format!(r#"{{"anonymousId":{known}}}"#)).is_known, "{known}");
         }

@@ -3,13 +3,14 @@
 use uuid::Uuid;
 
 use super::{
+    enrich::{STATED_TIMES, Unread},
     fields::{Event, Field},
     timestamp::Timestamp,
 };
 use crate::event::json::text::{Text, is_visible, write_quoted};
 
 /// How many fields the proxy may write into one event.
-const MOST: usize = 8;
+const MOST: usize = 9;
 /// Bytes that the proxy's fields add when the client sent none of them, generously.
 const ROOM: usize = 400;
 
@@ -24,6 +25,8 @@ pub(in crate::event) enum New<'a> {
     Id(Uuid),
     /// A point in time.
     Time(Timestamp),
+    /// [`Edits::keep_unread`].
+    Unread,
 }
 
 /// The changes to one event, those to existing fields in the order of their position.
@@ -31,6 +34,7 @@ pub(in crate::event) enum New<'a> {
 pub(in crate::event) struct Edits<'a> {
     replaced: List<'a>,
     added: List<'a>,
+    unread: Unread<'a>,
 }
 
 #[derive(Debug, Default)]
@@ -48,13 +52,19 @@ impl<'a> Edits<'a> {
         }
     }
 
+    /// Keeps what the client states as points in time and cannot be read, in its bytes.
+    pub(in crate::event) fn keep_unread(&mut self, event: &Event<'a>, unread: Unread<'a>) {
+        self.unread = unread;
+        self.set(event, Field::UnreadTimes, New::Unread);
+    }
+
     /// Appends the record to `out`.
     pub(in crate::event) fn write(&self, event: &Event<'a>, delimiter: &[u8], out: &mut Vec<u8>) {
         out.reserve(event.text.len() + ROOM);
         let mut copied = 0;
         for (start, field, new) in self.replaced.iter() {
             copy(&event.text[copied..start], event.line_breaks, out);
-            new.write(out);
+            new.write(&self.unread, out);
             copied = event.value(field).expect("a replaced field has an old value").end();
         }
         let closing = event.text.len() - 1;
@@ -64,7 +74,7 @@ impl<'a> Edits<'a> {
             out.extend_from_slice(if separate { b",\"" } else { b"\"" });
             out.extend_from_slice(field.key().as_bytes());
             out.extend_from_slice(b"\":");
-            new.write(out);
+            new.write(&self.unread, out);
             separate = true;
         }
         out.push(b'}');
@@ -90,12 +100,24 @@ impl<'a> List<'a> {
 }
 
 impl New<'_> {
-    fn write(self, out: &mut Vec<u8>) {
+    fn write(self, unread: &Unread<'_>, out: &mut Vec<u8>) {
         match self {
             Self::Text(text) => write_quoted(text.chars(), out),
-            Self::Visible(text) => write_quoted(text.characters().flatten().filter(|c| is_visible(*c)), out),
+            Self::Visible(text) => write_quoted(text.characters().filter(|c| is_visible(*c)), out),
             Self::Id(id) => write_plain(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes(), out),
             Self::Time(time) => write_plain(&time.text(), out),
+            Self::Unread => {
+                let mut before = b'{';
+                for (field, value) in STATED_TIMES.iter().zip(unread) {
+                    let Some(value) = value else { continue };
+                    out.push(before);
+                    write_plain(field.key().as_bytes(), out);
+                    out.push(b':');
+                    copy(value.text, true, out); // it may stand in the envelope, and is short
+                    before = b',';
+                }
+                out.push(b'}');
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reads a request's body whole: at most so many bytes after decompression, within a deadline, under a bound on the
+//! Reads a request's body whole: at most so many bytes after decompression, at a pace, under a bound on the
 //! memory that all bodies take together.
 //!
 //! `Content-Type` is not looked at; what SDKs say there is not what they send.
@@ -10,7 +10,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use flate2::write::MultiGzDecoder;
 use http::{HeaderMap, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
@@ -20,6 +19,10 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
+use super::{
+    coding::{Coding, Decoder, UnknownCoding},
+    pace::{BodyPace, Paced},
+};
 use crate::http::reply::{Refusal, Unavailable};
 
 /// A body in memory. Its bytes count against the bound until it is dropped.
@@ -40,6 +43,12 @@ struct Memory {
     taken: Option<OwnedSemaphorePermit>,
 }
 
+/// Decides by what a body, or the beginning of a large one, says whether it is let in.
+pub(in crate::http) type Entrance<'a> = dyn Fn(&[u8]) -> Result<(), Refusal> + Send + Sync + 'a;
+
+/// Most bytes that are read before an [`Entrance`] is asked.
+const ENTRANCE_BYTES: usize = 512 * 1024;
+
 /// Bytes that are taken at a time after the first, so that a body of many small pieces is not as many steps.
 const STEP: usize = 64 * 1024;
 
@@ -54,99 +63,82 @@ impl Body {
         &self.bytes
     }
 
-    /// Reads it.
+    /// Reads it. `entrance` sees what has been read as soon as it is all of the body or [`ENTRANCE_BYTES`] of it, and decides
+    /// whether the rest is read.
     ///
     /// # Errors
     ///
-    /// [`Refusal::TooLarge`], [`Refusal::UnreadableBody`], or [`Refusal::Unavailable`] because of memory or time.
+    /// [`Refusal::TooLarge`], [`Refusal::UnreadableBody`], [`Refusal::UnknownCoding`], what `entrance` says, or
+    /// [`Refusal::Unavailable`] because of memory or time.
     pub(in crate::http) async fn read(
         headers: &HeaderMap,
         incoming: &mut Incoming,
         limit: usize,
         memory: &BodyMemory,
-        deadline: Instant,
+        pace: BodyPace,
+        entrance: &Entrance<'_>,
     ) -> Result<Self, Refusal> {
-        let is_gzip = match headers
-            .get(header::CONTENT_ENCODING)
-            .map(|value| value.as_bytes().trim_ascii())
-        {
-            None | Some(b"") => false,
-            Some(coding) if coding.eq_ignore_ascii_case(b"identity") => false,
-            Some(coding) if coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip") => true,
-            Some(_) => return Err(Refusal::UnreadableBody),
+        let coding = Coding::of(headers).map_err(|UnknownCoding| Refusal::UnknownCoding)?;
+        let sink = Sink {
+            bytes: Vec::new(),
+            limit,
+            memory: Memory {
+                all: memory.clone(),
+                taken: None,
+            },
+            entrance: Some(entrance),
+            refusal: None,
         };
-        let memory = Memory {
-            all: memory.clone(),
-            taken: None,
+        let arriving = Arriving {
+            incoming,
+            pace: Paced::begin(pace, Instant::now()),
         };
-        let reading = async {
-            if is_gzip {
-                inflate(incoming, limit, memory).await
-            } else {
-                plain(incoming, limit, memory).await
-            }
+        let Some(coding) = coding else {
+            return plain(arriving, sink).await;
         };
-        timeout_at(deadline, reading)
-            .await
-            .unwrap_or(Err(Refusal::unavailable(Unavailable::SlowBody)))
+        let decoder = Decoder::new(coding, sink).map_err(|_| Refusal::unavailable(Unavailable::Busy))?;
+        encoded(arriving, decoder).await
     }
 }
 
-async fn plain(incoming: &mut Incoming, limit: usize, mut memory: Memory) -> Result<Body, Refusal> {
-    let announced = incoming.size_hint().lower();
-    if announced > limit as u64 {
+async fn plain(mut arriving: Arriving<'_>, mut sink: Sink<'_>) -> Result<Body, Refusal> {
+    let announced = arriving.incoming.size_hint().lower();
+    if announced > sink.limit as u64 {
         return Err(Refusal::TooLarge);
     }
     // A small body arrives in one piece and is used where it is.
-    let Some(first) = next(incoming).await? else {
-        return Err(Refusal::NotJson);
+    let Some(first) = arriving.next().await? else {
+        return Err(Refusal::NotJson { at: 0 });
     };
-    memory.grow_to(first.len())?;
     if first.len() as u64 == announced {
+        sink.memory.grow_to(first.len())?;
+        sink.ask(&first)?;
         return Ok(Body {
             bytes: first,
-            _memory: memory,
+            _memory: sink.memory,
         });
     }
-    let mut bytes = Vec::with_capacity(first.len() * 2);
+    sink.bytes.reserve(first.len() * 2);
     let mut piece = Some(first);
     while let Some(data) = piece {
-        if bytes.len() + data.len() > limit {
-            return Err(Refusal::TooLarge);
-        }
-        memory.grow_to(bytes.len() + data.len())?;
-        bytes.extend_from_slice(&data);
-        piece = next(incoming).await?;
+        sink.take(&data)?;
+        piece = arriving.next().await?;
     }
-    Ok(Body {
-        bytes: bytes.into(),
-        _memory: memory,
-    })
+    sink.finish()
 }
 
-async fn inflate(incoming: &mut Incoming, limit: usize, memory: Memory) -> Result<Body, Refusal> {
-    let sink = Sink {
-        bytes: Vec::new(),
-        limit,
-        memory,
-        refusal: None,
-    };
-    let mut decoder = MultiGzDecoder::new(sink);
+async fn encoded(mut arriving: Arriving<'_>, mut decoder: Decoder<Sink<'_>>) -> Result<Body, Refusal> {
     // Whatever the sink refused is the reason; every other failure is in the compressed bytes.
-    let reason = |decoder: &MultiGzDecoder<Sink>| decoder.get_ref().refusal.unwrap_or(Refusal::UnreadableBody);
-    while let Some(data) = next(incoming).await? {
-        if decoder.write_all(&data).is_err() {
+    let reason = |decoder: &Decoder<Sink<'_>>| decoder.sink().refusal.unwrap_or(Refusal::UnreadableBody);
+    while let Some(data) = arriving.next().await? {
+        if decoder.write(&data).is_err() {
             return Err(reason(&decoder));
         }
     }
-    if decoder.try_finish().is_err() {
+    if decoder.finish().is_err() {
         return Err(reason(&decoder));
     }
-    let sink = decoder.finish().map_err(|_| Refusal::UnreadableBody)?;
-    Ok(Body {
-        bytes: sink.bytes.into(),
-        _memory: sink.memory,
-    })
+    decoder.into_sink().map_err(|_| Refusal::UnreadableBody)?.finish()
 }
 
 /// Reads the rest of a body and forgets it, so that a client that is still sending gets its answer: closing a connection
@@ -169,6 +161,24 @@ pub(in crate::http) async fn discard(headers: &HeaderMap, incoming: &mut Incomin
     let _ = timeout(DISCARD_TIMEOUT, reading).await;
 }
 
+/// A body on its way, no slower than it may be.
+struct Arriving<'a> {
+    incoming: &'a mut Incoming,
+    pace: Paced,
+}
+
+impl Arriving<'_> {
+    async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        let piece = timeout_at(self.pace.deadline(), next(self.incoming))
+            .await
+            .unwrap_or(Err(Refusal::unavailable(Unavailable::SlowBody)))?;
+        if let Some(piece) = &piece {
+            self.pace.arrived(piece.len(), Instant::now());
+        }
+        Ok(piece)
+    }
+}
+
 /// The next piece of a body.
 async fn next(incoming: &mut Incoming) -> Result<Option<Bytes>, Refusal> {
     while let Some(frame) = incoming.frame().await {
@@ -180,16 +190,18 @@ async fn next(incoming: &mut Incoming) -> Result<Option<Bytes>, Refusal> {
     Ok(None)
 }
 
-/// Where inflated bytes go: never more than the limit, never more than there is memory for.
-#[derive(Debug)]
-struct Sink {
+/// Where bytes are collected: never more than the limit, never more than there is memory for, and no more than those that
+/// the entrance sees before it lets the rest in.
+struct Sink<'a> {
     bytes: Vec<u8>,
     limit: usize,
     memory: Memory,
+    /// Until it was asked.
+    entrance: Option<&'a Entrance<'a>>,
     refusal: Option<Refusal>,
 }
 
-impl Sink {
+impl Sink<'_> {
     fn take(&mut self, data: &[u8]) -> Result<(), Refusal> {
         let length = self.bytes.len() + data.len();
         if length > self.limit {
@@ -197,11 +209,31 @@ impl Sink {
         }
         self.memory.grow_to(length)?;
         self.bytes.extend_from_slice(data);
+        if self.entrance.is_some() && length >= ENTRANCE_BYTES {
+            let bytes = std::mem::take(&mut self.bytes);
+            let answer = self.ask(&bytes[..ENTRANCE_BYTES]);
+            self.bytes = bytes;
+            return answer;
+        }
         Ok(())
+    }
+
+    /// Asks the entrance, once.
+    fn ask(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        self.entrance.take().map_or(Ok(()), |entrance| entrance(bytes))
+    }
+
+    fn finish(mut self) -> Result<Body, Refusal> {
+        let bytes = Bytes::from(std::mem::take(&mut self.bytes));
+        self.ask(&bytes)?;
+        Ok(Body {
+            bytes,
+            _memory: self.memory,
+        })
     }
 }
 
-impl Write for Sink {
+impl Write for Sink<'_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.take(data).map_err(|refusal| {
             self.refusal = Some(refusal);

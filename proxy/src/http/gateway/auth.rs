@@ -1,8 +1,11 @@
 //! Which write key a request presents, and whether it lets the request in.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, header, request::Parts};
 
-use super::keys::{KeyRing, Verdict};
+use super::{
+    keys::{KeyRing, Verdict},
+    query,
+};
 use crate::{
     config::Snapshot,
     http::reply::{Refusal, Unavailable},
@@ -11,9 +14,30 @@ use crate::{
 /// Longest `Authorization` header that is read: a write key and a password in base64 with room to spare.
 const MAX_HEADER_BYTES: usize = 1024;
 
-/// Whether requests under this configuration must present a write key.
-pub(super) fn is_needed(configuration: &Snapshot) -> bool {
-    configuration.document.ingest.write_keys.is_some()
+/// Where a request presents its write key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Presented {
+    /// Under this configuration nobody needs one.
+    Needless,
+    /// In the head: `Authorization` first, then the query.
+    InHead(String),
+    /// If anywhere, in the body.
+    InBody,
+}
+
+/// Looks for the write key in the head of a request.
+pub(super) fn presented(configuration: &Snapshot, head: &Parts) -> Presented {
+    if configuration.document.ingest.write_keys.is_none() {
+        return Presented::Needless;
+    }
+    basic_user(&head.headers)
+        .or_else(|| query_key(head))
+        .map_or(Presented::InBody, Presented::InHead)
+}
+
+/// The write key in the query.
+pub(super) fn query_key(head: &Parts) -> Option<String> {
+    query::value(head.uri.query(), "writeKey").filter(|key| !key.is_empty())
 }
 
 /// Lets a request in that presents a known write key, or any request when the configuration names no keys.
@@ -47,7 +71,8 @@ pub(super) fn are_there(configuration: &Snapshot, keys: &KeyRing) -> Result<(), 
     }
 }
 
-/// The user of HTTP Basic authentication ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)); its password counts for nothing.
+/// The user of HTTP Basic authentication ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)), unless it is empty; its password
+/// counts for nothing.
 pub(super) fn basic_user(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, credentials) = value.split_once(' ')?;
@@ -56,7 +81,7 @@ pub(super) fn basic_user(headers: &HeaderMap) -> Option<String> {
     }
     let decoded = base64_simd::STANDARD.decode_to_vec(credentials.trim()).ok()?;
     let user = decoded.split(|byte| *byte == b':').next()?;
-    String::from_utf8(user.to_vec()).ok()
+    String::from_utf8(user.to_vec()).ok().filter(|user| !user.is_empty())
 }
 
 #[cfg(test)]
@@ -71,7 +96,7 @@ mod tests {
             ("Basic a2V5Og==", Some("key")),
             ("basic a2V5OnBhc3M6d29yZA==", Some("key")),
             ("BASIC  a2V5", Some("key")),
-            ("Basic Og==", Some("")),
+            ("Basic Og==", None),
             ("Basic a2V5Og", None),
             ("Basic !", None),
             ("Bearer a2V5Og==", None),

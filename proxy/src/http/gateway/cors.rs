@@ -43,11 +43,9 @@ pub(super) fn preflight(request: &HeaderMap, cors: &Cors) -> Reply {
 
 /// Lets the script that sent a request read its answer.
 pub(super) fn expose(request: &HeaderMap, cors: &Cors, reply: &mut Reply) {
-    if !request.contains_key(header::ORIGIN) {
-        return;
-    }
     let headers = reply.headers_mut();
-    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    // Without an origin as well: a cache must not give this answer to a script.
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = allowed(request, cors) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);

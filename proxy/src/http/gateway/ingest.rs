@@ -8,8 +8,10 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Gateway, auth, forwarded, query,
-    routes::{KeyPlace, Payload},
+    Gateway,
+    auth::{self, Presented},
+    forwarded,
+    routes::Payload,
 };
 use crate::{
     config::Snapshot,
@@ -30,31 +32,25 @@ impl Gateway {
         incoming: &mut Incoming,
         peer: SocketAddr,
         payload: Payload,
-        key_place: KeyPlace,
     ) -> Result<(), Refusal> {
         let configuration = self.configuration()?;
-        let key_is_in_body = match auth::basic_user(&head.headers) {
-            _ if !auth::is_needed(&configuration) => false,
-            None if key_place == KeyPlace::Body => true,
-            header => {
-                let key = match key_place {
-                    KeyPlace::Query => header.or_else(|| query::value(head.uri.query(), "writeKey")),
-                    KeyPlace::Header | KeyPlace::Body => header,
-                };
-                auth::check(&configuration, &self.keys, key.as_deref())?;
-                false
-            }
-        };
+        let presented = auth::presented(&configuration, head);
+        match &presented {
+            Presented::Needless => {}
+            Presented::InHead(key) => auth::check(&configuration, &self.keys, Some(key))?,
+            // A client must not be told that it lacks a key by a pod that has none itself.
+            Presented::InBody => auth::are_there(&configuration, &self.keys)?,
+        }
         self.within_rate(&configuration)?;
 
         let limit = body_limit(&configuration);
-        let deadline = Instant::now() + self.endpoint.body_timeout;
-        let body = Body::read(&head.headers, incoming, limit, &self.endpoint.bodies, deadline).await?;
+        let entrance = |beginning: &[u8]| match presented {
+            Presented::InBody => auth::check(&configuration, &self.keys, event::write_key(beginning).as_deref()),
+            Presented::Needless | Presented::InHead(_) => Ok(()),
+        };
+        let (bodies, pace) = (&self.endpoint.bodies, self.endpoint.body_pace);
+        let body = Body::read(&head.headers, incoming, limit, bodies, pace, &entrance).await?;
         self.endpoint.metrics.received(body.bytes().len());
-        if key_is_in_body {
-            let key = event::write_key(body.bytes())?;
-            auth::check(&configuration, &self.keys, key.as_deref())?;
-        }
         let admission = self.judge(&configuration, head, peer, payload, body.bytes())?;
         // The records are in the batch; unless something else is kept of it, the body's memory is free for others while this
         // request waits.
@@ -71,7 +67,7 @@ impl Gateway {
         payload: Payload,
     ) -> Result<(), Refusal> {
         let configuration = self.configuration()?;
-        let key = query::value(head.uri.query(), "writeKey").or_else(|| auth::basic_user(&head.headers));
+        let key = auth::query_key(head).or_else(|| auth::basic_user(&head.headers));
         auth::check(&configuration, &self.keys, key.as_deref())?;
         self.within_rate(&configuration)?;
         let admission = self.judge(&configuration, head, peer, payload, event)?;
@@ -94,8 +90,7 @@ impl Gateway {
         payload: Payload,
         body: &[u8],
     ) -> Result<Admission, Refusal> {
-        let trusted = &configuration.document.ingest.trusted_proxies;
-        let request_ip = forwarded::request_ip(&head.headers, peer, trusted);
+        let request_ip = forwarded::request_ip(&head.headers, peer.ip(), &configuration.trusted_proxies).to_string();
         let mut context = Context {
             table: &configuration.table,
             delimiter: configuration.document.delivery.record_delimiter,
@@ -121,9 +116,9 @@ impl Gateway {
         if let Some(per_second) = ingest.events_per_second_per_pod {
             self.rate.charge(counts.total(), per_second, Instant::now());
         }
+        self.complaints.note(&counts, Instant::now());
         if let Some(invalid) = counts.first_invalid {
             self.endpoint.metrics.refused(&counts);
-            self.complaints.note(&counts, Instant::now());
             if counts.valid() == 0 || ingest.invalid_event_policy == InvalidEventPolicy::RejectBatch {
                 return Err(invalid.into());
             }

@@ -4,7 +4,7 @@
 //! # use std::sync::Arc;
 //! # use firehose_proxy::{config::Live, http::{self, gateway::Endpoint}, queue, shutdown::shutdown};
 //! # async fn example(intake: queue::Intake, registry: &mut prometheus_client::registry::Registry) -> std::io::Result<()> {
-//! let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
+//! let listener = http::listen("[::]:8080".parse().expect("an address"))?;
 //! let endpoint = Endpoint::new(Arc::new(Live::default()), intake, http::Metrics::register(registry));
 //! let (controller, shutdown) = shutdown();
 //! http::gateway::serve(listener, endpoint, shutdown).await;
@@ -39,8 +39,9 @@ use self::{
 use super::{
     Metrics,
     connection::{
+        BodyPace,
         body::{self, BodyMemory},
-        server::{self, Connections, Handler},
+        server::{self, Connections, Handler, NoRequest},
     },
     reply::{self, Refusal, Reply, Unavailable},
 };
@@ -71,8 +72,8 @@ pub struct Endpoint {
     pub random: Arc<dyn Fn() -> [u8; 16] + Send + Sync>,
     /// Bounds on connections.
     pub connections: Connections,
-    /// How long a body may take to arrive.
-    pub body_timeout: Duration,
+    /// How slowly a body may arrive.
+    pub body_pace: BodyPace,
     /// How long a request may wait until its events are safe; then it is answered 503.
     pub acknowledge_timeout: Duration,
 }
@@ -86,8 +87,7 @@ struct Gateway {
 }
 
 impl Endpoint {
-    /// An endpoint with the system's clock and randomness, 64 MiB for bodies, and deadlines of 30 s for a body and 10 s
-    /// for its events to be safe.
+    /// An endpoint with the system's clock and randomness, 64 MiB for bodies, and 10 s for its events to be safe.
     pub fn new(live: Arc<Live>, intake: Intake, metrics: Metrics) -> Self {
         Self {
             live,
@@ -98,7 +98,7 @@ impl Endpoint {
             clock: Arc::new(now),
             random: Arc::new(|| uuid::Uuid::new_v4().into_bytes()),
             connections: Connections::default(),
-            body_timeout: Duration::from_secs(30),
+            body_pace: BodyPace::default(),
             acknowledge_timeout: Duration::from_secs(10),
         }
     }
@@ -136,11 +136,18 @@ impl Handler for Gateway {
                 if !refusal.is_for_slowness() {
                     body::discard(&head.headers, &mut incoming).await;
                 }
+                self.refused(refusal, &head, peer);
                 refusal.reply()
             }
         };
         self.endpoint.metrics.answered(reply.status());
         self.with_cors(&head, reply)
+    }
+
+    fn no_request(&self, why: NoRequest, peer: SocketAddr) {
+        self.endpoint.metrics.request_refused(why.as_str());
+        self.complaints
+            .note_refused(why.as_str(), None, "none", peer.ip(), Instant::now());
     }
 
     fn connections_changed(&self, by: i64) {
@@ -153,13 +160,14 @@ impl Gateway {
         if head.method == Method::OPTIONS {
             return Ok(reply::empty(StatusCode::NO_CONTENT));
         }
-        let route = Route::of(head.uri.path()).ok_or(Refusal::NotFound)?;
+        let path = query::plain_path(head.uri.path());
+        let route = Route::of(&path).ok_or(Refusal::NotFound)?;
         if !route.takes(&head.method) {
             return Err(Refusal::MethodNotAllowed { allow: route.methods() });
         }
         match route {
-            Route::Events(payload, key_place) => {
-                self.ingest(head, incoming, peer, payload, key_place).await?;
+            Route::Events(payload) => {
+                self.ingest(head, incoming, peer, payload).await?;
                 Ok(reply::text(StatusCode::OK, "ok"))
             }
             // Whoever asks for the head looks whether the image is there and shows it to nobody.
@@ -169,19 +177,16 @@ impl Gateway {
                 // An image has no other answer; what went wrong is in the metrics.
                 if let Err(refusal) = self.ingest_pixel(head, &event, peer, Payload::Single(path_type)).await {
                     self.endpoint.metrics.pixel_lost(refusal.status());
+                    self.refused(refusal, head, peer);
                 }
                 Ok(pixel::reply())
             }
             Route::SourceConfig => {
                 let configuration = self.source()?;
-                let write_key = query::value(head.uri.query(), "writeKey").or_else(|| auth::basic_user(&head.headers));
+                let write_key = auth::query_key(head).or_else(|| auth::basic_user(&head.headers));
                 auth::check(&configuration, &self.keys, write_key.as_deref()).map_err(Refusal::before_start)?;
                 let now = (self.endpoint.clock)();
-                Ok(startup::source_config(
-                    &configuration,
-                    &write_key.unwrap_or_default(),
-                    now,
-                ))
+                Ok(startup::source_config(&write_key.unwrap_or_default(), now))
             }
             Route::Settings(write_key) => {
                 let write_key = query::segment(write_key);
@@ -209,6 +214,15 @@ impl Gateway {
                 Ok(reply::json(StatusCode::OK, version))
             }
         }
+    }
+
+    /// Counts a request that was refused, and complains about it.
+    fn refused(&self, refusal: Refusal, head: &request::Parts, peer: SocketAddr) {
+        self.endpoint.metrics.request_refused(refusal.reason());
+        let route = Route::of(&query::plain_path(head.uri.path())).map_or("none", Route::name);
+        let (reason, place) = (refusal.reason(), refusal.place());
+        self.complaints
+            .note_refused(reason, place, route, peer.ip(), Instant::now());
     }
 
     /// The configuration in force, if events are accepted under it.

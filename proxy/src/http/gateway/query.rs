@@ -1,5 +1,7 @@
 //! The query of a request's address: names and values in the order they were written; and what a path spells likewise.
 
+use std::borrow::Cow;
+
 /// The pairs of a query. What is not UTF-8 when decoded is shown with replacement characters.
 pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
@@ -12,6 +14,23 @@ pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
 /// A segment of a path, in which `+` is itself.
 pub(super) fn segment(text: &str) -> String {
     decode(text, b'+')
+}
+
+/// A path in which repeated slashes are one and a trailing one is gone, as clients mean them that put together an address
+/// and a path. Nothing is decoded and no dots are resolved.
+pub(super) fn plain_path(path: &str) -> Cow<'_, str> {
+    if !path.contains("//") && (path.len() == 1 || !path.ends_with('/')) {
+        return path.into();
+    }
+    let mut plain = String::with_capacity(path.len());
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        plain.push('/');
+        plain.push_str(segment);
+    }
+    if plain.is_empty() {
+        plain.push('/');
+    }
+    plain.into()
 }
 
 /// The first value of a name.
@@ -51,6 +70,23 @@ fn hexadecimal(text: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slashes_count_once_and_not_at_the_end() {
+        for (path, plain) in [
+            ("/", "/"),
+            ("//", "/"),
+            ("", ""),
+            ("/v1/batch", "/v1/batch"),
+            ("//v1///batch", "/v1/batch"),
+            ("/v1/batch/", "/v1/batch"),
+            ("/v1/batch//", "/v1/batch"),
+            ("/v1/./batch", "/v1/./batch"),
+            ("/v1/%2Fbatch", "/v1/%2Fbatch"),
+        ] {
+            assert_eq!(plain_path(path), plain, "{path}");
+        }
+    }
 
     #[test]
     fn a_query_is_read_as_forms_write_it() {

@@ -5,8 +5,8 @@ use http::Method;
 /// What a path is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route<'a> {
-    /// Events, and where their write key is to be found.
-    Events(Payload, KeyPlace),
+    /// Events.
+    Events(Payload),
     /// An event as the address of an image.
     Pixel(&'static str),
     /// RudderStack's configuration of a source.
@@ -30,43 +30,24 @@ pub(super) enum Payload {
     Batch,
 }
 
-/// Where a client that cannot set headers leaves its write key. HTTP Basic is looked at everywhere, and first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KeyPlace {
-    /// Nowhere else.
-    Header,
-    /// In the query: `writeKey`.
-    Query,
-    /// In the body, beside the event's fields or beside `batch`: `writeKey`.
-    Body,
-}
-
 impl<'a> Route<'a> {
-    /// The meaning of a path, or `None` when there is nothing at it.
+    /// The meaning of a path without repeated and trailing slashes ([`super::query::plain_path`]), or `None` when there is
+    /// nothing at it.
     pub(super) fn of(path: &'a str) -> Option<Self> {
-        use KeyPlace::{Body, Header, Query};
         use Payload::{Batch, Single};
         Some(match path {
-            "/v1/batch" | "/v1/import" => Self::Events(Batch, Header),
-            "/v1/track" => Self::Events(Single("track"), Header),
-            "/v1/identify" => Self::Events(Single("identify"), Header),
-            "/v1/page" => Self::Events(Single("page"), Header),
-            "/v1/screen" => Self::Events(Single("screen"), Header),
-            "/v1/group" => Self::Events(Single("group"), Header),
-            "/v1/alias" => Self::Events(Single("alias"), Header),
-            "/v1/merge" => Self::Events(Single("merge"), Header),
-            "/beacon/v1/batch" => Self::Events(Batch, Query),
-            "/v1/b" => Self::Events(Batch, Body),
-            "/v1/t" => Self::Events(Single("track"), Body),
-            "/v1/i" => Self::Events(Single("identify"), Body),
-            "/v1/p" => Self::Events(Single("page"), Body),
-            "/v1/s" => Self::Events(Single("screen"), Body),
-            "/v1/g" => Self::Events(Single("group"), Body),
-            "/v1/a" => Self::Events(Single("alias"), Body),
+            "/v1/batch" | "/v1/import" | "/v1/b" | "/beacon/v1/batch" => Self::Events(Batch),
+            "/v1/track" | "/v1/t" => Self::Events(Single("track")),
+            "/v1/identify" | "/v1/i" => Self::Events(Single("identify")),
+            "/v1/page" | "/v1/p" => Self::Events(Single("page")),
+            "/v1/screen" | "/v1/s" => Self::Events(Single("screen")),
+            "/v1/group" | "/v1/g" => Self::Events(Single("group")),
+            "/v1/alias" | "/v1/a" => Self::Events(Single("alias")),
+            "/v1/merge" => Self::Events(Single("merge")),
             "/v1/m" => Self::SdkMetrics,
             "/pixel/v1/track" => Self::Pixel("track"),
             "/pixel/v1/page" => Self::Pixel("page"),
-            "/sourceConfig" | "/sourceConfig/" => Self::SourceConfig,
+            "/sourceConfig" => Self::SourceConfig,
             "/health" | "/" => Self::Health,
             "/version" => Self::Version,
             _ => {
@@ -77,10 +58,24 @@ impl<'a> Route<'a> {
         })
     }
 
+    /// What the log calls it. A path itself may hold a write key.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Events(Payload::Batch) => "batch",
+            Self::Events(Payload::Single(path_type)) => path_type,
+            Self::Pixel(_) => "pixel",
+            Self::SourceConfig => "sourceConfig",
+            Self::Settings(_) => "settings",
+            Self::SdkMetrics => "sdk metrics",
+            Self::Health => "health",
+            Self::Version => "version",
+        }
+    }
+
     /// Whether the path takes a method.
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
-            Self::Events(..) | Self::SdkMetrics => method == Method::POST,
+            Self::Events(_) | Self::SdkMetrics => method == Method::POST,
             Self::Pixel(_) | Self::SourceConfig | Self::Settings(_) | Self::Health | Self::Version => {
                 method == Method::GET || method == Method::HEAD
             }
@@ -90,7 +85,7 @@ impl<'a> Route<'a> {
     /// The methods that the path takes, for people and programs that used another.
     pub(super) fn methods(self) -> &'static str {
         match self {
-            Self::Events(..) | Self::SdkMetrics => "POST, OPTIONS",
+            Self::Events(_) | Self::SdkMetrics => "POST, OPTIONS",
             Self::Pixel(_) | Self::SourceConfig | Self::Settings(_) | Self::Health | Self::Version => {
                 "GET, HEAD, OPTIONS"
             }
@@ -103,6 +98,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::http::gateway::query::plain_path;
 
     /// Description of the event endpoint, in OpenAPI 3.1.
     const OPENAPI: &str = include_str!("../openapi.json");
@@ -113,6 +109,7 @@ mod tests {
         let paths = description["paths"].as_object().unwrap();
         for (path, operations) in paths {
             let path = path.replace("{writeKey}", "key");
+            let path = plain_path(&path);
             let route = Route::of(&path).unwrap_or_else(|| panic!("nothing is at {path}"));
             for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
                 let described = operations.get(method.as_str().to_lowercase()).is_some();

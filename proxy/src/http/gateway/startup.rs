@@ -1,33 +1,41 @@
 //! What SDKs ask for before they send: the configuration of their source. They need an answer to start at all; what it
 //! says is that there is nothing to load and that events come here.
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 
 use crate::{
-    config::Snapshot,
     event::Timestamp,
     http::reply::{self, Reply},
 };
 
 /// RudderStack's `sourceConfig`: a source that is enabled, reports nothing about itself and has no destinations inside
-/// the app or the page.
-pub(super) fn source_config(configuration: &Snapshot, write_key: &str, now: Timestamp) -> Reply {
-    let destination = &configuration.document.destination;
+/// the app or the page. It bears no name of anything in the cluster: whoever has a page of an app can read it.
+pub(super) fn source_config(write_key: &str, now: Timestamp) -> Reply {
     let off = json!({"enabled": false});
     let answer = json!({
         "source": {
-            "id": destination.uid,
-            "name": destination.name,
+            "id": "source",
+            "name": "source",
             "writeKey": write_key,
             "enabled": true,
-            "workspaceId": destination.namespace,
+            "workspaceId": "workspace",
             "updatedAt": now.to_string(),
             "config": {"statsCollection": {"errors": off, "metrics": off}},
             "destinations": [],
         }
     });
-    reply::json(StatusCode::OK, answer.to_string())
+    of_this_request(answer.to_string())
+}
+
+/// An answer that depends on who asks, when and under which name: no cache may give it to another.
+fn of_this_request(answer: String) -> Reply {
+    let mut reply = reply::json(StatusCode::OK, answer);
+    let headers = reply.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let vary = HeaderValue::from_static("Authorization, Host, X-Forwarded-Proto");
+    headers.insert(header::VARY, vary);
+    reply
 }
 
 /// Segment's settings of a project: no destinations but Segment itself, which is this endpoint under the name that the
@@ -54,5 +62,5 @@ pub(super) fn settings(headers: &HeaderMap, write_key: &str) -> Reply {
         "legacyVideoPluginsEnabled": false,
         "remotePlugins": [],
     });
-    reply::json(StatusCode::OK, answer.to_string())
+    of_this_request(answer.to_string())
 }
