@@ -202,6 +202,11 @@ impl Volume {
         self.lock().spool.as_ref().map(Spool::left)
     }
 
+    /// How long the spool's disk has not answered a write. `None` while it answers, or without a spool.
+    pub(super) fn stalled_for(&self) -> Option<Duration> {
+        self.lock().spool.as_ref().and_then(Spool::stalled_for)
+    }
+
     /// How full the spool is.
     pub(super) fn filled(&self) -> Option<Filled> {
         self.lock().spool.as_ref().map(|spool| Filled {

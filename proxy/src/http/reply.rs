@@ -106,6 +106,8 @@ pub(super) enum Unavailable {
     SlowBody,
     /// Accepted events take all the room there is for them.
     QueueFull,
+    /// The disk that accepted events are written to does not answer.
+    DiskStalled,
     /// The events are not safe before the deadline.
     NotConfirmed,
     /// The process ends.
@@ -173,6 +175,7 @@ impl Refusal {
                 Unavailable::Busy => "too many requests at the same time",
                 Unavailable::SlowBody => "the request did not arrive in time",
                 Unavailable::QueueFull => "the queue of events is full",
+                Unavailable::DiskStalled => "the disk does not answer, try again",
                 Unavailable::NotConfirmed => "the events could not be stored in time",
                 Unavailable::ShuttingDown => "shutting down",
             },
@@ -224,6 +227,10 @@ impl From<queue::AcceptError> for Refusal {
         match refusal {
             queue::AcceptError::Full { retry_after } => Self::Unavailable {
                 why: Unavailable::QueueFull,
+                retry_after,
+            },
+            queue::AcceptError::Stalled { retry_after } => Self::Unavailable {
+                why: Unavailable::DiskStalled,
                 retry_after,
             },
             queue::AcceptError::NotConfirmed { retry_after } => Self::Unavailable {

@@ -1,5 +1,5 @@
-//! The two ends of the spool: the endpoint puts batches in, delivery takes batches out. Whether a disk stands between them is decided
-//! when they are made.
+//! The two ends of the queue: the endpoint puts batches in, delivery takes them out. Whether a disk stands between the two is
+//! decided when they are made.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,6 +17,12 @@ pub enum AcceptError {
     #[error("the queue is full, {retry_after:?} until it is worth another try")]
     Full {
         /// When room is expected.
+        retry_after: Duration,
+    },
+    /// The disk has not answered for a while; nothing is taken until it does.
+    #[error("the disk does not answer, {retry_after:?} until it is worth another try")]
+    Stalled {
+        /// When the disk is worth another try.
         retry_after: Duration,
     },
     /// The request's deadline passed before the batch was known to be safe.
@@ -128,7 +134,7 @@ impl Intake {
             To::Disk(store) => {
                 let appended = store.append(events)?;
                 let answer = timeout_at(deadline, appended).await.map_err(|_| late)?;
-                // No answer: the committer has gone.
+                // No answer: the writer is gone.
                 answer.unwrap_or(Err(AcceptError::ShuttingDown))
             }
         }
@@ -180,13 +186,13 @@ mod tests {
     };
 
     fn events(records: usize) -> EventBatch {
-        frame_for(
+        batch_for(
             Streams::default().intern(&StreamName::try_from("orders").unwrap()),
             records,
         )
     }
 
-    fn frame_for(stream: StreamId, records: usize) -> EventBatch {
+    fn batch_for(stream: StreamId, records: usize) -> EventBatch {
         let mut events = EventBatch::default();
         for _ in 0..records {
             events
@@ -233,13 +239,13 @@ mod tests {
         let mut waiting = tokio::task::JoinSet::new();
         for _ in 0..100 {
             let intake = intake.clone();
-            waiting.spawn(async move { intake.accept(frame_for(stuck, 1), later).await });
+            waiting.spawn(async move { intake.accept(batch_for(stuck, 1), later).await });
         }
         while waiting.len() > 80 {
             let refused = waiting.join_next().await.unwrap().unwrap();
             assert!(matches!(refused, Err(AcceptError::Full { .. })), "{refused:?}");
         }
-        let (accepted, ()) = tokio::join!(intake.accept(frame_for(healthy, 10), later), async {
+        let (accepted, ()) = tokio::join!(intake.accept(batch_for(healthy, 10), later), async {
             while let Some(batch) = outlet.next().await {
                 if batch.entry(0).unwrap().stream == healthy {
                     return batch.settle(10);

@@ -1,4 +1,4 @@
-//! A batch: one batch on its way to Firehose, and the one answer its request waits for.
+//! A batch on its way to Firehose, and the one answer that its request waits for.
 //!
 //! A batch in memory is answered when all of its events are settled. A batch on a disk has been answered; when its events are
 //! settled the disk learns that it may forget them, and when the batch is dropped before that, they are handed out again.
@@ -53,7 +53,7 @@ pub(crate) struct Slice {
 #[derive(Debug)]
 pub(crate) struct Stored {
     slice: Slice,
-    home: Arc<dyn SliceOwner>,
+    owner: Arc<dyn SliceOwner>,
 }
 
 /// Who keeps slices while they are handed out.
@@ -66,35 +66,35 @@ pub(crate) trait SliceOwner: Debug + Send + Sync {
 }
 
 impl Stored {
-    pub(crate) fn new(slice: Slice, home: Arc<dyn SliceOwner>) -> Self {
-        Self { slice, home }
+    pub(crate) fn new(slice: Slice, owner: Arc<dyn SliceOwner>) -> Self {
+        Self { slice, owner }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if let Some(Stored { slice, home }) = &self.stored
+        if let Some(Stored { slice, owner }) = &self.stored
             && !self.is_settled()
         {
-            home.returned(*slice);
+            owner.returned(*slice);
         }
     }
 }
 
 impl InFlight {
-    /// A batch of a batch in memory, whose request waits.
-    pub(crate) fn new(events: EventBatch, charge: Charge, accepted_at: Instant) -> Self {
+    /// A batch in memory, whose request waits for its events.
+    pub(super) fn new(events: EventBatch, charge: Charge, accepted_at: Instant) -> Self {
         Self::build(events, charge, accepted_at, None)
     }
 
-    /// A batch of a slice on a disk, whose request was answered `age` ago.
+    /// A slice on a disk, whose request was answered `age` ago.
     pub(crate) fn stored(events: EventBatch, stored: Stored, charge: Charge, age: Duration) -> Self {
         let now = Instant::now();
         Self::build(events, charge, now.checked_sub(age).unwrap_or(now), Some(stored))
     }
 
     fn build(events: EventBatch, charge: Charge, accepted_at: Instant, stored: Option<Stored>) -> Self {
-        let outstanding = u32::try_from(events.len()).expect("a events's entries have 32-bit offsets");
+        let outstanding = u32::try_from(events.len()).expect("a batch's entries have 32-bit offsets");
         Self {
             events,
             accepted_at,
@@ -129,8 +129,8 @@ impl InFlight {
         debug_assert!(before >= events, "an event was settled twice");
         if before == events {
             self.settled.notify_one();
-            if let Some(Stored { slice, home }) = &self.stored {
-                home.settled(*slice);
+            if let Some(Stored { slice, owner }) = &self.stored {
+                owner.settled(*slice);
             }
         }
     }
@@ -142,7 +142,7 @@ impl InFlight {
         self.abandoned.load(Ordering::Acquire)
     }
 
-    pub(crate) fn abandon(&self) {
+    pub(super) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Release);
     }
 
@@ -162,7 +162,7 @@ const ANSWER_MARGIN: Duration = Duration::from_millis(500);
 
 impl InFlight {
     /// The request is answered 503 at `deadline` if not all of its events are settled.
-    pub(crate) fn due_at(mut self, deadline: Instant) -> Self {
+    pub(super) fn due_at(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
     }

@@ -99,9 +99,8 @@ impl<D: Disk> Log<D> {
         let mut pending = self.pending();
         for (body, moved) in appends.into_iter().rev() {
             pending.appends.push_front(Append {
-                checksum: crc32c::crc32c(&body),
-                body,
-                content: Content::Moved(moved),
+                length: body.len(),
+                content: Content::Moved { body, slices: moved },
             });
         }
         drop(pending);

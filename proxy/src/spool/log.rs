@@ -10,11 +10,13 @@ use std::{
     fmt::Debug,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
+    at_work::AtWork,
     disk::{Disk, is_full},
     index::{Index, Unsettled},
     signal::Signal,
@@ -29,6 +31,9 @@ use crate::{
 pub(crate) trait Environment: Debug + Send + Sync {
     /// Milliseconds since 1970. May jump; only the age of events depends on it.
     fn unix_milliseconds(&self) -> u64;
+
+    /// A point in time, for how long the disk takes to answer.
+    fn now(&self) -> Instant;
 
     /// A number that nobody outside can guess.
     fn random(&self) -> u64;
@@ -52,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) read_size: usize,
     /// Most bytes written in one go, unless a single frame is longer.
     pub(crate) write_size: usize,
+    /// Most bytes of events in memory that are not synced, or not given up, together.
+    pub(crate) uncommitted: usize,
     /// Whether a segment is made before there is a frame for it. Costs its bytes on the disk, saves the first request the wait.
     pub(crate) made_ahead: bool,
 }
@@ -67,6 +74,10 @@ pub(crate) struct Log<D: Disk> {
     pub(super) byte_limit: ByteLimit,
     /// Bytes that are handed out.
     pub(super) window: ByteLimit,
+    /// Bytes of events that wait to be synced, in memory.
+    pub(super) uncommitted: ByteLimit,
+    /// Since when the writer waits for the disk.
+    pub(super) at_work: AtWork,
     /// What waits to be written; locked for moments only.
     pub(super) pending: Mutex<Pending>,
     /// What batches have said since the maintainer last looked.
@@ -88,6 +99,8 @@ pub(super) struct Pending {
     pub(super) appends: VecDeque<Append>,
     /// Nothing is taken any more.
     pub(super) closed: bool,
+    /// When it was last looked for frames that nobody waits for.
+    pub(super) purged: Option<Instant>,
 }
 
 /// Everything that writer and maintainer share, under one lock.
@@ -129,6 +142,11 @@ impl<D: Disk> Log<D> {
     /// What is not settled.
     pub(crate) fn left(&self) -> Unsettled {
         self.lock().index.unsettled()
+    }
+
+    /// How long the writer has been waiting for the disk. `None` while it is not.
+    pub(crate) fn stalled_for(&self) -> Option<Duration> {
+        self.at_work.since(self.environment.now())
     }
 
     /// Takes nothing any more. What waits to be written is written if the writer takes another step.

@@ -2,6 +2,7 @@
 //!
 //! [`open`] gives the two ends of a queue with a disk between them.
 
+mod at_work;
 mod compaction;
 pub(crate) mod disk;
 mod format;

@@ -4,10 +4,10 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Unsettled,
@@ -33,6 +33,9 @@ pub struct Options {
     /// Most bytes of events in memory on their way to delivery.
     pub window: usize,
 }
+
+/// Most bytes of events that wait for the disk, in memory: eight writes of the largest size.
+const UNCOMMITTED_BYTES: usize = 32 << 20;
 
 /// Where an event of a backlog goes now, given where it went when it was accepted and its key. Called when it is read from the disk.
 pub type Router = Box<dyn Fn(EntryRef<'_>) -> StreamId + Send + Sync>;
@@ -145,6 +148,7 @@ pub(crate) fn open_log(
         window: options.window,
         read_size: 1 << 20,
         write_size: 4 << 20,
+        uncommitted: UNCOMMITTED_BYTES,
         made_ahead: segments == Segments::MadeAhead,
     };
     let environment = Arc::new(System { route });
@@ -178,6 +182,11 @@ impl Spool {
     /// What is not delivered yet.
     pub fn left(&self) -> Unsettled {
         self.running.log().left()
+    }
+
+    /// How long the disk has not answered a write. `None` while there is none.
+    pub fn stalled_for(&self) -> Option<Duration> {
+        self.running.log().stalled_for()
     }
 
     /// Most bytes that may wait.
@@ -226,6 +235,10 @@ impl Environment for System {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
     fn random(&self) -> u64 {
         uuid::Uuid::new_v4().as_u64_pair().1
     }
@@ -237,10 +250,6 @@ impl Environment for System {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio::time::Instant;
-
     use super::*;
     use crate::{
         queue::BatchTooLarge,
@@ -360,7 +369,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lease_that_is_dropped_unsettled_is_handed_out_again_by_the_route_of_the_day() {
+    async fn a_batch_that_is_dropped_unsettled_is_handed_out_again_by_the_route_of_the_day() {
         let directory = tempfile::tempdir().unwrap();
         let streams = Arc::new(Streams::default());
         let fixed = streams.intern(&StreamName::try_from("orders").unwrap());

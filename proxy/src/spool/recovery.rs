@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
 use super::{
+    at_work::AtWork,
     disk::{Disk, File},
     format::{
         Newer,
@@ -71,7 +72,7 @@ struct Scanned {
 }
 
 impl<D: Disk> Log<D> {
-    /// Opens the log of a directory. Leases come out of `outlet` when there is one.
+    /// Opens the log of a directory. Batches come out of `outlet` when there is one.
     ///
     /// # Errors
     ///
@@ -94,6 +95,8 @@ impl<D: Disk> Log<D> {
             }),
             byte_limit,
             window: ByteLimit::new(settings.window),
+            uncommitted: ByteLimit::new(settings.uncommitted),
+            at_work: AtWork::default(),
             disk,
             settings,
             streams,

@@ -13,5 +13,6 @@ mod killed;
 mod leftovers;
 mod paused;
 mod pod;
+mod stalled;
 mod starting;
 mod synced;

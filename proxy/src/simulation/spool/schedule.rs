@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     cores::{Consumers, POISON},
@@ -62,11 +62,17 @@ struct World {
     seed: u64,
     mapped: Vec<StreamId>,
     random: std::sync::Mutex<Random>,
+    /// The disk of a history never takes any time.
+    started: Instant,
 }
 
 impl Environment for World {
     fn unix_milliseconds(&self) -> u64 {
         self.random.lock().unwrap().below(1 << 41) // a clock that jumps
+    }
+
+    fn now(&self) -> Instant {
+        self.started
     }
 
     fn random(&self) -> u64 {
@@ -112,6 +118,7 @@ impl Schedule {
             window: 100 + random.below(4000) as usize,
             read_size: 200 + random.below(3000) as usize,
             write_size: 300 + random.below(3000) as usize,
+            uncommitted: 1 << 20,
             made_ahead: random.per_mille(800),
         };
         Self {
@@ -233,6 +240,7 @@ impl Schedule {
             seed: self.random.next(),
             mapped,
             random: std::sync::Mutex::new(Random::new(self.random.next())),
+            started: Instant::now(),
         });
         let failed_reads = disk.struck().failed_reads;
         let opened = Log::open(disk.clone(), settings, Arc::clone(&self.streams), environment, outlet);

@@ -121,19 +121,30 @@ impl FrameHeader {
         stride(self.length as usize)
     }
 
-    /// Appends the frame's header for `epoch`; the body comes right behind, then zeros up to [`Self::stride`].
-    pub(in crate::spool) fn encode(&self, epoch: u64, out: &mut Vec<u8>) {
-        let start = out.len();
-        out.extend_from_slice(&FRAME_MAGIC.to_le_bytes());
-        out.extend_from_slice(&[0; 4]);
-        for number in [epoch, self.sequence, self.synced] {
-            out.extend_from_slice(&number.to_le_bytes());
+    /// The frame's header for `epoch`; the body comes right behind, then zeros up to [`Self::stride`].
+    pub(in crate::spool) fn encode(&self, epoch: u64) -> [u8; FRAME_HEADER] {
+        let mut bytes = [0; FRAME_HEADER];
+        bytes[..4].copy_from_slice(&FRAME_MAGIC.to_le_bytes());
+        for (place, number) in (8..).step_by(8).zip([epoch, self.sequence, self.synced]) {
+            bytes[place..place + 8].copy_from_slice(&number.to_le_bytes());
         }
-        for number in [self.length, self.body_checksum, self.first, self.slices] {
-            out.extend_from_slice(&number.to_le_bytes());
+        let numbers = [self.length, self.body_checksum, self.first, self.slices];
+        for (place, number) in (32..).step_by(4).zip(numbers) {
+            bytes[place..place + 4].copy_from_slice(&number.to_le_bytes());
         }
-        let checksum = crc32c::crc32c(&out[start + 8..]);
-        out[start + 4..start + 8].copy_from_slice(&checksum.to_le_bytes());
+        let checksum = crc32c::crc32c(&bytes[8..]);
+        bytes[4..8].copy_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+
+    /// Writes the header in front of a body that `out` has from `start + FRAME_HEADER` on, and zeros behind it. Length and checksum of
+    /// the body are taken from there, whatever they are in `self`.
+    pub(in crate::spool) fn enclose(mut self, epoch: u64, start: usize, out: &mut Vec<u8>) {
+        let body = &out[start + FRAME_HEADER..];
+        self.length = u32::try_from(body.len()).expect("a frame is smaller than 4 GiB");
+        self.body_checksum = crc32c::crc32c(body);
+        out[start..start + FRAME_HEADER].copy_from_slice(&self.encode(epoch));
+        out.resize(out.len().next_multiple_of(8), 0);
     }
 
     /// The header at the beginning of `bytes`, if there is a sound one of this epoch.
@@ -201,12 +212,21 @@ mod tests {
             first: 5,
             slices: 6,
         };
-        let mut bytes = Vec::new();
-        frame.encode(99, &mut bytes);
+        let mut bytes = frame.encode(99).to_vec();
         bytes.extend_from_slice(b"abc");
         assert_eq!(FrameHeader::decode(99, &bytes), Some(frame));
         assert_eq!(frame.body(&bytes), Some(&b"abc"[..]));
         assert_eq!(FrameHeader::decode(98, &bytes), None);
+        let mut enclosed = vec![0; FRAME_HEADER];
+        enclosed.extend_from_slice(b"abc");
+        let unmeasured = FrameHeader {
+            length: 0,
+            body_checksum: 0,
+            ..frame
+        };
+        unmeasured.enclose(99, 0, &mut enclosed);
+        bytes.resize(frame.stride(), 0);
+        assert_eq!(enclosed, bytes);
     }
 
     #[test]

@@ -58,6 +58,13 @@ impl Version {
         }
     }
 
+    /// Bytes that [`Self::encode`] will append.
+    pub(super) fn encoded_length(self, stream: &str, batch: &EventBatch) -> usize {
+        match self {
+            Self::V1 => v1::encoded_length(stream, batch),
+        }
+    }
+
     /// Appends a new slice of a batch whose events all go to `stream`.
     pub(super) fn encode(self, accepted_ms: u64, stream: &str, batch: &EventBatch, body: &mut Vec<u8>) {
         match self {

@@ -88,7 +88,7 @@ mod tests {
                 first: 0,
                 slices: 0,
             };
-            header.encode(EPOCH, &mut bytes);
+            bytes.extend_from_slice(&header.encode(EPOCH));
             bytes.extend_from_slice(body);
             bytes.resize(bytes.len().next_multiple_of(8), 0);
         }

@@ -34,6 +34,11 @@ pub(crate) fn charge(entries: usize, event_bytes: usize) -> usize {
     OVERHEAD + entries * ENTRY + event_bytes
 }
 
+/// Bytes of a new slice of these events.
+pub(super) fn encoded_length(stream: &str, batch: &EventBatch) -> usize {
+    FIXED + stream.len() + batch.len() * ENTRY + batch.size()
+}
+
 /// Appends a new slice of a frame whose events all go to `stream`.
 pub(crate) fn encode(accepted_ms: u64, stream: &str, frame: &EventBatch, body: &mut Vec<u8>) {
     let entries = frame.stored_entries();
@@ -119,7 +124,7 @@ mod tests {
     };
 
     #[test]
-    fn parcels_come_back_as_they_were_written_and_moved() {
+    fn slices_come_back_as_they_were_written_and_moved() {
         let orders = Streams::default().intern(&StreamName::try_from("orders").unwrap());
         let mut frame = EventBatch::default();
         for record in ["{}\n", "{\"a\":1}\n"] {

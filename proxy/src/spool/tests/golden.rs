@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     queue::{BatchTooLarge, EntryRef, EventBatch, InFlight},
@@ -25,6 +25,10 @@ struct Fixed;
 impl Environment for Fixed {
     fn unix_milliseconds(&self) -> u64 {
         1_767_225_600_000
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
     }
 
     fn random(&self) -> u64 {
@@ -54,6 +58,7 @@ fn settings() -> Settings {
         window: 1 << 20,
         read_size: 1 << 20,
         write_size: 2048,
+        uncommitted: 1 << 20,
         made_ahead: false,
     }
 }

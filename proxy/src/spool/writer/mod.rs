@@ -13,7 +13,7 @@ use super::{
     disk::{Disk, File, is_full},
     format::{
         self, Version,
-        frame::{DATA_START, FrameHeader, SegmentHeader, stride},
+        frame::{DATA_START, FRAME_HEADER, FrameHeader, SegmentHeader, stride},
     },
     index::{Assigned, Prepared, Reserved},
     log::{Fatal, Log, Pending, fatal, unless_full},
@@ -23,29 +23,40 @@ use crate::{
     stream::StreamId,
 };
 
-/// How long a client is asked to wait when the disk has no room.
-const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// How long a client is asked to wait when the disk has no room, or does not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// How long the disk may take for a write before nothing more is taken. Disks that answer at all take milliseconds.
+const STALLED_AFTER: Duration = Duration::from_secs(2);
+/// How often what waits is looked through for what nobody waits for any more, while there is no room.
+const PURGE_EVERY: Duration = Duration::from_millis(100);
 
 /// A frame on its way to the disk.
 #[derive(Debug)]
 pub(in crate::spool) struct Append {
-    pub(in crate::spool) body: Vec<u8>,
-    pub(in crate::spool) checksum: u32,
+    /// Bytes of its body.
+    pub(in crate::spool) length: usize,
     pub(in crate::spool) content: Content,
 }
 
 /// Whose frame it is.
 #[derive(Debug)]
 pub(in crate::spool) enum Content {
-    /// The events of a request, a batch a stream.
+    /// The events of a request, one batch for each stream.
     Request {
         batches: Vec<(StreamId, EventBatch)>,
         charge: Charge,
+        /// In memory, until it is synced or refused.
+        _uncommitted: Charge,
         accepted_ms: u64,
         reply: oneshot::Sender<Result<(), AcceptError>>,
     },
     /// Slices that make room by leaving their segments: where each is now, its stream and its charge.
-    Moved(Vec<Slice>),
+    Moved {
+        /// Its body.
+        body: Vec<u8>,
+        slices: Vec<Slice>,
+    },
 }
 
 /// Frames that go into one write.
@@ -62,31 +73,36 @@ impl<D: Disk> Log<D> {
     ///
     /// # Errors
     ///
-    /// When the log, or the share of one of the streams, is full.
+    /// When the log, the share of one of the streams, or the memory for what is not synced is full, and when the disk does not
+    /// answer.
     pub(crate) fn append(&self, batch: EventBatch) -> Result<Appended, AcceptError> {
+        self.refuse_while_stalled()?;
         let batches: Vec<(StreamId, EventBatch)> = batch
             .split()
             .into_iter()
             .filter_map(|batch| Some((batch.entry(0)?.stream, batch)))
             .collect();
+        let full = AcceptError::Full {
+            retry_after: RETRY_AFTER,
+        };
         let parts = batches
             .iter()
             .map(|(stream, batch)| (*stream, format::charge(batch.len(), batch.size())));
-        let charge = self.byte_limit.charge(parts).ok_or(AcceptError::Full {
-            retry_after: FULL_RETRY_AFTER,
-        })?;
+        let charge = self.byte_limit.charge(parts).ok_or(full)?;
+        let uncommitted = self.room_in_memory(batches[0].0, charge.bytes()).ok_or(full)?;
         let accepted_ms = self.environment.unix_milliseconds();
-        let mut body = Vec::with_capacity(charge.bytes());
-        for (stream, batch) in &batches {
-            Version::WRITTEN.encode(accepted_ms, self.streams.name(*stream).as_str(), batch, &mut body);
-        }
+        let length = batches.iter().map(|(stream, batch)| {
+            let stream = self.streams.name(*stream);
+            Version::WRITTEN.encoded_length(stream.as_str(), batch)
+        });
+        let length = length.sum();
         let (reply, appended) = oneshot::channel();
         let append = Append {
-            checksum: crc32c::crc32c(&body),
-            body,
+            length,
             content: Content::Request {
                 batches,
                 charge,
+                _uncommitted: uncommitted,
                 accepted_ms,
                 reply,
             },
@@ -99,6 +115,41 @@ impl<D: Disk> Log<D> {
         drop(pending);
         self.to_commit.notify();
         Ok(appended)
+    }
+
+    /// Room for events until they are synced or given up.
+    fn room_in_memory(&self, stream: StreamId, bytes: usize) -> Option<Charge> {
+        // A request larger than the limit would be refused for ever; it waits alone.
+        let bytes = bytes.min(self.uncommitted.limit() / 2);
+        let charge = || self.uncommitted.charge([(stream, bytes)]);
+        charge().or_else(|| {
+            self.purge();
+            charge()
+        })
+    }
+
+    /// While the disk does not answer, a request would wait in vain and its client for nothing.
+    fn refuse_while_stalled(&self) -> Result<(), AcceptError> {
+        let Some(stalled) = self.stalled_for().filter(|stalled| *stalled >= STALLED_AFTER) else {
+            return Ok(());
+        };
+        if self.at_work.report() {
+            tracing::error!(?stalled, "the disk does not answer; requests are refused until it does");
+        }
+        Err(AcceptError::Stalled {
+            retry_after: RETRY_AFTER,
+        })
+    }
+
+    /// Drops what waits to be written and nobody waits for.
+    fn purge(&self) {
+        let now = self.environment.now();
+        let mut pending = self.pending();
+        let is_due = pending.purged.is_none_or(|purged| now >= purged + PURGE_EVERY);
+        if is_due {
+            pending.purged = Some(now);
+            pending.appends.retain(Append::is_wanted);
+        }
     }
 
     pub(in crate::spool) fn pending(&self) -> MutexGuard<'_, Pending> {
@@ -115,9 +166,19 @@ impl<D: Disk> Log<D> {
         let Some(first) = self.next_append() else {
             return Ok(false);
         };
+        self.at_work.begin(self.environment.now());
+        let committed = self.commit_behind(first);
+        if let Some(stalled) = self.at_work.end(self.environment.now()) {
+            tracing::warn!(?stalled, "the disk answers again");
+        }
+        committed.map(|()| true)
+    }
+
+    /// Commits a frame and what fits behind it.
+    fn commit_behind(self: &Arc<Self>, first: Append) -> Result<(), Fatal> {
         let Some(reserved) = self.make_room(&first)? else {
             self.refuse(first);
-            return Ok(true);
+            return Ok(());
         };
         let group = self.gather(first, reserved);
         let name = Self::segment_name(group.segment);
@@ -125,11 +186,11 @@ impl<D: Disk> Log<D> {
             self.lock().index.release();
             // What of it was written is written over by the next group, whose sequences are higher.
             group.appends.into_iter().for_each(|(_, append)| self.refuse(append));
-            return Ok(true);
+            return Ok(());
         }
         group.file.sync().map_err(fatal("sync", name))?;
         self.publish(group);
-        Ok(true)
+        Ok(())
     }
 
     /// The next frame that somebody still waits for.
@@ -137,16 +198,15 @@ impl<D: Disk> Log<D> {
         let mut pending = self.pending();
         loop {
             let append = pending.appends.pop_front()?;
-            match &append.content {
-                Content::Request { reply, .. } if reply.is_closed() => {}
-                Content::Request { .. } | Content::Moved(_) => return Some(append),
+            if append.is_wanted() {
+                return Some(append);
             }
         }
     }
 
     /// A place for a frame, in a new segment if need be. `None` when there is no room for one.
     fn make_room(&self, append: &Append) -> Result<Option<Reserved>, Fatal> {
-        let needed = stride(append.body.len());
+        let needed = stride(append.length);
         if let Some(reserved) = self.lock().index.reserve(needed) {
             return Ok(Some(reserved));
         }
@@ -154,7 +214,7 @@ impl<D: Disk> Log<D> {
         // The last segments are for moving slices, which is how room is made.
         let kept_free = match append.content {
             Content::Request { .. } => 2 * self.settings.segment_size,
-            Content::Moved(_) => 0,
+            Content::Moved { .. } => 0,
         };
         if !self.lock().index.has_spare(size) && !self.make_segment(size, kept_free)? {
             return Ok(None);
@@ -236,9 +296,9 @@ impl<D: Disk> Log<D> {
     /// Everything that has arrived and fits goes along with the first.
     fn gather(&self, first: Append, reserved: Reserved) -> Group<D::File> {
         let mut appends = vec![first];
-        let mut length = stride(appends[0].body.len());
+        let mut length = stride(appends[0].length);
         while let Some(append) = self.next_append() {
-            let needed = stride(append.body.len());
+            let needed = stride(append.length);
             if length + needed > reserved.room || length + needed > self.settings.write_size {
                 self.pending().appends.push_front(append);
                 break;
@@ -255,19 +315,24 @@ impl<D: Disk> Log<D> {
         let mut bytes = Vec::with_capacity(length);
         let mut placed = Vec::with_capacity(appends.len());
         for (sequence, append) in (sequence..).zip(appends) {
-            let slices = append.slices();
+            let (start, slices) = (bytes.len(), append.slices());
             let header = FrameHeader {
                 sequence,
                 synced: reserved.offset,
-                length: u32::try_from(append.body.len()).expect("a frame is smaller than 4 GiB"),
-                body_checksum: append.checksum,
+                length: 0,
+                body_checksum: 0,
                 first: first_slice,
                 slices,
             };
-            placed.push((bytes.len(), append));
-            header.encode(epoch, &mut bytes);
-            bytes.extend_from_slice(&placed.last().expect("just pushed").1.body);
-            bytes.resize(bytes.len().next_multiple_of(8), 0);
+            bytes.resize(start + FRAME_HEADER, 0);
+            self.encode_body(&append.content, &mut bytes);
+            debug_assert_eq!(
+                bytes.len(),
+                start + FRAME_HEADER + append.length,
+                "room was made for less"
+            );
+            header.enclose(epoch, start, &mut bytes);
+            placed.push((start, append));
             first_slice += slices;
         }
         Group {
@@ -279,16 +344,31 @@ impl<D: Disk> Log<D> {
         }
     }
 
+    /// Events are encoded here and not when they arrive: until then they are in memory once.
+    fn encode_body(&self, content: &Content, out: &mut Vec<u8>) {
+        match content {
+            Content::Request {
+                batches, accepted_ms, ..
+            } => {
+                for (stream, batch) in batches {
+                    let stream = self.streams.name(*stream);
+                    Version::WRITTEN.encode(*accepted_ms, stream.as_str(), batch, out);
+                }
+            }
+            Content::Moved { body, .. } => out.extend_from_slice(body),
+        }
+    }
+
     fn refuse(&self, append: Append) {
         match append.content {
             Content::Request { reply, charge, .. } => {
                 drop(charge);
                 // Whoever has left needs no answer.
                 let _ = reply.send(Err(AcceptError::Full {
-                    retry_after: FULL_RETRY_AFTER,
+                    retry_after: RETRY_AFTER,
                 }));
             }
-            Content::Moved(_) => self.lock().index.move_fails(),
+            Content::Moved { .. } => self.lock().index.move_fails(),
         }
     }
 }
@@ -299,14 +379,22 @@ impl Append {
     pub(in crate::spool) fn charged(&self) -> usize {
         match &self.content {
             Content::Request { charge, .. } => charge.bytes(),
-            Content::Moved(_) => 0,
+            Content::Moved { .. } => 0,
+        }
+    }
+
+    /// Whether somebody still waits for it.
+    fn is_wanted(&self) -> bool {
+        match &self.content {
+            Content::Request { reply, .. } => !reply.is_closed(),
+            Content::Moved { .. } => true,
         }
     }
 
     fn slices(&self) -> u32 {
         let count = match &self.content {
             Content::Request { batches, .. } => batches.len(),
-            Content::Moved(slices) => slices.len(),
+            Content::Moved { slices, .. } => slices.len(),
         };
         u32::try_from(count).expect("a frame has fewer than 2^32 slices")
     }

@@ -29,6 +29,7 @@ impl<D: Disk> Log<D> {
                     charge,
                     accepted_ms,
                     reply,
+                    _uncommitted,
                 } => {
                     charge.keep();
                     for (stream, batch) in batches {
@@ -47,7 +48,7 @@ impl<D: Disk> Log<D> {
                     }
                     replies.push(reply);
                 }
-                Content::Moved(slices) => {
+                Content::Moved { slices, .. } => {
                     state.index.move_ends();
                     for slice in slices {
                         state.index.relocate(slice, group.segment);
