@@ -36,13 +36,20 @@ async fn while_a_sync_hangs_new_requests_are_refused_at_once_and_then_everything
         statuses
     };
     let watching = async {
-        until("the disk has stalled for two seconds", async || pod.metric(STALLED).await >= 2).await;
+        until("the disk has stalled for two seconds", async || {
+            pod.metric(STALLED).await >= 2
+        })
+        .await;
         let sent = Instant::now();
         let refused = pod.send("refused", 100).await.unwrap();
         assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(sent.elapsed() < Duration::from_secs(2), "at once, not at the deadline");
         assert_eq!(pod.admin("/livez").await, "ok");
-        assert_eq!(pod.admin("/readyz").await, "ok", "a Service needs somebody who says 503");
+        assert_eq!(
+            pod.admin("/readyz").await,
+            "ok",
+            "a Service needs somebody who says 503"
+        );
         until("the disk answers again", async || pod.metric(STALLED).await == 0).await;
         pod.send("afterwards", 100).await.unwrap().status
     };
