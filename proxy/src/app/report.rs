@@ -46,8 +46,8 @@ pub(super) fn report(live: &Live, delivery_status: &DeliveryStatus, volume: &Vol
     }
 }
 
-/// Whether a disk has not answered for so long that other pods had better get the requests. Until then clients are told 503 here, and
-/// a Service without any pod would refuse their connections.
+/// Whether a disk has not answered for so long that other pods had better get the requests. Until then clients are told
+/// 503 here, and a Service without any pod would refuse their connections.
 fn is_stalled(stalled: Option<Duration>) -> bool {
     const UNREADY_AFTER: Duration = Duration::from_secs(30);
     stalled.is_some_and(|stalled| stalled >= UNREADY_AFTER)

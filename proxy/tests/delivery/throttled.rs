@@ -145,9 +145,9 @@ async fn overload(proxies: usize, first_of_ten: usize, replicas_line: &str) -> f
         refused.load(Ordering::Relaxed) > 0,
         "nothing was offered above the quota"
     );
-    // Most are refused while the real quota is found, in the first second, which is an eighth of a short run. A rate
-    // that is not cut has three of four refused.
-    let bound = if is_full_length() { 0.02 } else { 0.15 };
+    // Most are refused while the real quota is found, in the first second, which is an eighth of a short run; and one
+    // call too much is a twentieth of what a short run sends. A rate that is not cut has three of four refused.
+    let bound = if is_full_length() { 0.02 } else { 0.20 };
     assert!(throttled / sent < bound, "{throttled} of {sent} records were throttled");
     used
 }

@@ -67,8 +67,8 @@ async fn a_failed_sync_ends_the_process_and_what_was_answered_is_delivered_by_th
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs strace: cargo xtask test durability"]
 async fn a_read_that_fails_once_costs_nothing_at_the_start_or_later() {
-    // The first read of the process is that of a header, the second one of frames; the first of the maintainer is of frames
-    // again.
+    // The first read of the process is that of a header, the second one of frames; the first of the maintainer is of
+    // frames again.
     for when in 1..=2 {
         let mut place = Place::new(SPOOLED).await;
         place.set_firehose(Availability::Resetting);

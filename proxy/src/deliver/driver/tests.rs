@@ -27,7 +27,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use super::*;
 use crate::{
     config,
-    deliver::LogAndSettle,
+    deliver::{LogAndSettle, StreamStatus},
     firehose::{Problem, Target},
     queue::{self, AcceptError, BatchTooLarge, EventBatch, Intake},
     shutdown::{Controller, shutdown},

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Batch, CallId, Core, Effect, Event, Mode, OpenCall, Reason, pace::Answered, waiting::Suspicion};
+use super::{Batch, CallId, Core, Effect, Event, Mode, OpenCall, Reason, batch::Suspicion, pace::Answered};
 use crate::firehose::{FailedRecord, Operation, Outcome, limits::MAX_CALL_BYTES};
 
 /// How long single puts go on before the batch call is tried again.

@@ -6,6 +6,7 @@
 
 mod answer;
 mod backoff;
+mod batch;
 mod counters;
 mod event;
 mod pace;
@@ -19,12 +20,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-pub use self::{counters::Counters, event::Event, rates::Rates, settings::Settings, waiting::Batch};
+pub use self::{batch::Batch, counters::Counters, event::Event, rates::Rates, settings::Settings};
 
 use self::{
     backoff::Backoff,
+    batch::Limits,
     pace::Pace,
-    waiting::{Limits, Removed, SendPolicy, Waiting},
+    waiting::{Removed, SendPolicy, Waiting},
 };
 use crate::firehose::{
     Operation, Outcome, Reason,
