@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use firehose_operator::plan::{Installation, Invalid, Paths, Validated, children, document, unchangeable, validate};
+use firehose_operator::plan::{Installation, Paths, Rejection, Validated, children, document, unchangeable, validate};
 use firehose_operator_api::{
     FirehoseDestination, Reason,
     admission::{admit, documents},
@@ -44,10 +44,10 @@ fn plan_of(text: &str) -> Validated {
 }
 
 fn refusals(spec: &Value) -> Vec<(String, Reason)> {
-    let invalid: Vec<Invalid> = validate(&destination(spec)).err().unwrap_or_default();
-    invalid
+    let rejections: Vec<Rejection> = validate(&destination(spec)).err().unwrap_or_default();
+    rejections
         .into_iter()
-        .map(|invalid| (invalid.field, invalid.reason))
+        .map(|rejection| (rejection.field, rejection.reason))
         .collect()
 }
 

@@ -34,7 +34,7 @@ pub struct Delivery {
 
     /// What each delivery stream may take from all proxies together. Absent: the default quota of the region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quota: Option<Quota>,
+    pub quota: Option<StreamQuota>,
 }
 
 impl Default for Delivery {
@@ -84,7 +84,7 @@ pub enum RecordDelimiter {
 /// What a delivery stream may take from all proxies together. A dimension that is absent has the region's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Quota {
+pub struct StreamQuota {
     /// Bytes a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_per_second: Option<ByteSize>,
@@ -110,7 +110,7 @@ pub struct StreamSettings {
 
     /// What this stream may take, in place of delivery.quota.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quota: Option<Quota>,
+    pub quota: Option<StreamQuota>,
 
     /// Puts several newline-delimited events into one record, because Firehose bills each record in steps of 5 KB. Only for
     /// streams whose consumers split records into lines. Absent: one event a record.
@@ -122,7 +122,7 @@ pub struct StreamSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Packing {
-    /// Largest packed record, between 5000 bytes and 1000Ki.
+    /// Largest packed record, between 5Ki and 1000Ki.
     pub max_record_size: ByteSize,
 }
 

@@ -17,6 +17,8 @@ mod delivery;
     reason = "KubeSchema derives through a copy of the type inside a function"
 )]
 mod destination;
+#[cfg(feature = "admission")]
+mod field_error;
 mod ingest;
 mod proxy;
 mod quantity;
@@ -32,7 +34,7 @@ mod structure;
 
 pub use crd::{crd, schema};
 pub use credentials::{AssumeRole, Credentials, CredentialsType, StaticCredentials};
-pub use delivery::{Acknowledge, Delivery, DeliveryState, Packing, Quota, RecordDelimiter, StreamSettings};
+pub use delivery::{Acknowledge, Delivery, DeliveryState, Packing, RecordDelimiter, StreamQuota, StreamSettings};
 pub use destination::{DeletionPolicy, FirehoseDestination, FirehoseDestinationSpec, Mapping, Toggle};
 pub use ingest::{Cors, Ingest, IngestState, InvalidEventPolicy, WriteKeys};
 pub use proxy::{

@@ -7,7 +7,7 @@
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use crate::admission::Refusal;
+use crate::field_error::FieldError;
 
 /// The keywords that [`check`] enforces or may ignore.
 #[cfg(test)]
@@ -36,9 +36,9 @@ pub(crate) const KNOWN_KEYWORDS: &[&str] = &[
     "x-kubernetes-validations",
 ];
 
-/// Adds to `refusals` whatever in `value` the schema does not allow. `path` names the value, for example `spec.mappings[3]`.
-pub(crate) fn check(schema: &Value, value: &Value, path: &str, refusals: &mut Vec<Refusal>) {
-    let mut refuse = |message: String| refusals.push(Refusal::new(path, message));
+/// Adds to `errors` whatever in `value` the schema does not allow. `path` names the value, for example `spec.mappings[3]`.
+pub(crate) fn check(schema: &Value, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let mut refuse = |message: String| errors.push(FieldError::new(path, message));
     let expected = schema["type"].as_str().unwrap_or("int-or-string");
     let fits = match expected {
         "object" => value.is_object(),
@@ -56,8 +56,8 @@ pub(crate) fn check(schema: &Value, value: &Value, path: &str, refusals: &mut Ve
     match value {
         Value::String(text) => check_text(schema, text, &mut refuse),
         Value::Number(_) => check_number(schema, value, &mut refuse),
-        Value::Array(items) => check_items(schema, items, path, refusals),
-        Value::Object(fields) => check_fields(schema, fields, path, refusals),
+        Value::Array(items) => check_items(schema, items, path, errors),
+        Value::Object(fields) => check_fields(schema, fields, path, errors),
         Value::Null | Value::Bool(_) => {}
     }
 }
@@ -100,17 +100,17 @@ fn check_number(schema: &Value, value: &Value, refuse: &mut impl FnMut(String)) 
     }
 }
 
-fn check_items(schema: &Value, items: &[Value], path: &str, refusals: &mut Vec<Refusal>) {
+fn check_items(schema: &Value, items: &[Value], path: &str, errors: &mut Vec<FieldError>) {
     let count = items.len() as u64;
     if let Some(limit) = schema["maxItems"].as_u64().filter(|limit| count > *limit) {
-        refusals.push(Refusal::new(
+        errors.push(FieldError::new(
             path,
             format!("must have at most {limit} items, not {count}"),
         ));
         return;
     }
     if let Some(limit) = schema["minItems"].as_u64().filter(|limit| count < *limit) {
-        refusals.push(Refusal::new(
+        errors.push(FieldError::new(
             path,
             format!("must have at least {limit} items, not {count}"),
         ));
@@ -124,27 +124,27 @@ fn check_items(schema: &Value, items: &[Value], path: &str, refusals: &mut Vec<R
         let identities: Vec<Vec<Value>> = items.iter().map(identity).collect();
         for (index, identity) in identities.iter().enumerate() {
             if identities[..index].contains(identity) {
-                refusals.push(Refusal::new(format!("{path}[{index}]"), "is a duplicate".to_owned()));
+                errors.push(FieldError::new(format!("{path}[{index}]"), "is a duplicate".to_owned()));
             }
         }
     }
     for (index, item) in items.iter().enumerate() {
-        check(&schema["items"], item, &format!("{path}[{index}]"), refusals);
+        check(&schema["items"], item, &format!("{path}[{index}]"), errors);
     }
 }
 
-fn check_fields(schema: &Value, fields: &Map<String, Value>, path: &str, refusals: &mut Vec<Refusal>) {
+fn check_fields(schema: &Value, fields: &Map<String, Value>, path: &str, errors: &mut Vec<FieldError>) {
     let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
     for name in required
         .iter()
         .filter_map(Value::as_str)
         .filter(|name| !fields.contains_key(*name))
     {
-        refusals.push(Refusal::new(format!("{path}.{name}"), "is required".to_owned()));
+        errors.push(FieldError::new(format!("{path}.{name}"), "is required".to_owned()));
     }
     let count = fields.len() as u64;
     if let Some(limit) = schema["maxProperties"].as_u64().filter(|limit| count > *limit) {
-        refusals.push(Refusal::new(
+        errors.push(FieldError::new(
             path,
             format!("must have at most {limit} entries, not {count}"),
         ));
@@ -154,8 +154,8 @@ fn check_fields(schema: &Value, fields: &Map<String, Value>, path: &str, refusal
     for (name, value) in fields {
         let inner = format!("{path}.{name}");
         match schema["properties"].get(name).or(others) {
-            Some(schema) => check(schema, value, &inner, refusals),
-            None => refusals.push(Refusal::new(inner, "unknown field".to_owned())),
+            Some(schema) => check(schema, value, &inner, errors),
+            None => errors.push(FieldError::new(inner, "unknown field".to_owned())),
         }
     }
 }

@@ -2,7 +2,7 @@
 #![cfg(feature = "admission")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-use firehose_operator_api::admission::{Refusal, admit, admit_change, documents};
+use firehose_operator_api::admission::{FieldError, admit, admit_change, documents};
 use firehose_operator_api::{CredentialsType, FirehoseDestination, SpoolType};
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn with(pointer: &str, value: Value) -> Value {
     manifest
 }
 
-fn refusals(manifest: &Value) -> Vec<Refusal> {
+fn field_errors(manifest: &Value) -> Vec<FieldError> {
     admit(manifest).err().unwrap_or_default()
 }
 
@@ -180,7 +180,7 @@ fn what_is_refused_is_refused_by_the_name_of_its_field() {
         ("/spec/proxy/podLabels", json!({"a": long}), "spec.proxy.podLabels.a"),
     ];
     for (pointer, value, field) in cases {
-        let refusals = refusals(&with(pointer, value.clone()));
+        let refusals = field_errors(&with(pointer, value.clone()));
         let fields: Vec<&str> = refusals.iter().map(|refusal| refusal.field.as_str()).collect();
         assert_eq!(fields, [field], "{pointer} = {value}: {refusals:?}");
     }
@@ -192,14 +192,17 @@ fn an_endpoint_of_ones_own_has_no_fips_variant() {
         let mut manifest = with("/spec/endpointURL", json!("https://vpce.example"));
         assert!(admit(&manifest).is_ok());
         manifest["spec"][switch] = json!("Enabled");
-        assert_eq!(refusals(&manifest)[0].field, "spec.endpointURL", "{switch}");
+        assert_eq!(field_errors(&manifest)[0].field, "spec.endpointURL", "{switch}");
     }
 }
 
 #[test]
 fn everything_that_is_missing_is_named_at_once() {
     let manifest = json!({"apiVersion": "firehose-operator.dev/v1alpha1", "kind": "FirehoseDestination", "spec": {}});
-    let fields: Vec<String> = refusals(&manifest).into_iter().map(|refusal| refusal.field).collect();
+    let fields: Vec<String> = field_errors(&manifest)
+        .into_iter()
+        .map(|refusal| refusal.field)
+        .collect();
     assert_eq!(fields, ["metadata.name", "spec.mappings", "spec.region"]);
 }
 

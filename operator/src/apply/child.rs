@@ -20,7 +20,7 @@ const MANAGER: &str = "firehose-operator";
 /// The children of one destination as they were after they were applied: by kind and name, what was wanted, and the
 /// resource version that came of it. As long as both are the same, nothing is written.
 #[derive(Debug, Clone, Default)]
-pub struct Known(HashMap<(String, String), (u64, String)>);
+pub struct AppliedChildren(HashMap<(String, String), (u64, String)>);
 
 /// What an apply did.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ pub async fn apply<K>(
     store: &Store<K>,
     wanted: &K,
     owner: &str,
-    known: &mut Known,
+    known: &mut AppliedChildren,
 ) -> Result<Applied<K>, ApplyError>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>

@@ -4,6 +4,6 @@ mod child;
 mod poke;
 mod status;
 
-pub use child::{Applied, ApplyError, Known, apply};
+pub use child::{Applied, AppliedChildren, ApplyError, apply};
 pub use poke::poke;
 pub use status::write_status;

@@ -5,17 +5,14 @@
 
 mod children;
 mod document;
-mod invalid;
 mod names;
-mod unbuilt;
-mod unchangeable;
+mod rejection;
 mod validate;
 mod validated;
 
 pub use children::{Children, Installation, REVISION_ANNOTATION, children};
 pub use document::{Paths, document};
-pub use invalid::Invalid;
 pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Names, POD_SELECTOR, selector};
-pub use unchangeable::unchangeable;
+pub use rejection::{Rejection, unchangeable};
 pub use validate::validate;
 pub use validated::Validated;

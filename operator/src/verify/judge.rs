@@ -307,7 +307,7 @@ fn progress(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: P
 
 /// Each stream once, in the state of the proxy that sees it worst.
 fn streams(proxies: &[Proxy]) -> Vec<StreamStatus> {
-    const MOST: usize = 1000;
+    const MAX_STREAMS_IN_STATUS: usize = 1000;
     let mut worst: BTreeMap<&str, (StreamState, Reason)> = BTreeMap::new();
     for stream in proxies
         .iter()
@@ -328,7 +328,7 @@ fn streams(proxies: &[Proxy]) -> Vec<StreamStatus> {
         state,
         reason,
     });
-    list.take(MOST).collect()
+    list.take(MAX_STREAMS_IN_STATUS).collect()
 }
 
 fn state(state: report::StreamState) -> StreamState {

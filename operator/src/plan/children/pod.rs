@@ -21,7 +21,7 @@ use super::{Installation, Validated, non_empty, pod_selector, service, volumes, 
 use crate::plan::{ADMIN_PORT, EVENTS_PORT, Paths, names};
 
 /// The proxy's user and group. Images have no user database; the number is the usual one of distroless images.
-const USER: i64 = 65532;
+const USER_ID: i64 = 65532;
 
 /// The proxy's own delays (5 s until the Service has taken it out, 20 s to deliver) and a margin.
 const TERMINATION_GRACE_SECONDS: i64 = 60;
@@ -126,9 +126,9 @@ fn environment(validated: &Validated) -> Vec<EnvVar> {
 fn pod_security() -> PodSecurityContext {
     PodSecurityContext {
         run_as_non_root: Some(true),
-        run_as_user: Some(USER),
-        run_as_group: Some(USER),
-        fs_group: Some(USER),
+        run_as_user: Some(USER_ID),
+        run_as_group: Some(USER_ID),
+        fs_group: Some(USER_ID),
         fs_group_change_policy: Some("OnRootMismatch".to_owned()),
         seccomp_profile: Some(SeccompProfile {
             type_: "RuntimeDefault".to_owned(),

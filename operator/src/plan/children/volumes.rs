@@ -65,14 +65,14 @@ pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
 
 /// Where the proxy finds them. No subPath: what is mounted with one is never refreshed.
 pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
-    let mut mounts = vec![mount(CONFIG, Paths::CONFIG, Access::ReadOnly)];
+    let mut mounts = vec![mount(CONFIG, Paths::CONFIG, MountMode::ReadOnly)];
     if validated.credentials_secret.is_some() {
-        mounts.push(mount(CREDENTIALS, Paths::CREDENTIALS, Access::ReadOnly));
+        mounts.push(mount(CREDENTIALS, Paths::CREDENTIALS, MountMode::ReadOnly));
     }
     if validated.write_keys_secret.is_some() {
-        mounts.push(mount(WRITE_KEYS, Paths::WRITE_KEYS, Access::ReadOnly));
+        mounts.push(mount(WRITE_KEYS, Paths::WRITE_KEYS, MountMode::ReadOnly));
     }
-    mounts.push(mount(SPOOL, Paths::SPOOL, Access::ReadWrite));
+    mounts.push(mount(SPOOL, Paths::SPOOL, MountMode::ReadWrite));
     mounts
 }
 
@@ -100,7 +100,7 @@ pub(super) fn claim(validated: &Validated) -> Option<PersistentVolumeClaim> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Access {
+enum MountMode {
     ReadOnly,
     ReadWrite,
 }
@@ -127,11 +127,11 @@ fn key_to_path(key: &str, path: &str) -> KeyToPath {
     }
 }
 
-fn mount(name: &str, path: &str, access: Access) -> VolumeMount {
+fn mount(name: &str, path: &str, mode: MountMode) -> VolumeMount {
     VolumeMount {
         name: name.to_owned(),
         mount_path: path.to_owned(),
-        read_only: (access == Access::ReadOnly).then_some(true),
+        read_only: (mode == MountMode::ReadOnly).then_some(true),
         ..VolumeMount::default()
     }
 }

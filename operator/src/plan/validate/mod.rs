@@ -11,7 +11,7 @@ use firehose_operator_api::{FirehoseDestination, FirehoseDestinationSpec, Reason
 use firehose_proxy_config as config;
 use kube::{Resource as _, ResourceExt as _};
 
-use super::{Invalid, Paths, Validated, document, unbuilt::unbuilt};
+use super::{Paths, Rejection, Validated, document, rejection::not_implemented};
 
 /// Most bytes of a rendered document. A ConfigMap holds 1 MiB with its metadata.
 const MAX_DOCUMENT_BYTES: usize = 900 * 1024;
@@ -21,15 +21,15 @@ const MAX_DOCUMENT_BYTES: usize = 900 * 1024;
 /// # Errors
 ///
 /// Everything that is wrong with it, by field.
-pub fn validate(destination: &FirehoseDestination) -> Result<Validated, Vec<Invalid>> {
+pub fn validate(destination: &FirehoseDestination) -> Result<Validated, Vec<Rejection>> {
     let spec = &destination.spec;
-    let mut invalid: Vec<Invalid> = unbuilt(spec).collect();
-    check_mappings(&spec.mappings, &mut invalid);
-    check_networks(&spec.ingest.trusted_proxies, &mut invalid);
-    labels::check(&spec.proxy, &mut invalid);
-    let sizes = sizes::read(spec, &mut invalid);
-    if !invalid.is_empty() {
-        return Err(invalid);
+    let mut rejections: Vec<Rejection> = not_implemented(spec).collect();
+    check_mappings(&spec.mappings, &mut rejections);
+    check_networks(&spec.ingest.trusted_proxies, &mut rejections);
+    labels::check(&spec.proxy, &mut rejections);
+    let sizes = sizes::read(spec, &mut rejections);
+    if !rejections.is_empty() {
+        return Err(rejections);
     }
     let validated = Validated {
         settings: settings(destination, &sizes),
@@ -44,12 +44,12 @@ pub fn validate(destination: &FirehoseDestination) -> Result<Validated, Vec<Inva
 }
 
 /// Two rows may not have the same event in Unicode lower case, because then the order of the rows would matter.
-fn check_mappings(mappings: &[api::Mapping], invalid: &mut Vec<Invalid>) {
+fn check_mappings(mappings: &[api::Mapping], rejections: &mut Vec<Rejection>) {
     let mut seen: HashMap<String, usize> = HashMap::with_capacity(mappings.len());
     for (row, mapping) in mappings.iter().enumerate() {
         let field = format!("spec.mappings[{row}].event");
         if mapping.event.trim().is_empty() {
-            invalid.push(Invalid::new(field, Reason::Invalid, "must not be blank"));
+            rejections.push(Rejection::new(field, Reason::Invalid, "must not be blank"));
             continue;
         }
         if let Some(first) = seen.insert(mapping.event.to_lowercase(), row) {
@@ -57,12 +57,12 @@ fn check_mappings(mappings: &[api::Mapping], invalid: &mut Vec<Invalid>) {
                 "{:?} is the same event as {:?} of spec.mappings[{first}], upper and lower case not told apart",
                 mapping.event, mappings[first].event
             );
-            invalid.push(Invalid::new(field, Reason::DuplicateEvent, message));
+            rejections.push(Rejection::new(field, Reason::DuplicateEvent, message));
         }
     }
 }
 
-fn check_networks(networks: &[String], invalid: &mut Vec<Invalid>) {
+fn check_networks(networks: &[String], rejections: &mut Vec<Rejection>) {
     for (index, network) in networks.iter().enumerate() {
         let is_network = network.split_once('/').is_some_and(|(address, length)| {
             let bits = match address.parse() {
@@ -74,7 +74,7 @@ fn check_networks(networks: &[String], invalid: &mut Vec<Invalid>) {
         });
         if !is_network {
             let field = format!("spec.ingest.trustedProxies[{index}]");
-            invalid.push(Invalid::new(
+            rejections.push(Rejection::new(
                 field,
                 Reason::Invalid,
                 format!("{network:?} is not a network"),
@@ -83,14 +83,14 @@ fn check_networks(networks: &[String], invalid: &mut Vec<Invalid>) {
     }
 }
 
-fn check_size(validated: &Validated) -> Result<(), Vec<Invalid>> {
+fn check_size(validated: &Validated) -> Result<(), Vec<Rejection>> {
     let rendered = config::render(&document(validated, &Paths::default()));
     let bytes = rendered.expect("a document of plain data serializes").len();
     if bytes <= MAX_DOCUMENT_BYTES {
         return Ok(());
     }
     let message = format!("the configuration would be {bytes} bytes, a ConfigMap has room for {MAX_DOCUMENT_BYTES}");
-    Err(vec![Invalid::new("spec.mappings", Reason::TooLarge, message)])
+    Err(vec![Rejection::new("spec.mappings", Reason::TooLarge, message)])
 }
 
 fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes) -> config::Document {
