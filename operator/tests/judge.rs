@@ -4,7 +4,7 @@
 
 use firehose_operator::verify::{Acceptance, Findings, Proxy, judge};
 use firehose_operator_api::{
-    Condition, ConditionStatus, ConditionType, FirehoseDestinationStatus, Reason, StreamState,
+    Condition, ConditionStatus, ConditionType, Effective, FirehoseDestinationStatus, Reason, StreamState,
 };
 use firehose_proxy_config::{
     Acknowledge,
@@ -77,6 +77,10 @@ fn findings(proxies: &[Proxy]) -> Findings<'_> {
         address: "http://orders-firehose.analytics.svc:8080".to_owned(),
         selector: "a=b".to_owned(),
         mappings: Some(3),
+        effective: Some(Effective {
+            image: Some("proxy:1".to_owned()),
+            ..Effective::default()
+        }),
     }
 }
 
@@ -116,6 +120,8 @@ fn two_proxies_that_deliver_make_a_ready_destination() {
     }
     let proxies = status.proxies.unwrap();
     assert_eq!((proxies.desired, proxies.ready, proxies.synced), (2, 2, 2));
+    assert_eq!(proxies.summary, "2/2");
+    assert_eq!(status.pods, [], "none has anything to say");
     assert_eq!(status.revision.as_deref(), Some(REVISION));
     assert_eq!(status.observed_generation, Some(3));
 }
@@ -168,7 +174,7 @@ fn what_one_proxy_reports_shows_in_the_condition_it_is_about() {
         (
             with(|report| report.streams = vec![stream("pages", report::StreamState::Paused, StreamReason::Paused)]),
             Delivering,
-            (False, Reason::Paused),
+            (False, Reason::DeliveryPaused),
         ),
     ];
     for (other, kind, expected) in cases {
@@ -270,6 +276,7 @@ fn a_refused_edit_says_so_and_keeps_what_runs_in_the_status() {
         acceptance: Acceptance::Refused(Reason::DuplicateEvent, "spec.mappings[1].event: …".to_owned()),
         generation: Some(4),
         mappings: None,
+        effective: None,
         durability: None,
         ..findings(&proxies)
     };
@@ -291,13 +298,14 @@ fn a_refused_edit_says_so_and_keeps_what_runs_in_the_status() {
         says(&after, ConditionType::Durable),
         says(&before, ConditionType::Durable)
     );
+    assert_eq!(after.effective, before.effective);
     assert_eq!((after.revision, after.mappings), (before.revision, Some(3)));
 }
 
 #[test]
 fn a_destination_that_was_never_accepted_has_no_address_and_no_revision() {
     let never = Findings {
-        acceptance: Acceptance::Refused(Reason::NotImplemented, "spec.deletionPolicy: …".to_owned()),
+        acceptance: Acceptance::Refused(Reason::NotImplemented, "spec.deletion.type: …".to_owned()),
         revision: None,
         desired: 0,
         durability: None,
@@ -341,18 +349,18 @@ fn an_ephemeral_spool_that_acknowledges_is_not_durable() {
 fn dead_letters_in_any_pod_are_said_and_the_worst_comes_first() {
     use report::DeadLetters::{Empty, Full, Unavailable, Unknown, Waiting};
     for (states, expected) in [
-        ([Empty, Empty], (ConditionStatus::True, Reason::NoDeadLetters)),
+        ([Empty, Empty], (ConditionStatus::False, Reason::NoDeadLetters)),
         ([Empty, Unknown], (ConditionStatus::Unknown, Reason::Unknown)),
-        ([Waiting, Unknown], (ConditionStatus::False, Reason::DeadLettersWaiting)),
-        ([Waiting, Full], (ConditionStatus::False, Reason::DeadLettersFull)),
+        ([Waiting, Unknown], (ConditionStatus::True, Reason::DeadLettersWaiting)),
+        ([Waiting, Full], (ConditionStatus::True, Reason::DeadLettersFull)),
         (
             [Unavailable, Full],
-            (ConditionStatus::False, Reason::DeadLettersUnavailable),
+            (ConditionStatus::True, Reason::DeadLettersUnavailable),
         ),
     ] {
         let proxies = states.map(|state| with(|report| report.dead_letters = state));
         let status = status(&findings(&proxies));
-        assert_eq!(says(&status, ConditionType::DeadLettersEmpty), expected, "{states:?}");
+        assert_eq!(says(&status, ConditionType::DeadLetters), expected, "{states:?}");
         assert_eq!(says(&status, ConditionType::Ready).0, ConditionStatus::True);
     }
 }
@@ -384,4 +392,96 @@ fn nothing_changes_when_nothing_changed_and_a_time_moves_only_with_its_status() 
         condition(&second, ConditionType::Accepted).last_transition_time,
         at(100)
     );
+}
+
+#[test]
+fn only_pods_that_have_something_to_say_are_listed_each_with_the_root_of_its_trouble() {
+    let named = |name: &str, proxy: Proxy| Proxy {
+        name: name.to_owned(),
+        ..proxy
+    };
+    let proxies = [
+        proxy("a"),
+        named(
+            "b",
+            with_stream(report::StreamState::Failing, StreamReason::StreamNotFound),
+        ),
+        named("c", with(|report| "old".clone_into(&mut report.revision))),
+        named(
+            "d",
+            with(|report| {
+                "old".clone_into(&mut report.revision);
+                report.config_error = Some("cut short".to_owned());
+            }),
+        ),
+        Proxy {
+            report: None,
+            ..proxy("e")
+        },
+        Proxy {
+            ready: false,
+            ..proxy("f")
+        },
+    ];
+    let status = status(&findings(&proxies));
+    let pods: Vec<_> = status.pods.iter().map(|pod| (pod.name.as_str(), pod.reason)).collect();
+    assert_eq!(
+        pods,
+        [
+            ("b", Reason::StreamNotFound),
+            ("c", Reason::Propagating),
+            ("d", Reason::ConfigRejected),
+            ("e", Reason::ProxiesUnreachable),
+            ("f", Reason::ProxyNotReady),
+        ]
+    );
+    assert_eq!(
+        status.pods[0].message,
+        "stream orders: there is no delivery stream of this name in the region"
+    );
+    assert_eq!(status.pods[2].message, "cut short");
+    assert_eq!(status.omitted_pods, None);
+}
+
+#[test]
+fn twenty_pods_are_listed_and_the_rest_is_counted() {
+    let proxies: Vec<Proxy> = (0..25)
+        .map(|number| Proxy {
+            ready: false,
+            ..proxy(&format!("orders-firehose-{number:02}"))
+        })
+        .collect();
+    let status = status(&findings(&proxies));
+    assert_eq!((status.pods.len(), status.omitted_pods), (20, Some(5)));
+}
+
+#[test]
+fn the_last_synced_revision_stays_while_another_is_on_its_way() {
+    let synced = status(&findings(&[proxy("a"), proxy("b")]));
+    assert_eq!(synced.last_synced_revision.as_deref(), Some(REVISION));
+    let proxies = [proxy("a"), proxy("b")];
+    let next = Findings {
+        revision: Some("8899aabbccddeeff".to_owned()),
+        ..findings(&proxies)
+    };
+    let after = judge(&next, &synced, &at(200));
+    assert_eq!(after.revision.as_deref(), Some("8899aabbccddeeff"));
+    assert_eq!(after.last_synced_revision.as_deref(), Some(REVISION));
+}
+
+#[test]
+fn every_condition_says_something() {
+    let silent = Proxy {
+        report: None,
+        ready: false,
+        ..proxy("a")
+    };
+    for proxies in [vec![proxy("a"), proxy("b")], vec![silent], vec![]] {
+        for condition in status(&findings(&proxies)).conditions {
+            assert!(
+                !condition.message.is_empty() && condition.message.len() <= 4096,
+                "{condition:?}"
+            );
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! For the local path and for the tests of the rules themselves. The rules are those of the definition; there is no second
 //! copy of them here. Not a client, and no judge of what only the plan can see.
 
+use std::sync::LazyLock;
+
 use kube::core::cel::{Validator, apply_defaults};
 use serde::{Deserialize as _, de::Error as _};
 use serde_json::Value;
@@ -13,6 +15,9 @@ pub use crate::field_error::FieldError;
 
 const API_VERSION: &str = "firehose-operator.dev/v1alpha1";
 const KIND: &str = "FirehoseDestination";
+
+/// Derived once: the types do not change while a program runs.
+static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
 
 /// The YAML documents of a file, empty ones left out, whatever kind they are of.
 ///
@@ -25,10 +30,31 @@ pub fn documents(text: &str) -> Result<Vec<Value>, serde_yaml::Error> {
         // Through YAML's own value, because it refuses a key that occurs twice and JSON's would take the last.
         let value = serde_yaml::Value::deserialize(document)?;
         if !value.is_null() {
-            documents.push(serde_json::to_value(value).map_err(serde_yaml::Error::custom)?);
+            let mut value = serde_json::to_value(value).map_err(serde_yaml::Error::custom)?;
+            whole_numbers(&mut value);
+            documents.push(value);
         }
     }
     Ok(documents)
+}
+
+/// `1e3` is a number with a fraction to this YAML reader and a whole one to kubectl, which writes it as JSON on the way.
+fn whole_numbers(value: &mut Value) {
+    /// Above it, not every whole number is one of these numbers.
+    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|_| number.is_f64());
+            if let Some(whole) = whole.filter(|whole| whole.fract() == 0.0 && whole.abs() <= MAX_EXACT) {
+                #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+                let whole = whole as i64;
+                *value = whole.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
 }
 
 /// Whether a document says that it is a `FirehoseDestination`, of any version.
@@ -64,9 +90,8 @@ fn admit_after(manifest: &Value, old: Option<&Value>) -> Result<FirehoseDestinat
             drop_nulls(spec, 0);
         }
     }
-    let schema = schema();
     match object.get("spec") {
-        Some(spec) => structure::check(&schema["properties"]["spec"], spec, "spec", &mut errors),
+        Some(spec) => structure::check(&SCHEMA["properties"]["spec"], spec, "spec", &mut errors),
         None => errors.push(FieldError::new("spec", "is required")),
     }
     for name in object.as_object().into_iter().flat_map(serde_json::Map::keys) {
@@ -77,8 +102,8 @@ fn admit_after(manifest: &Value, old: Option<&Value>) -> Result<FirehoseDestinat
     if !errors.is_empty() {
         return Err(errors); // the rules are only for values of the right shape
     }
-    let object = apply_defaults(&schema, &object);
-    if let Err(broken) = Validator::new().validate(&schema, &object, old) {
+    let object = apply_defaults(&SCHEMA, &object);
+    if let Err(broken) = Validator::new().validate(&SCHEMA, &object, old) {
         let broken = broken.into_vec().into_iter();
         return Err(broken
             .map(|error| FieldError::new(field_of(&error.field_path), error.message))

@@ -7,7 +7,7 @@
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use crate::field_error::FieldError;
+use crate::{field_error::FieldError, quantity::COMPUTABLE, retired};
 
 /// The keywords that [`check`] enforces or may ignore.
 #[cfg(test)]
@@ -33,6 +33,7 @@ pub(crate) const KNOWN_KEYWORDS: &[&str] = &[
     "x-kubernetes-int-or-string",
     "x-kubernetes-list-map-keys",
     "x-kubernetes-list-type",
+    "x-kubernetes-map-type",
     "x-kubernetes-validations",
 ];
 
@@ -54,6 +55,7 @@ pub(crate) fn check(schema: &Value, value: &Value, path: &str, errors: &mut Vec<
         return;
     }
     match value {
+        Value::String(text) if expected == "int-or-string" => check_quantity(schema, text, &mut refuse),
         Value::String(text) => check_text(schema, text, &mut refuse),
         Value::Number(_) => check_number(schema, value, &mut refuse),
         Value::Array(items) => check_items(schema, items, path, errors),
@@ -90,6 +92,16 @@ fn check_text(schema: &Value, text: &str, refuse: &mut impl FnMut(String)) {
     }
 }
 
+/// In the words of the quantity's own rule, which offline can only be asked about quantities that it can compute with.
+fn check_quantity(schema: &Value, text: &str, refuse: &mut impl FnMut(String)) {
+    let sentence = schema["x-kubernetes-validations"][0]["message"].as_str();
+    let computable = Regex::new(COMPUTABLE).expect("our own pattern is a regular expression");
+    match sentence {
+        Some(sentence) if !computable.is_match(text) => refuse(sentence.to_owned()),
+        _ => check_text(schema, text, refuse),
+    }
+}
+
 fn check_number(schema: &Value, value: &Value, refuse: &mut impl FnMut(String)) {
     let Some(number) = value.as_f64() else { return };
     if let Some(limit) = schema["maximum"].as_f64().filter(|limit| number > *limit) {
@@ -115,13 +127,7 @@ fn check_items(schema: &Value, items: &[Value], path: &str, errors: &mut Vec<Fie
             format!("must have at least {limit} items, not {count}"),
         ));
     }
-    if let Some(keys) = schema["x-kubernetes-list-map-keys"].as_array() {
-        let identity = |item: &Value| {
-            keys.iter()
-                .map(|key| item[key.as_str().unwrap_or_default()].clone())
-                .collect()
-        };
-        let identities: Vec<Vec<Value>> = items.iter().map(identity).collect();
+    if let Some(identities) = identities(schema, items) {
         for (index, identity) in identities.iter().enumerate() {
             if identities[..index].contains(identity) {
                 errors.push(FieldError::new(format!("{path}[{index}]"), "is a duplicate".to_owned()));
@@ -130,6 +136,24 @@ fn check_items(schema: &Value, items: &[Value], path: &str, errors: &mut Vec<Fie
     }
     for (index, item) in items.iter().enumerate() {
         check(&schema["items"], item, &format!("{path}[{index}]"), errors);
+    }
+}
+
+/// What tells the items of a list apart: the keys of a map, the items of a set. `None` where nothing has to.
+fn identities(schema: &Value, items: &[Value]) -> Option<Vec<Vec<Value>>> {
+    match schema["x-kubernetes-list-type"].as_str()? {
+        "set" => Some(items.iter().map(|item| vec![item.clone()]).collect()),
+        "map" => {
+            let keys = schema["x-kubernetes-list-map-keys"].as_array()?;
+            let value = |item: &Value, key: &str| {
+                let default = &schema["items"]["properties"][key]["default"];
+                item.get(key).unwrap_or(default).clone()
+            };
+            let keys: Vec<&str> = keys.iter().filter_map(Value::as_str).collect();
+            let of = |item| keys.iter().map(|key| value(item, key)).collect();
+            Some(items.iter().map(of).collect())
+        }
+        _ => None,
     }
 }
 
@@ -155,7 +179,10 @@ fn check_fields(schema: &Value, fields: &Map<String, Value>, path: &str, errors:
         let inner = format!("{path}.{name}");
         match schema["properties"].get(name).or(others) {
             Some(schema) => check(schema, value, &inner, errors),
-            None => errors.push(FieldError::new(inner, "unknown field".to_owned())),
+            None => {
+                let now = retired::successor(&inner).map_or_else(String::new, |now| format!("; write {now}"));
+                errors.push(FieldError::new(inner, format!("unknown field{now}")));
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod children;
 mod document;
+mod effective;
 mod names;
 mod rejection;
 mod validate;
@@ -12,6 +13,7 @@ mod validated;
 
 pub use children::{Children, Installation, REVISION_ANNOTATION, children};
 pub use document::{Paths, document};
+pub use effective::effective;
 pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Names, POD_SELECTOR, selector};
 pub use rejection::{Rejection, unchangeable};
 pub use validate::validate;

@@ -1,6 +1,6 @@
 //! A destination that can be planned: every size a number, every choice made.
 
-use firehose_operator_api::{PersistentVolumeClaim, ProxySettings, StaticCredentials, WriteKeys};
+use firehose_operator_api::{PersistentVolumeClaim, ProxySettings, SecretKeyRef, StaticCredentials};
 use firehose_proxy_config::{Document, Toggle};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
@@ -12,7 +12,7 @@ pub struct Validated {
     /// The Secret to mount for static credentials.
     pub(super) credentials_secret: Option<StaticCredentials>,
     /// The Secret to mount for write keys.
-    pub(super) write_keys_secret: Option<WriteKeys>,
+    pub(super) write_keys_secret: Option<SecretKeyRef>,
     /// The claim of each pod; `None` for a spool that goes with its pod.
     pub(super) claim: Option<PersistentVolumeClaim>,
     /// Settings of the pods.

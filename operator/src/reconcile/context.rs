@@ -40,6 +40,8 @@ pub(super) struct Remembered {
     pub(super) schedule: Schedule,
     /// The status that was written last.
     pub(super) status: Option<FirehoseDestinationStatus>,
+    /// When the list of pods may be written again, on the process's clock.
+    pub(super) pods_may_be_written: Duration,
     /// Rounds that failed in a row.
     pub(super) failures: u32,
 }

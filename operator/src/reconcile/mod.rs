@@ -61,6 +61,9 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
             return Ok(Action::await_change());
         }
     };
+    if destination.spec.class_name.is_some() {
+        return Ok(Action::await_change()); // another installation's: this one has no class, and writes nothing to it
+    }
     if destination.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change()); // its children go with it
     }

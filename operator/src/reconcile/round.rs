@@ -3,7 +3,9 @@
 //! The first three decide and change nothing; what they read is what the watches have shown. Whatever the spec says, a round
 //! ends with the status of what is in force.
 
-use firehose_operator_api::{FirehoseDestination, FirehoseDestinationStatus, Reason};
+use std::time::Duration;
+
+use firehose_operator_api::{FirehoseDestination, Reason};
 use k8s_openapi::{api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::{ResourceExt as _, runtime::controller::Action};
 use tracing::info;
@@ -21,6 +23,9 @@ use crate::{
     plan::{self, Children, Rejection, Validated, children, unchangeable},
     verify::{Acceptance, Findings, judge, settled},
 };
+
+/// The list of pods that have something to say is written this often at most: while pods are replaced it changes with each.
+const PODS_WRITTEN_EVERY: Duration = Duration::from_secs(5);
 
 /// Most rejections that a condition names; the others are counted.
 const MAX_REJECTIONS_IN_MESSAGE: usize = 5;
@@ -53,7 +58,7 @@ pub(super) async fn round(
         // The last good children go on.
         Err(rejections) => (refused(&rejections), None, None),
     };
-    let situation = Situation::new(observed, planned, written);
+    let situation = Situation::new(observed, planned, written, &context.installation);
     let apply_error = failure.as_ref().map(ToString::to_string);
     let ended = verify(destination, context, remembered, &situation, acceptance, apply_error).await?;
     failure.map_or(Ok(ended), |failure| Err(failure.into()))
@@ -139,12 +144,12 @@ async fn verify(
         (Acceptance::Accepted, true) => Outcome::Settled,
     };
     let findings = situation.findings(destination, acceptance, apply_error, &proxies);
-    report(context, destination, remembered, &findings).await?;
+    let pods_due = report(context, destination, remembered, &findings).await?;
     let wait = match outcome {
         Outcome::Propagating => remembered.schedule.wait(context.now()),
         Outcome::Settled | Outcome::Refused | Outcome::Error => settled(random()),
     };
-    Ok((outcome, Action::requeue(wait)))
+    Ok((outcome, Action::requeue(pods_due.map_or(wait, |due| due.min(wait)))))
 }
 
 fn refused(rejections: &[Rejection]) -> Acceptance {
@@ -160,30 +165,37 @@ fn refused(rejections: &[Rejection]) -> Acceptance {
     Acceptance::Refused(reason, message.join("; "))
 }
 
-/// Writes the status if it says something new.
+/// Writes the status if it says something new. Returns when to come back if the list of pods was kept as it is for now.
 async fn report(
     context: &Context,
     destination: &FirehoseDestination,
     remembered: &mut Remembered,
     findings: &Findings<'_>,
-) -> Result<(), Error> {
+) -> Result<Option<Duration>, Error> {
     // What was written last is newer than what the watch has shown.
     let before = remembered.status.clone().or_else(|| destination.status.clone());
-    let status = judge(
-        findings,
-        before.as_ref().unwrap_or(&FirehoseDestinationStatus::default()),
-        &Time(Timestamp::now()),
-    );
-    if before.as_ref() == Some(&status) {
-        return Ok(());
+    let before = before.unwrap_or_default();
+    let mut status = judge(findings, &before, &Time(Timestamp::now()));
+    let pods_changed = (&before.pods, before.omitted_pods) != (&status.pods, status.omitted_pods);
+    let wait = remembered.pods_may_be_written.saturating_sub(context.now());
+    let pods_due = (pods_changed && !wait.is_zero()).then_some(wait);
+    if pods_due.is_some() {
+        status.pods.clone_from(&before.pods);
+        status.omitted_pods = before.omitted_pods;
+    }
+    if before == status {
+        return Ok(pods_due);
     }
     let (namespace, name) = (destination.namespace().unwrap_or_default(), destination.name_any());
     let written = write_status(&context.client, &namespace, &name, &status).await;
     written.map_err(|error| Error::Status(Box::new(error)))?;
     context.metrics.status_writes.inc();
-    if before.and_then(|before| before.revision) != status.revision {
+    if before.revision != status.revision {
         info!(namespace, name, revision = ?status.revision, "configuration changed");
     }
+    if pods_changed && pods_due.is_none() {
+        remembered.pods_may_be_written = context.now() + PODS_WRITTEN_EVERY;
+    }
     remembered.status = Some(status);
-    Ok(())
+    Ok(pods_due)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use firehose_operator_api::FirehoseDestination;
+use firehose_operator_api::{Effective, FirehoseDestination};
 use k8s_openapi::{
     api::{apps::v1::StatefulSet, core::v1::Pod},
     apimachinery::pkg::apis::meta::v1::OwnerReference,
@@ -12,7 +12,7 @@ use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use super::Context;
 use crate::{
     observe::pods_of,
-    plan::{Children, EVENTS_PORT, Names, REVISION_ANNOTATION, Validated, selector},
+    plan::{Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Validated, effective, selector},
     verify::{Acceptance, Findings, Proxy},
 };
 
@@ -29,6 +29,7 @@ pub(super) struct Observed {
 /// What is in force: the plan just applied, or what an earlier one left.
 pub(super) struct Situation {
     validated: Option<Validated>,
+    effective: Option<Effective>,
     /// The revision that the proxies are to run; `None` while no spec was ever accepted.
     pub(super) revision: Option<String>,
     stateful_set: Option<Arc<StatefulSet>>,
@@ -58,7 +59,12 @@ pub(super) fn observe(destination: &FirehoseDestination, context: &Context) -> O
 impl Situation {
     /// What was planned and, where nothing was, what was there before. `written` is the StatefulSet as this round has
     /// written it, if it has.
-    pub(super) fn new(observed: Observed, planned: Option<Planned>, written: Option<StatefulSet>) -> Self {
+    pub(super) fn new(
+        observed: Observed,
+        planned: Option<Planned>,
+        written: Option<StatefulSet>,
+        installation: &Installation,
+    ) -> Self {
         let stateful_set = written.map(Arc::new).or(observed.stateful_set);
         let (validated, revision) = planned.map_or((None, None), |planned| {
             let (validated, wanted) = *planned;
@@ -70,6 +76,7 @@ impl Situation {
             None => stored.unwrap_or(0),
         };
         Self {
+            effective: validated.as_ref().map(|validated| effective(validated, installation)),
             validated,
             revision: revision.or(observed.revision),
             stateful_set,
@@ -126,6 +133,7 @@ impl Situation {
             address: format!("http://{}.{namespace}.svc:{EVENTS_PORT}", Names::of(&name).workload),
             selector: selector.join(","),
             mappings: validated.and_then(|validated| i32::try_from(validated.mappings()).ok()),
+            effective: self.effective.clone(),
         }
     }
 }

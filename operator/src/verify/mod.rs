@@ -3,7 +3,9 @@
 mod ask;
 mod conditions;
 mod judge;
+mod pods;
 mod schedule;
+mod streams;
 
 pub use ask::{Unasked, ask};
 pub use judge::{Acceptance, Findings, Proxy, judge};

@@ -5,6 +5,9 @@
 #![cfg(feature = "controller")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
 
+mod admission;
+#[path = "../../api/tests/shape/cases.rs"]
+mod cases;
 mod leader;
 mod manifest;
 mod namespace;

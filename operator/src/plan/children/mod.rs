@@ -4,6 +4,7 @@
 mod budget;
 mod config_map;
 mod pod;
+mod scheduling;
 mod service;
 mod service_account;
 mod volumes;

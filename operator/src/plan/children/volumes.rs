@@ -38,15 +38,18 @@ pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
     }];
     if let Some(secret) = &validated.credentials_secret {
         let items = vec![
-            key_to_path(&secret.access_key_id_key, StaticCredentials::ACCESS_KEY_ID_FILE),
-            key_to_path(&secret.secret_access_key_key, StaticCredentials::SECRET_ACCESS_KEY_FILE),
-            key_to_path(&secret.session_token_key, StaticCredentials::SESSION_TOKEN_FILE),
+            key_to_path(&secret.keys.access_key_id, StaticCredentials::ACCESS_KEY_ID_FILE),
+            key_to_path(
+                &secret.keys.secret_access_key,
+                StaticCredentials::SECRET_ACCESS_KEY_FILE,
+            ),
+            key_to_path(&secret.keys.session_token, StaticCredentials::SESSION_TOKEN_FILE),
         ];
-        volumes.push(secret_volume(CREDENTIALS, &secret.secret_name, items));
+        volumes.push(secret_volume(CREDENTIALS, &secret.secret_ref.name, items));
     }
     if let Some(secret) = &validated.write_keys_secret {
         let items = vec![key_to_path(&secret.key, WriteKeys::FILE)];
-        volumes.push(secret_volume(WRITE_KEYS, &secret.secret_name, items));
+        volumes.push(secret_volume(WRITE_KEYS, &secret.name, items));
     }
     if validated.claim.is_none() {
         let spool = &validated.settings.spool;
@@ -78,7 +81,7 @@ pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
 
 /// The claim template of a spool that outlives its pod.
 pub(super) fn claim(validated: &Validated) -> Option<PersistentVolumeClaim> {
-    let claim = validated.claim.as_ref()?;
+    let claim = &validated.claim.as_ref()?.template.spec;
     let storage = Quantity(claim.resources.requests.storage.as_str().to_owned());
     Some(PersistentVolumeClaim {
         metadata: ObjectMeta {

@@ -1,6 +1,6 @@
 //! Sizes as people write them → bytes within their bounds.
 
-use firehose_operator_api::{ByteSize, FirehoseDestinationSpec, Reason, StreamQuota};
+use firehose_operator_api::{ByteSize, FirehoseDestinationSpec, Quota, Reason, StreamQuota};
 use firehose_proxy_config as config;
 
 use crate::plan::Rejection;
@@ -37,8 +37,8 @@ pub(super) fn read(spec: &FirehoseDestinationSpec, rejections: &mut Vec<Rejectio
     let mut reader = Reader { rejections };
     let claim = spec.spool.persistent_volume_claim.as_ref();
     let volume = claim.map(|claim| {
-        let field = "spec.spool.persistentVolumeClaim.resources.requests.storage";
-        reader.bytes(field, &claim.resources.requests.storage, 64 * MI, 64 * TI)
+        let field = "spec.spool.persistentVolumeClaim.template.spec.resources.requests.storage";
+        reader.bytes(field, &claim.template.spec.resources.requests.storage, 64 * MI, 64 * TI)
     });
     let dead_letters = match &spec.spool.dead_letters {
         Some(budget) => {
@@ -74,8 +74,17 @@ pub(super) fn read(spec: &FirehoseDestinationSpec, rejections: &mut Vec<Rejectio
             .delivery
             .quota
             .as_ref()
-            .map(|quota| reader.quota("spec.delivery.quota", quota)),
+            .map(|quota| reader.quota("spec.delivery.quota", &stated(quota))),
         streams: reader.streams(spec),
+    }
+}
+
+/// The same three numbers; in the schema they differ by what it can say about quantities in a list.
+fn stated(quota: &Quota) -> StreamQuota {
+    StreamQuota {
+        bytes_per_second: quota.bytes_per_second.clone(),
+        records_per_second: quota.records_per_second,
+        requests_per_second: quota.requests_per_second,
     }
 }
 
@@ -122,7 +131,7 @@ impl Reader<'_> {
                 )
             });
             streams.push(config::Stream {
-                name: stream.name.clone(),
+                name: stream.delivery_stream_name.clone(),
                 quota: stream
                     .quota
                     .as_ref()
