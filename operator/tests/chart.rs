@@ -1,4 +1,5 @@
-//! The rights that the chart grants: only what the operator uses, and nothing that could read a secret or swap an image.
+//! The rights that the chart grants: only what the operator uses, and nothing that could read a secret or swap an
+//! image.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 

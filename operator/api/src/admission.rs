@@ -1,7 +1,7 @@
 //! What the API server does with a manifest, without an API server: schema, unknown fields, defaults, CEL rules.
 //!
-//! For the local path and for the tests of the rules themselves. The rules are those of the definition; there is no second
-//! copy of them here. Not a client, and no judge of what only the plan can see.
+//! For the local path and for the tests of the rules themselves. The rules are those of the definition; there is no
+//! second copy of them here. Not a client, and no judge of what only the plan can see.
 
 use std::sync::LazyLock;
 
@@ -38,7 +38,8 @@ pub fn documents(text: &str) -> Result<Vec<Value>, serde_yaml::Error> {
     Ok(documents)
 }
 
-/// `1e3` is a number with a fraction to this YAML reader and a whole one to kubectl, which writes it as JSON on the way.
+/// `1e3` is a number with a fraction to this YAML reader and a whole one to kubectl, which writes it as JSON on the
+/// way.
 fn whole_numbers(value: &mut Value) {
     /// Above it, not every whole number is one of these numbers.
     const MAX_EXACT: f64 = 9_007_199_254_740_992.0;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{formats, reference::SecretRef};
 
-/// Where AWS credentials come from. Every type but Ambient fails closed: while what it names is missing, nothing is delivered
-/// and the CredentialsReady condition says so.
+/// Where AWS credentials come from. Every type but Ambient fails closed: while what it names is missing, nothing is
+/// delivered and the CredentialsReady condition says so.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     validation = Rule::new("self.type == 'Static' ? has(self.static) : !has(self.static)").message("static must be set when type is Static, and only then").field_path(".static").reason(Reason::FieldValueInvalid),
@@ -15,9 +15,9 @@ use crate::{formats, reference::SecretRef};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
-    /// Ambient (default): whatever the AWS SDK finds, in its own order: the environment, a role of the service account (IRSA,
-    /// EKS Pod Identity), the role of the instance. Static: an access key in a Secret. WebIdentity, PodIdentity and
-    /// InstanceProfile: exactly that source and no other; not implemented in this version, and refused.
+    /// Ambient (default): whatever the AWS SDK finds, in its own order: the environment, a role of the service account
+    /// (IRSA, EKS Pod Identity), the role of the instance. Static: an access key in a Secret. WebIdentity, PodIdentity
+    /// and InstanceProfile: exactly that source and no other; not implemented in this version, and refused.
     #[serde(rename = "type", default)]
     pub kind: CredentialsType,
 
@@ -30,8 +30,8 @@ pub struct Credentials {
     #[serde(default, rename = "static", skip_serializing_if = "Option::is_none")]
     pub static_: Option<StaticCredentials>,
 
-    /// Roles to assume one after the other, the first with the credentials above: at most two. The last one's permissions
-    /// are what delivers. A second one is not implemented in this version, and refused.
+    /// Roles to assume one after the other, the first with the credentials above: at most two. The last one's
+    /// permissions are what delivers. A second one is not implemented in this version, and refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 2), extend("x-kubernetes-list-type" = "atomic"))]
     pub assume_roles: Vec<AssumeRole>,
@@ -63,7 +63,8 @@ pub struct WebIdentity {
     pub role_arn: String,
 }
 
-/// An access key in a Secret of the destination's namespace. The Secret may be rotated at any time: the proxies read it again.
+/// An access key in a Secret of the destination's namespace. The Secret may be rotated at any time: the proxies read it
+/// again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StaticCredentials {
@@ -125,8 +126,8 @@ pub struct AssumeRole {
     pub session_name: Option<String>,
 
     /// Whether the session is tagged. Destination tags it with the destination's namespace and name, under keys of this
-    /// project's own prefix and not transitive; the trust policy must then allow sts:TagSession. Destination is not implemented in
-    /// this version, and refused.
+    /// project's own prefix and not transitive; the trust policy must then allow sts:TagSession. Destination is not
+    /// implemented in this version, and refused.
     #[serde(default)]
     pub session_tags: SessionTags,
 }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct Deletion {
     /// Immediate (default): the pods go at once; what becomes of spooled events is decided by
-    /// spool.persistentVolumeClaim.retentionPolicy. Drain: the pods deliver what waits in them first. Drain is not implemented
-    /// in this version, and refused.
+    /// spool.persistentVolumeClaim.retentionPolicy. Drain: the pods deliver what waits in them first. Drain is not
+    /// implemented in this version, and refused.
     #[serde(rename = "type", default)]
     pub kind: DeletionType,
 

@@ -21,9 +21,9 @@ pub struct Delivery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledge: Option<Acknowledge>,
 
-    /// What becomes of events that their stream cannot take for a reason that time alone does not mend. Refuse: they are
-    /// answered 503, and their senders keep them. DeadLetter: they are kept on the pod's volume, answered 200, and sent again
-    /// when the stream can take them. DeadLetter is not implemented in this version, and refused.
+    /// What becomes of events that their stream cannot take for a reason that time alone does not mend. Refuse: they
+    /// are answered 503, and their senders keep them. DeadLetter: they are kept on the pod's volume, answered 200, and
+    /// sent again when the stream can take them. DeadLetter is not implemented in this version, and refused.
     #[serde(default)]
     pub undeliverable: Undeliverable,
 
@@ -36,13 +36,14 @@ pub struct Delivery {
     #[serde(default)]
     pub record_delimiter: RecordDelimiter,
 
-    /// Age in seconds at which an event that could not be delivered becomes a dead letter. Absent: it is tried for ever.
+    /// Age in seconds at which an event that could not be delivered becomes a dead letter. Absent: it is tried for
+    /// ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 60, max = 31_536_000))]
     pub max_age_seconds: Option<i32>,
 
-    /// What each delivery stream may take from all proxies together, at most. Absent: the default quota of the region, and
-    /// what AWS raises it to.
+    /// What each delivery stream may take from all proxies together, at most. Absent: the default quota of the region,
+    /// and what AWS raises it to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<Quota>,
 }
@@ -154,13 +155,13 @@ pub struct StreamSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<StreamQuota>,
 
-    /// Puts several newline-delimited events into one record, because Firehose bills each record in steps of 5 KB. Only for
-    /// streams whose consumers split records into lines. Absent: one event a record.
+    /// Puts several newline-delimited events into one record, because Firehose bills each record in steps of 5 KB. Only
+    /// for streams whose consumers split records into lines. Absent: one event a record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packing: Option<Packing>,
 
-    /// How Firehose bills this stream: FiveKiB rounds each record up to steps of 5 KB; PerByte, of streams into Iceberg tables, does not.
-    /// PerByte is not implemented in this version, and refused.
+    /// How Firehose bills this stream: FiveKiB rounds each record up to steps of 5 KB; PerByte, of streams into Iceberg
+    /// tables, does not. PerByte is not implemented in this version, and refused.
     #[serde(default)]
     pub billing: Billing,
 }

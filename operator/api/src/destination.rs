@@ -1,4 +1,5 @@
-//! The custom resource itself. Its doc comments are what `kubectl explain` prints, so they speak to users of the object.
+//! The custom resource itself. Its doc comments are what `kubectl explain` prints, so they speak to users of the
+//! object.
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -16,8 +17,8 @@ use crate::{
     status::FirehoseDestinationStatus,
 };
 
-/// Where customer events go: an HTTP endpoint inside the cluster that takes events from RudderStack and Segment SDKs and
-/// delivers each of them to the Amazon Data Firehose stream that its name, its type or "*" maps to.
+/// Where customer events go: an HTTP endpoint inside the cluster that takes events from RudderStack and Segment SDKs
+/// and delivers each of them to the Amazon Data Firehose stream that its name, its type or "*" maps to.
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "firehose-operator.dev",
@@ -108,13 +109,14 @@ use crate::{
 #[x_kube(validation = Rule::new("has(self.className) ? has(oldSelf.className) && self.className == oldSelf.className : !has(oldSelf.className)").message("className cannot be changed; create another destination").field_path(".className").reason(Reason::FieldValueForbidden))]
 #[serde(rename_all = "camelCase")]
 pub struct FirehoseDestinationSpec {
-    /// Which installation of the operator serves this destination. Absent: the one without a class. It cannot be changed.
+    /// Which installation of the operator serves this destination. Absent: the one without a class. It cannot be
+    /// changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "formats::class_name")]
     pub class_name: Option<String>,
 
-    /// Active follows changes of this spec. Paused leaves what runs as it is and goes on reporting its status. Paused is not
-    /// implemented in this version, and refused.
+    /// Active follows changes of this spec. Paused leaves what runs as it is and goes on reporting its status. Paused
+    /// is not implemented in this version, and refused.
     #[serde(default)]
     pub reconciliation: Reconciliation,
 
@@ -122,9 +124,9 @@ pub struct FirehoseDestinationSpec {
     #[schemars(schema_with = "formats::region")]
     pub region: String,
 
-    /// Which event goes to which delivery stream. The event's name is looked up first, then its type, then "*", whatever
-    /// the order of the rows; an event that matches nothing is counted and not sent. Up to 1,000 rows; two rows may not have
-    /// the same event and source, upper and lower case of the event not told apart.
+    /// Which event goes to which delivery stream. The event's name is looked up first, then its type, then "*",
+    /// whatever the order of the rows; an event that matches nothing is counted and not sent. Up to 1,000 rows; two
+    /// rows may not have the same event and source, upper and lower case of the event not told apart.
     #[schemars(length(min = 1, max = 1000), extend("x-kubernetes-list-type" = "atomic"))]
     pub mappings: Vec<Mapping>,
 
@@ -180,8 +182,8 @@ pub struct Mapping {
     #[schemars(schema_with = "formats::delivery_stream_name")]
     pub delivery_stream_name: String,
 
-    /// Only events of this source, one of ingest.sources. Absent: of every source that no other row with this event names. Not
-    /// implemented in this version, and refused.
+    /// Only events of this source, one of ingest.sources. Absent: of every source that no other row with this event
+    /// names. Not implemented in this version, and refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "formats::source_name")]
     pub source: Option<String>,

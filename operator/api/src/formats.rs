@@ -1,7 +1,8 @@
 //! Schemas of strings, lists and maps that several fields share.
 //!
 //! A string's form is a rule with a sentence and an example, and not a `pattern`, whose refusal would quote a regular
-//! expression at people. Every string is bounded, which the API server also wants in order to estimate what a rule costs.
+//! expression at people. Every string is bounded, which the API server also wants in order to estimate what a rule
+//! costs.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! The `FirehoseDestination` custom resource: types, validation rules, condition vocabulary.
 //!
-//! Plain data and its rules. It knows no client, no clock and no runtime, and what it cannot express in a schema (two events
-//! that differ only in case, a document that is too large) is the plan's business, not its own.
+//! Plain data and its rules. It knows no client, no clock and no runtime, and what it cannot express in a schema (two
+//! events that differ only in case, a document that is too large) is the plan's business, not its own.
 
 #[cfg(feature = "admission")]
 pub mod admission;

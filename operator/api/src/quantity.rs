@@ -14,8 +14,8 @@ use crate::formats::rule;
 /// Longest text of a quantity. It also bounds what the API server thinks that a rule costs.
 const MAX_QUANTITY_LENGTH: u32 = 26;
 
-/// The quantities that offline checks can compute with: digits, a fraction, and an exponent or a unit. Their arithmetic overflows
-/// beyond it; the API server also reads more digits, which nobody writes.
+/// The quantities that offline checks can compute with: digits, a fraction, and an exponent or a unit. Their arithmetic
+/// overflows beyond it; the API server also reads more digits, which nobody writes.
 #[cfg(feature = "admission")]
 pub(crate) const COMPUTABLE: &str =
     r"^[+-]?([0-9]{1,15}(\.[0-9]{0,9})?|\.[0-9]{1,9})([eE](\+?(0?[0-9]|1[0-8])|-0?[0-9])|[numkMGTPE]|[KMGTPE]i)?$";
@@ -52,8 +52,8 @@ impl ByteSize {
         &self.0
     }
 
-    /// The size in bytes, or `None` when the text is not a whole number of bytes or does not fit. The API server's schema has
-    /// let only such sizes in.
+    /// The size in bytes, or `None` when the text is not a whole number of bytes or does not fit. The API server's
+    /// schema has let only such sizes in.
     pub fn bytes(&self) -> Option<u64> {
         let text = self.0.strip_prefix('+').unwrap_or(&self.0);
         let digits = text.find(|byte: char| !byte.is_ascii_digit() && byte != '.');
@@ -196,8 +196,9 @@ pub(crate) fn memory(_: &mut SchemaGenerator) -> Schema {
     bytes("16Mi", "16Ti", "512Mi")
 }
 
-/// Of an entry of `streams`. Its bounds are the plan's: before Kubernetes 1.34 the API server takes a quantity for 3 MB of text when
-/// it estimates what a rule costs, and would refuse the definition for a rule that may run a thousand times.
+/// Of an entry of `streams`. Its bounds are the plan's: before Kubernetes 1.34 the API server takes a quantity for 3 MB
+/// of text when it estimates what a rule costs, and would refuse the definition for a rule that may run a thousand
+/// times.
 pub(crate) fn in_a_list(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "x-kubernetes-int-or-string": true,

@@ -1,7 +1,7 @@
 //! The vocabulary: condition types, and the one closed list of reasons that conditions, metrics and events share.
 //!
-//! A reason is for programs and may be compared; what a person needs beyond it is in the condition's message. A reader takes
-//! a name that a newer operator wrote as `Unknown` instead of failing on the whole object.
+//! A reason is for programs and may be compared; what a person needs beyond it is in the condition's message. A reader
+//! takes a name that a newer operator wrote as `Unknown` instead of failing on the whole object.
 
 use std::fmt;
 
@@ -22,6 +22,8 @@ pub enum ConditionType {
     CredentialsReady,
     /// A 200 outlives the loss of a pod.
     Durable,
+    /// Nobody without a key can send events. The message names what is open.
+    Secured,
     /// Records reach every stream that has traffic. Unknown while there is none.
     Delivering,
     /// Events that were given up wait for a person. True is abnormal.
@@ -105,6 +107,12 @@ pub enum Reason {
     /// A 200 is given when Firehose has the events.
     AcknowledgedByFirehose,
 
+    // Secured
+    /// Senders present a write key.
+    WriteKeysRequired,
+    /// Whoever reaches the endpoint may send events.
+    NoAuthentication,
+
     // Delivering and streams
     /// Firehose takes the records.
     Succeeded,
@@ -184,6 +192,10 @@ impl Reason {
             Self::PersistentSpool => "a 200 means that events are on a persistent volume",
             Self::EphemeralSpool => "a 200 means that events are on a volume that goes with its pod",
             Self::AcknowledgedByFirehose => "a 200 means that Firehose has the events",
+            Self::WriteKeysRequired => "senders present a write key",
+            Self::NoAuthentication => {
+                "whoever reaches the endpoint may send events, because ingest.authentication.type is None"
+            }
             Self::Succeeded => "Firehose takes the records",
             Self::NoTraffic => "nothing was sent for a while",
             Self::SinglePutsOnly => "records go one by one, because the policy lacks firehose:PutRecordBatch",

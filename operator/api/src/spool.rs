@@ -19,13 +19,13 @@ use crate::{
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Spool {
-    /// PersistentVolumeClaim: a volume for each pod, which outlives it. Ephemeral (default): a volume that goes with its pod.
-    /// It cannot be changed.
+    /// PersistentVolumeClaim: a volume for each pod, which outlives it. Ephemeral (default): a volume that goes with
+    /// its pod. It cannot be changed.
     #[serde(rename = "type", default)]
     pub kind: SpoolType,
 
-    /// Most bytes of accepted events that may wait in one pod; above it, events are answered 503. At least 16Mi, and half
-    /// as much again as ingest.maxRequestSize. Default: 256Mi when Ephemeral, three quarters of the volume with a
+    /// Most bytes of accepted events that may wait in one pod; above it, events are answered 503. At least 16Mi, and
+    /// half as much again as ingest.maxRequestSize. Default: 256Mi when Ephemeral, three quarters of the volume with a
     /// PersistentVolumeClaim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "quantity::spool_size")]
@@ -54,8 +54,9 @@ pub enum SpoolType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetters {
-    /// Most bytes that dead letters may take in one pod, beside spool.maxSize; at least 8Mi. Above it, events that cannot be delivered
-    /// stay where they wait and hold up their stream. Default: 64Mi, or an eighth of the volume when that is less.
+    /// Most bytes that dead letters may take in one pod, beside spool.maxSize; at least 8Mi. Above it, events that
+    /// cannot be delivered stay where they wait and hold up their stream. Default: 64Mi, or an eighth of the volume
+    /// when that is less.
     #[schemars(schema_with = "quantity::dead_letters_size")]
     pub max_size: ByteSize,
 }
@@ -115,7 +116,8 @@ pub struct ClaimSpec {
     #[schemars(schema_with = "formats::object_name")]
     pub storage_class_name: Option<String>,
 
-    /// Volume attributes class, with which a volume's speed can be changed later. Not implemented in this version, and refused.
+    /// Volume attributes class, with which a volume's speed can be changed later. Not implemented in this version, and
+    /// refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "formats::object_name")]
     pub volume_attributes_class_name: Option<String>,
@@ -145,12 +147,13 @@ pub struct VolumeRequests {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RetentionPolicy {
-    /// When the destination is deleted. Retain (default): the claims stay, with the events that are in them. Delete: they go.
+    /// When the destination is deleted. Retain (default): the claims stay, with the events that are in them. Delete:
+    /// they go.
     #[serde(default)]
     pub when_deleted: Retention,
 
-    /// When there are fewer replicas. Retain (default): the claims of the pods that went stay. Delete: they go. Delete is not
-    /// implemented in this version, and refused.
+    /// When there are fewer replicas. Retain (default): the claims of the pods that went stay. Delete: they go. Delete
+    /// is not implemented in this version, and refused.
     #[serde(default)]
     pub when_scaled: Retention,
 }

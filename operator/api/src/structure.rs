@@ -1,8 +1,9 @@
 //! Checks a JSON value against a structural schema, as far as this crate's definition uses one.
 //!
-//! Not a general JSON Schema validator: it knows the keywords that the definition has, and a test fails when the definition
-//! gains one that it does not know. Unlike the API server's default it refuses unknown fields, as `kubectl apply` does.
-//! Recursion is bounded by the schema, which has no cycles: a value deeper than the schema is an unknown field.
+//! Not a general JSON Schema validator: it knows the keywords that the definition has, and a test fails when the
+//! definition gains one that it does not know. Unlike the API server's default it refuses unknown fields, as `kubectl
+//! apply` does. Recursion is bounded by the schema, which has no cycles: a value deeper than the schema is an unknown
+//! field.
 
 use regex::Regex;
 use serde_json::{Map, Value};
@@ -37,7 +38,8 @@ pub(crate) const KNOWN_KEYWORDS: &[&str] = &[
     "x-kubernetes-validations",
 ];
 
-/// Adds to `errors` whatever in `value` the schema does not allow. `path` names the value, for example `spec.mappings[3]`.
+/// Adds to `errors` whatever in `value` the schema does not allow. `path` names the value, for example
+/// `spec.mappings[3]`.
 pub(crate) fn check(schema: &Value, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let mut refuse = |message: String| errors.push(FieldError::new(path, message));
     let expected = schema["type"].as_str().unwrap_or("int-or-string");

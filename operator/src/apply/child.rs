@@ -144,8 +144,8 @@ where
     }
     let parameters = PatchParams::apply(MANAGER).force();
     let applied = match api.patch(&name, &parameters, &Patch::Apply(wanted)).await {
-        // An entry that somebody else wrote into a list of ours can be at odds with our own, and an apply does not remove
-        // it: a port that was renumbered by hand keeps its name. A merge patch replaces lists whole.
+        // An entry that somebody else wrote into a list of ours can be at odds with our own, and an apply does not
+        // remove it: a port that was renumbered by hand keeps its name. A merge patch replaces lists whole.
         Err(kube::Error::Api(status)) if status.is_invalid() && exists => {
             let merge = api.patch(&name, &PatchParams::default(), &Patch::Merge(wanted)).await;
             merge.map_err(failed)?;

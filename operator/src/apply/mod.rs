@@ -1,4 +1,5 @@
-//! Writes: children and status by server-side apply, pokes by a patch of pods/status. Nothing here decides what to write.
+//! Writes: children and status by server-side apply, pokes by a patch of pods/status. Nothing here decides what to
+//! write.
 
 mod child;
 mod poke;

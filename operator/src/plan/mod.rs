@@ -1,7 +1,8 @@
 //! From a destination to what shall be: validate → configuration document → child objects.
 //!
-//! Pure: no client, no clock, no randomness, no runtime. The same destination always gives the same plan, which is what makes
-//! the local path, the golden files and a repaired child agree. Behind [`validate()`] nobody looks at the raw spec again.
+//! Pure: no client, no clock, no randomness, no runtime. The same destination always gives the same plan, which is what
+//! makes the local path, the golden files and a repaired child agree. Behind [`validate()`] nobody looks at the raw
+//! spec again.
 
 mod children;
 mod document;

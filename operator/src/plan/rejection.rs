@@ -1,5 +1,5 @@
-//! What a destination is rejected for beyond the rules of [`super::validate()`]: what this version does not do, and what its
-//! running pods cannot follow. A destination that asks for either is refused by field, never half served.
+//! What a destination is rejected for beyond the rules of [`super::validate()`]: what this version does not do, and
+//! what its running pods cannot follow. A destination that asks for either is refused by field, never half served.
 
 use firehose_operator_api::{
     Billing, ByteSize, CredentialsType, DeletionType, EndpointType, FirehoseDestinationSpec, Reason, Reconciliation,
@@ -31,8 +31,9 @@ impl Rejection {
 
 type Uses = fn(&FirehoseDestinationSpec) -> bool;
 
-/// What the custom resource has and this version does not do yet. With [`NOT_IMPLEMENTED_IN_LISTS`] the one list of such fields:
-/// whoever builds one deletes its line here and the words "not implemented in this version" in its comment.
+/// What the custom resource has and this version does not do yet. With [`NOT_IMPLEMENTED_IN_LISTS`] the one list of
+/// such fields: whoever builds one deletes its line here and the words "not implemented in this version" in its
+/// comment.
 const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
     ("spec.reconciliation", |spec| {
         spec.reconciliation == Reconciliation::Paused
@@ -115,7 +116,8 @@ fn positions<T>(items: &[T], uses: impl Fn(&T) -> bool) -> Vec<usize> {
     used.map(|(position, _)| position).collect()
 }
 
-/// The document names an address of STS for a role to assume, and otherwise nothing that Firehose's endpoint does not say.
+/// The document names an address of STS for a role to assume, and otherwise nothing that Firehose's endpoint does not
+/// say.
 fn is_sts_implemented(spec: &FirehoseDestinationSpec) -> bool {
     let Some(sts) = &spec.endpoints.sts else { return true };
     match (sts.kind, spec.endpoints.firehose.kind) {
@@ -137,8 +139,8 @@ pub(super) fn not_implemented(spec: &FirehoseDestinationSpec) -> impl Iterator<I
     fields.map(|field| Rejection::new(field, Reason::NotImplemented, "is not implemented in this version"))
 }
 
-/// What is asked of a running workload and cannot be done to it. Left to the API server, it would refuse the whole StatefulSet,
-/// and with it every other edit of the destination, for as long as the destination asks.
+/// What is asked of a running workload and cannot be done to it. Left to the API server, it would refuse the whole
+/// StatefulSet, and with it every other edit of the destination, for as long as the destination asks.
 pub fn unchangeable(running: &StatefulSet, wanted: &StatefulSet) -> Option<Rejection> {
     let (running, wanted) = (claim_size(running)?, claim_size(wanted)?);
     // As bytes, because the API server writes 1024Mi as 1Gi.

@@ -42,7 +42,8 @@ impl Validated {
         self.settings.endpoint_url.as_deref()
     }
 
-    /// Uses `url` unless the destination names an address or a variant of the region's own. For demos, tests and the local path.
+    /// Uses `url` unless the destination names an address or a variant of the region's own. For demos, tests and the
+    /// local path.
     #[must_use]
     pub fn with_default_endpoint(mut self, url: Option<&str>) -> Self {
         let settings = &mut self.settings;
@@ -65,6 +66,11 @@ impl Validated {
     /// What a 200 means.
     pub fn acknowledge(&self) -> firehose_proxy_config::Acknowledge {
         self.settings.delivery.acknowledge
+    }
+
+    /// Whether senders present a write key.
+    pub fn requires_write_keys(&self) -> bool {
+        self.write_keys_secret.is_some()
     }
 
     /// Whether what is spooled outlives its pod.

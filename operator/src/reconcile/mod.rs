@@ -1,7 +1,7 @@
 //! When a destination is looked at, and when again. What one look does is in [`round`].
 //!
-//! Idempotent and short: it never waits for a proxy, it says when it wants to be called again. What it remembers between two
-//! rounds only saves work; a new leader starts with nothing and ends at the same state.
+//! Idempotent and short: it never waits for a proxy, it says when it wants to be called again. What it remembers
+//! between two rounds only saves work; a new leader starts with nothing and ends at the same state.
 
 mod context;
 mod proxies;
@@ -26,8 +26,8 @@ use round::round;
 const RETRY_WHILE_LISTING: Duration = Duration::from_millis(100);
 
 /// How long until a destination is looked at again by a process that does not lead. Becoming the leader wakes every
-/// destination at once, but a lease that is renewed late is no change of leader: a round that falls into the gap would be
-/// lost.
+/// destination at once, but a lease that is renewed late is no change of leader: a round that falls into the gap would
+/// be lost.
 const RETRY_WHILE_FOLLOWING: Duration = Duration::from_secs(10);
 
 /// Why a round could not be finished. It is tried again.

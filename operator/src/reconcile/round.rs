@@ -1,7 +1,7 @@
 //! One round of one destination, in five steps: observe → validate → plan → apply → verify.
 //!
-//! The first three decide and change nothing; what they read is what the watches have shown. Whatever the spec says, a round
-//! ends with the status of what is in force.
+//! The first three decide and change nothing; what they read is what the watches have shown. Whatever the spec says, a
+//! round ends with the status of what is in force.
 
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ use crate::{
     verify::{Acceptance, Findings, judge, settled},
 };
 
-/// The list of pods that have something to say is written this often at most: while pods are replaced it changes with each.
+/// The list of pods that have something to say is written this often at most: while pods are replaced it changes with
+/// each.
 const PODS_WRITTEN_EVERY: Duration = Duration::from_secs(5);
 
 /// Most rejections that a condition names; the others are counted.

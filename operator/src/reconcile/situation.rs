@@ -130,6 +130,7 @@ impl Situation {
             is_replacing: self.stateful_set.as_deref().is_some_and(is_replacing),
             proxies,
             durability: validated.map(|validated| (validated.acknowledge(), validated.is_spool_persistent())),
+            requires_write_keys: validated.map(Validated::requires_write_keys),
             address: format!("http://{}.{namespace}.svc:{EVENTS_PORT}", Names::of(&name).workload),
             selector: selector.join(","),
             mappings: validated.and_then(|validated| i32::try_from(validated.mappings()).ok()),

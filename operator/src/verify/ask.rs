@@ -1,4 +1,5 @@
-//! Asks one proxy for its report. Nothing is believed that is too large, too slow, redirected or of another destination.
+//! Asks one proxy for its report. Nothing is believed that is too large, too slow, redirected or of another
+//! destination.
 
 use std::{net::IpAddr, time::Duration};
 

@@ -51,6 +51,8 @@ pub struct Findings<'a> {
     pub proxies: &'a [Proxy],
     /// What a 200 means and whether the spool outlives its pod; `None` keeps what the status says.
     pub durability: Option<(Acknowledge, bool)>,
+    /// Whether senders present a write key; `None` keeps what the status says.
+    pub requires_write_keys: Option<bool>,
     /// Where events are sent to.
     pub address: String,
     /// Selector of the pods.
@@ -72,6 +74,7 @@ pub fn judge(findings: &Findings<'_>, before: &FirehoseDestinationStatus, now: &
         config_synced(&mut conditions, findings, &proxies);
         credentials_ready(&mut conditions, findings.proxies);
         durable(&mut conditions, findings);
+        secured(&mut conditions, findings.requires_write_keys);
         delivering(&mut conditions, &streams);
         dead_letters(&mut conditions, findings.proxies);
     }
@@ -214,6 +217,15 @@ fn durable(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
         ),
     };
     conditions.set(ConditionType::Durable, status, reason, message);
+}
+
+fn secured(conditions: &mut Conditions<'_>, requires_write_keys: Option<bool>) {
+    let kind = ConditionType::Secured;
+    match requires_write_keys {
+        None => conditions.keep(kind),
+        Some(true) => conditions.set(kind, ConditionStatus::True, Reason::WriteKeysRequired, ""),
+        Some(false) => conditions.set(kind, ConditionStatus::False, Reason::NoAuthentication, ""),
+    }
 }
 
 fn delivering(conditions: &mut Conditions<'_>, streams: &[StreamStatus]) {

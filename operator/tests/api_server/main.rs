@@ -1,5 +1,5 @@
-//! The operator against a real API server, without nodes and with the rights of its chart. `KUBEBUILDER_ASSETS` names the
-//! folder with `kube-apiserver` and, unless it is on the path, `etcd`. Cargo runs it only by name:
+//! The operator against a real API server, without nodes and with the rights of its chart. `KUBEBUILDER_ASSETS` names
+//! the folder with `kube-apiserver` and, unless it is on the path, `etcd`. Cargo runs it only by name:
 //!
 //!     KUBEBUILDER_ASSETS=… cargo test -p firehose-operator --test api_server
 #![cfg(feature = "controller")]

@@ -32,8 +32,8 @@ pub enum AuthenticationType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WriteKeys {
-    /// The Secret's key that holds the write keys, one a line, so that an old and a new one can be valid together. While it is
-    /// missing, no event is accepted.
+    /// The Secret's key that holds the write keys, one a line, so that an old and a new one can be valid together.
+    /// While it is missing, no event is accepted.
     pub secret_key_ref: SecretKeyRef,
 }
 

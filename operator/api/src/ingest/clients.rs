@@ -19,8 +19,8 @@ pub struct AllowedClients {
 #[x_kube(validation = Rule::new("self.from == 'Selector' ? has(self.selector) : !has(self.selector)").message("selector must be set when from is Selector, and only then").field_path(".selector").reason(Reason::FieldValueInvalid))]
 #[serde(rename_all = "camelCase")]
 pub struct AllowedNamespaces {
-    /// All: every namespace. Same: that of the destination. Selector: those whose labels match. What the installation allows
-    /// may only be narrowed.
+    /// All: every namespace. Same: that of the destination. Selector: those whose labels match. What the installation
+    /// allows may only be narrowed.
     pub from: NamespacesFrom,
 
     /// Labels of the namespaces. Required when from is Selector, forbidden otherwise.

@@ -10,12 +10,14 @@ use crate::{formats, reference::SecretRef};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Connections {
-    /// Age in seconds, give or take a fifth, at which a client is asked to connect anew, so that new pods get their part.
+    /// Age in seconds, give or take a fifth, at which a client is asked to connect anew, so that new pods get their
+    /// part.
     #[serde(default = "default_max_age_seconds")]
     #[schemars(range(min = 10, max = 86400))]
     pub max_age_seconds: i32,
 
-    /// Seconds after which a connection without a request is closed. More than any balancer in front of the endpoint has.
+    /// Seconds after which a connection without a request is closed. More than any balancer in front of the endpoint
+    /// has.
     #[serde(default = "default_idle_timeout_seconds")]
     #[schemars(range(min = 10, max = 86400))]
     pub idle_timeout_seconds: i32,
@@ -38,12 +40,13 @@ pub struct Tls {
 #[x_kube(validation = Rule::new("self.mode == 'None' ? !has(self.caSecretRef) : has(self.caSecretRef)").message("caSecretRef must be set unless mode is None, and only then").field_path(".caSecretRef").reason(Reason::FieldValueInvalid))]
 #[serde(rename_all = "camelCase")]
 pub struct ClientCertificates {
-    /// None (default): they are not asked for. Optional: one that is shown must be good. Required: every client shows a good one.
+    /// None (default): they are not asked for. Optional: one that is shown must be good. Required: every client shows a
+    /// good one.
     #[serde(default)]
     pub mode: ClientCertificateMode,
 
-    /// The Secret whose key ca.crt holds the authorities that clients' certificates must come from. Required unless mode is
-    /// None, forbidden then.
+    /// The Secret whose key ca.crt holds the authorities that clients' certificates must come from. Required unless
+    /// mode is None, forbidden then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_secret_ref: Option<SecretRef>,
 }

@@ -12,8 +12,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Deduplication {
-    /// Enabled (default): an event with the message ID and content of one that is safe is confirmed and not delivered again.
-    /// Disabled: every event is delivered.
+    /// Enabled (default): an event with the message ID and content of one that is safe is confirmed and not delivered
+    /// again. Disabled: every event is delivered.
     #[serde(default = "enabled")]
     pub state: Toggle,
 
@@ -22,7 +22,8 @@ pub struct Deduplication {
     #[schemars(range(min = 10, max = 86400))]
     pub window_seconds: i32,
 
-    /// Most memory that a pod remembers events in, between 1Mi and 1Gi. What does not fit is forgotten, the oldest first.
+    /// Most memory that a pod remembers events in, between 1Mi and 1Gi. What does not fit is forgotten, the oldest
+    /// first.
     #[serde(default = "default_max_memory")]
     #[schemars(schema_with = "deduplication_memory")]
     pub max_memory: ByteSize,

@@ -26,8 +26,8 @@ pub use privacy::{Privacy, PrivacyAction, PrivacyHashKey, PrivacyRule};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Ingest {
-    /// Enabled accepts events. Unavailable answers 503: SDKs keep their events and try again. Gone answers 404: SDKs discard
-    /// their events.
+    /// Enabled accepts events. Unavailable answers 503: SDKs keep their events and try again. Gone answers 404: SDKs
+    /// discard their events.
     #[serde(default)]
     pub state: IngestState,
 
@@ -35,35 +35,36 @@ pub struct Ingest {
     #[serde(default)]
     pub authentication: Authentication,
 
-    /// Named senders, each with write keys of its own, beside those of authentication; they need authentication.type WriteKeys. A row of
-    /// mappings may name one. Not implemented in this version, and refused.
+    /// Named senders, each with write keys of its own, beside those of authentication; they need authentication.type
+    /// WriteKeys. A row of mappings may name one. Not implemented in this version, and refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub sources: Vec<Source>,
 
-    /// Field of the record that the source's name is written to, for example context.source. Absent: it is not written. Not
-    /// implemented in this version, and refused.
+    /// Field of the record that the source's name is written to, for example context.source. Absent: it is not written.
+    /// Not implemented in this version, and refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "formats::field_path")]
     pub source_field: Option<String>,
 
-    /// Which pods a network policy lets in. Absent: those that the installation allows. Not implemented in this version, and
-    /// refused.
+    /// Which pods a network policy lets in. Absent: those that the installation allows. Not implemented in this
+    /// version, and refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_clients: Option<AllowedClients>,
 
-    /// How much of a client's address is written into its events: Full, Truncated (the network of 24 bits of an IPv4 address, of
-    /// 48 bits of an IPv6 address), or Omitted. Truncated and Omitted are not implemented in this version, and refused.
+    /// How much of a client's address is written into its events: Full, Truncated (the network of 24 bits of an IPv4
+    /// address, of 48 bits of an IPv6 address), or Omitted. Truncated and Omitted are not implemented in this version,
+    /// and refused.
     #[serde(default, rename = "requestIP")]
     pub request_ip: RequestIp,
 
-    /// What is taken out of events before anything of them is stored, logged or delivered. Not implemented in this version,
-    /// and refused.
+    /// What is taken out of events before anything of them is stored, logged or delivered. Not implemented in this
+    /// version, and refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<Privacy>,
 
-    /// Recognizes events that a client sends again. Enabled is not implemented in this version, and refused; absent, events
-    /// are not looked at for it in this version.
+    /// Recognizes events that a client sends again. Enabled is not implemented in this version, and refused; absent,
+    /// events are not looked at for it in this version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deduplication: Option<Deduplication>,
 
@@ -72,8 +73,8 @@ pub struct Ingest {
     #[schemars(schema_with = "max_request_size")]
     pub max_request_size: ByteSize,
 
-    /// What one invalid event in a batch does. DeadLetter sets it aside (at most 1,000 of a request, and as far as there is
-    /// room for dead letters) and accepts the others; RejectBatch refuses the whole batch with status 400.
+    /// What one invalid event in a batch does. DeadLetter sets it aside (at most 1,000 of a request, and as far as
+    /// there is room for dead letters) and accepts the others; RejectBatch refuses the whole batch with status 400.
     #[serde(default)]
     pub invalid_event_policy: InvalidEventPolicy,
 

@@ -11,8 +11,8 @@ use crate::{formats, reference::SecretKeyRef};
 #[x_kube(validation = Rule::new("has(self.hashKey) == self.rules.exists(rule, rule.action == 'Hash')").message("hashKey must be set when the action of a rule is Hash, and only then").field_path(".hashKey").reason(Reason::FieldValueInvalid))]
 #[serde(rename_all = "camelCase")]
 pub struct Privacy {
-    /// The key of hashes (HMAC-SHA-256). Required when the action of a rule is Hash, forbidden otherwise. While it is missing,
-    /// no event is accepted.
+    /// The key of hashes (HMAC-SHA-256). Required when the action of a rule is Hash, forbidden otherwise. While it is
+    /// missing, no event is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash_key: Option<PrivacyHashKey>,
 

@@ -1,6 +1,7 @@
 //! Which nodes and which neighbours pods are drawn to or kept from, in the words of Kubernetes.
 //!
-//! A copy with bounds and not the API's own types, whose comments would be pages of the definition and whose lists have no end.
+//! A copy with bounds and not the API's own types, whose comments would be pages of the definition and whose lists have
+//! no end.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

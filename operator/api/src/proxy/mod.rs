@@ -1,7 +1,7 @@
 //! What a cluster's scheduler, policies and identity webhooks need to know of the proxy pods.
 //!
-//! Deliberately not a pod template: whatever could change the image, the command, the volumes or the security of the pods
-//! is the operator's, because a destination is written by tenants.
+//! Deliberately not a pod template: whatever could change the image, the command, the volumes or the security of the
+//! pods is the operator's, because a destination is written by tenants.
 
 mod affinity;
 mod scheduling;
@@ -37,8 +37,8 @@ pub struct ProxySettings {
     #[schemars(schema_with = "formats::object_name")]
     pub service_account_name: Option<String>,
 
-    /// CPU and memory of each pod. Absent: 100m CPU and 128Mi are requested, 512Mi is the limit of memory, or more where events
-    /// wait in memory.
+    /// CPU and memory of each pod. Absent: 100m CPU and 128Mi are requested, 512Mi is the limit of memory, or more
+    /// where events wait in memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
 
@@ -47,8 +47,8 @@ pub struct ProxySettings {
     #[schemars(schema_with = "formats::labels")]
     pub node_selector: BTreeMap<String, String>,
 
-    /// Which nodes and which neighbours pods are drawn to or kept from. Absent: away from each other over zones, as far as
-    /// possible.
+    /// Which nodes and which neighbours pods are drawn to or kept from. Absent: away from each other over zones, as far
+    /// as possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affinity: Option<Affinity>,
 
@@ -95,8 +95,8 @@ pub struct ProxySettings {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceAccount {
-    /// Annotations, for example eks.amazonaws.com/role-arn. The pods are replaced when they change, because an identity is
-    /// given to a pod when it is created.
+    /// Annotations, for example eks.amazonaws.com/role-arn. The pods are replaced when they change, because an identity
+    /// is given to a pod when it is created.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "formats::annotations")]
     pub annotations: BTreeMap<String, String>,
@@ -126,12 +126,13 @@ pub struct Service {
     #[schemars(schema_with = "formats::annotations")]
     pub annotations: BTreeMap<String, String>,
 
-    /// Which pods clients are sent to: PreferClose, or the newer words for it, PreferSameZone and PreferSameNode, where the cluster
-    /// knows them. Absent: all alike.
+    /// Which pods clients are sent to: PreferClose, or the newer words for it, PreferSameZone and PreferSameNode, where
+    /// the cluster knows them. Absent: all alike.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic_distribution: Option<TrafficDistribution>,
 
-    /// Families of the Service's addresses: SingleStack, PreferDualStack or RequireDualStack. Absent: what the cluster does.
+    /// Families of the Service's addresses: SingleStack, PreferDualStack or RequireDualStack. Absent: what the cluster
+    /// does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip_family_policy: Option<IpFamilyPolicy>,
 }
@@ -143,8 +144,8 @@ impl Service {
 }
 
 // The comment of an enum in an optional field stands for the field's in `kubectl explain`.
-/// Which pods clients are sent to: PreferClose, or the newer words for it, PreferSameZone and PreferSameNode, where the cluster
-/// knows them. Absent: all alike.
+/// Which pods clients are sent to: PreferClose, or the newer words for it, PreferSameZone and PreferSameNode, where the
+/// cluster knows them. Absent: all alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TrafficDistribution {
     /// Those of the client's zone.
@@ -156,7 +157,8 @@ pub enum TrafficDistribution {
 }
 
 // The comment of an enum in an optional field stands for the field's in `kubectl explain`.
-/// Families of the Service's addresses: SingleStack, PreferDualStack or RequireDualStack. Absent: what the cluster does.
+/// Families of the Service's addresses: SingleStack, PreferDualStack or RequireDualStack. Absent: what the cluster
+/// does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum IpFamilyPolicy {
     /// One.
@@ -171,7 +173,8 @@ pub enum IpFamilyPolicy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Shutdown {
-    /// Seconds for which a pod that was told to end goes on taking events, because clients hear of it later. Default: 5.
+    /// Seconds for which a pod that was told to end goes on taking events, because clients hear of it later. Default:
+    /// 5.
     #[serde(default = "default_drain_delay_seconds")]
     #[schemars(range(min = 0, max = 600))]
     pub drain_delay_seconds: i32,

@@ -1,4 +1,5 @@
-//! Every bound of the schema, tried from both sides. The examples are made from the schema, so a field that is added is tried too.
+//! Every bound of the schema, tried from both sides. The examples are made from the schema, so a field that is added is
+//! tried too.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -96,8 +96,8 @@ fn every_rule_has_a_bounded_sentence_and_no_field_of_the_spec_a_bare_pattern() {
     });
 }
 
-/// Before Kubernetes 1.34 the API server takes every quantity for 3 MB of text when it estimates what a rule costs: in a
-/// list of a thousand that is more than it allows, and the definition would be refused.
+/// Before Kubernetes 1.34 the API server takes every quantity for 3 MB of text when it estimates what a rule costs: in
+/// a list of a thousand that is more than it allows, and the definition would be refused.
 #[test]
 fn no_rule_compares_quantities_within_a_list() {
     walk(&schema()["properties"]["spec"], "spec", &mut |path, node| {

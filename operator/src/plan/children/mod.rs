@@ -25,7 +25,8 @@ use k8s_openapi::{
 
 use super::{Names, Validated, names};
 
-/// What belongs to the installation of the operator and not to a destination. A tenant must not be able to set any of it.
+/// What belongs to the installation of the operator and not to a destination. A tenant must not be able to set any of
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installation {
     /// Image of the proxy.

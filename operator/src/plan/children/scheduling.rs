@@ -7,8 +7,9 @@ use k8s_openapi::api::core::v1::{
 
 use super::{Validated, pod_selector};
 
-/// What the destination says; else over zones, as far as possible. Not a second constraint of [`spread`]: the scheduler leaves nodes that lack a
-/// constraint's label out of the whole scoring, so in a cluster without zones nothing would be spread at all.
+/// What the destination says; else over zones, as far as possible. Not a second constraint of [`spread`]: the scheduler
+/// leaves nodes that lack a constraint's label out of the whole scoring, so in a cluster without zones nothing would be
+/// spread at all.
 pub(super) fn affinity(validated: &Validated) -> Option<Affinity> {
     if let Some(affinity) = &validated.proxy.affinity {
         let affinity = serde_json::to_value(affinity).expect("plain data serializes");

@@ -57,7 +57,8 @@ fn check_keys(field: &str, map: &BTreeMap<String, String>, reserved: Reserved, r
     }
 }
 
-/// Source: [labels](https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set).
+/// Source:
+/// [labels](https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set).
 fn is_qualified_name(key: &str) -> bool {
     let (prefix, name) = key
         .split_once('/')

@@ -43,8 +43,8 @@ pub fn validate(destination: &FirehoseDestination) -> Result<Validated, Vec<Reje
     Ok(validated)
 }
 
-/// Two rows may not have the same event in Unicode lower case and the same source, because then the order of the rows would
-/// matter.
+/// Two rows may not have the same event in Unicode lower case and the same source, because then the order of the rows
+/// would matter.
 fn check_mappings(mappings: &[api::Mapping], rejections: &mut Vec<Rejection>) {
     let mut seen: HashMap<(String, Option<&str>), usize> = HashMap::with_capacity(mappings.len());
     for (row, mapping) in mappings.iter().enumerate() {

@@ -18,8 +18,8 @@ const MIN_DEAD_LETTERS_BYTES: u64 = 8 * MI;
 /// Source: [PutRecord](https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecord.html).
 const MAX_RECORD_BYTES: u64 = 1000 * KI;
 
-/// Firehose bills a record of Direct PUT in steps of 5 KB of 1,024 bytes (docs/adr/0006): packing below one step would save
-/// nothing.
+/// Firehose bills a record of Direct PUT in steps of 5 KB of 1,024 bytes (docs/adr/0006): packing below one step would
+/// save nothing.
 const BILLING_STEP_BYTES: u64 = 5 * KI;
 
 /// Every size of a spec, in bytes.
