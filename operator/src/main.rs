@@ -16,7 +16,7 @@ fn main() -> anyhow::Result<()> {
         Command::Run(run) => {
             log_to_stderr(run.log_format);
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(app::run(run))?;
+            runtime.block_on(app::run(*run))?;
         }
     }
     Ok(())

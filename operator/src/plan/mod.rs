@@ -12,7 +12,7 @@ mod rejection;
 mod validate;
 mod validated;
 
-pub use children::{Children, Installation, REVISION_ANNOTATION, children};
+pub use children::{Children, Installation, ProxyUser, REVISION_ANNOTATION, children};
 pub use document::{Paths, document};
 pub use effective::effective;
 pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Names, POD_SELECTOR, selector};

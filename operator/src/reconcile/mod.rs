@@ -1,4 +1,4 @@
-//! When a destination is looked at, and when again. What one look does is in [`round`].
+//! When a destination is looked at, and when again. What one look does is in [`mod@round`].
 //!
 //! Idempotent and short: it never waits for a proxy, it says when it wants to be called again. What it remembers
 //! between two rounds only saves work; a new leader starts with nothing and ends at the same state.

@@ -1,6 +1,6 @@
 //! The rules of the definition on a real API server, which must judge as our own admission does.
 
-use firehose_operator_api::{FirehoseDestination, admission};
+use firehose_operator_api::{FirehoseDestination, admission, schema};
 use kube::{
     Api,
     api::{DeleteParams, Patch, PatchParams, ValidationDirective},
@@ -28,14 +28,27 @@ async fn create(api: &Api<FirehoseDestination>, changes: &Map<String, Value>) {
     api.patch("orders", &parameters, &Patch::Apply(&object)).await.unwrap();
 }
 
-/// The field and the sentence of the one complaint; a rule about the whole object names no field.
+/// The field, the reason and the sentence of a complaint; a rule about the whole object names no field.
 fn names(error: &kube::Error, field: &str, sentence: &str) -> bool {
     let kube::Error::Api(status) = error else { return false };
     let causes = status.details.iter().flat_map(|details| &details.causes);
     let at = if field == "metadata.name" { "<nil>" } else { field };
+    let reason = reason_of(&schema(), sentence).unwrap_or("FieldValueInvalid".to_owned());
     causes
         .into_iter()
-        .any(|cause| cause.field == at && cause.message.contains(sentence))
+        .any(|cause| cause.field == at && cause.reason == reason && cause.message.contains(sentence))
+}
+
+/// The reason of the rule that says this.
+fn reason_of(node: &Value, sentence: &str) -> Option<String> {
+    match node {
+        Value::Object(fields) if fields.get("message").is_some_and(|message| message == sentence) => {
+            Some(fields.get("reason")?.as_str()?.to_owned())
+        }
+        Value::Object(fields) => fields.values().find_map(|inner| reason_of(inner, sentence)),
+        Value::Array(items) => items.iter().find_map(|inner| reason_of(inner, sentence)),
+        _ => None,
+    }
 }
 
 #[tokio::test]

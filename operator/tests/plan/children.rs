@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use firehose_operator::plan::{Paths, children, document, effective, validate};
+use firehose_operator::plan::{Installation, Paths, ProxyUser, children, document, effective, validate};
 use firehose_operator_api::admission::{admit, documents};
 use firehose_proxy_config::Toggle;
 use serde_json::{Value, json};
@@ -176,4 +176,43 @@ fn what_is_implemented_of_the_shape_is_in_the_document_and_the_children() {
     let volumes = serde_json::to_string(&pod.volumes).unwrap();
     assert!(volumes.contains(r#"{"key":"mine","path":"writeKeys"}"#), "{volumes}");
     assert!(volumes.contains(r#"{"key":"id","path":"accessKeyID"}"#), "{volumes}");
+}
+
+#[test]
+fn pods_run_on_nodes_of_the_images_architecture_unless_the_destination_names_another() {
+    let selector = |spec: &Value, installation: &Installation| {
+        let children = children(&validate(&destination(spec)).unwrap(), installation);
+        let pod = children.stateful_set.spec.unwrap().template.spec.unwrap();
+        serde_json::to_value(pod.node_selector).unwrap()
+    };
+    let several = Installation {
+        architecture: None,
+        ..installation()
+    };
+    assert_eq!(
+        selector(&json!({}), &installation()),
+        json!({"kubernetes.io/arch": "amd64"})
+    );
+    assert_eq!(selector(&json!({}), &several), json!(null));
+    let own = json!({"proxy": {"nodeSelector": {"kubernetes.io/arch": "arm64", "pool": "events"}}});
+    assert_eq!(
+        selector(&own, &installation()),
+        json!({"kubernetes.io/arch": "arm64", "pool": "events"})
+    );
+}
+
+#[test]
+fn where_the_cluster_assigns_users_none_is_asked_for() {
+    let assigned = Installation {
+        proxy_user: ProxyUser::Cluster,
+        ..installation()
+    };
+    let children = children(&validate(&destination(&json!({}))).unwrap(), &assigned);
+    let pod = children.stateful_set.spec.unwrap().template.spec.unwrap();
+    let security = pod.security_context.unwrap();
+    assert_eq!(
+        (security.run_as_user, security.run_as_group, security.fs_group),
+        (None, None, None)
+    );
+    assert_eq!(security.run_as_non_root, Some(true));
 }

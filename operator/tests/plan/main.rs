@@ -6,7 +6,7 @@ mod children;
 mod not_implemented;
 mod refused;
 
-use firehose_operator::plan::{Installation, Rejection, Validated, validate};
+use firehose_operator::plan::{Installation, ProxyUser, Rejection, Validated, validate};
 use firehose_operator_api::{
     FirehoseDestination, Reason,
     admission::{admit, documents},
@@ -17,6 +17,8 @@ pub(crate) fn installation() -> Installation {
     Installation {
         proxy_image: "registry.example/firehose-proxy:1.2.3".to_owned(),
         image_pull_policy: None,
+        architecture: Some("amd64".to_owned()),
+        proxy_user: ProxyUser::Fixed,
     }
 }
 

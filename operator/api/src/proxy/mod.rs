@@ -42,7 +42,8 @@ pub struct ProxySettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
 
-    /// Labels that a node must have.
+    /// Labels that a node must have. Unless kubernetes.io/arch is among them, a node must have the architecture of the
+    /// image.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "formats::labels")]
     pub node_selector: BTreeMap<String, String>,

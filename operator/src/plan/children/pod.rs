@@ -16,7 +16,7 @@ use k8s_openapi::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{Installation, Validated, non_empty, scheduling, service, volumes, workload_name};
+use super::{Installation, ProxyUser, Validated, non_empty, scheduling, service, volumes, workload_name};
 use crate::plan::{ADMIN_PORT, EVENTS_PORT, Paths, names};
 
 /// The proxy's user and group. Images have no user database; the number is the usual one of distroless images.
@@ -60,10 +60,10 @@ pub(super) fn template(validated: &Validated, installation: &Installation) -> Po
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
             termination_grace_period_seconds: Some(grace_seconds(&proxy.shutdown)),
-            security_context: Some(pod_security()),
+            security_context: Some(pod_security(installation.proxy_user)),
             containers: vec![container(validated, installation)],
             volumes: Some(volumes::volumes(validated)),
-            node_selector: non_empty(&proxy.node_selector),
+            node_selector: non_empty(&scheduling::node_selector(proxy, installation)),
             tolerations: list(proxy.tolerations.iter().map(scheduling::toleration)),
             affinity: scheduling::affinity(validated),
             topology_spread_constraints: Some(scheduling::spread(validated)),
@@ -129,12 +129,13 @@ fn environment(validated: &Validated) -> Vec<EnvVar> {
     [Some(name), no_node_role].into_iter().flatten().collect()
 }
 
-fn pod_security() -> PodSecurityContext {
+fn pod_security(user: ProxyUser) -> PodSecurityContext {
+    let user = (user == ProxyUser::Fixed).then_some(USER_ID);
     PodSecurityContext {
         run_as_non_root: Some(true),
-        run_as_user: Some(USER_ID),
-        run_as_group: Some(USER_ID),
-        fs_group: Some(USER_ID),
+        run_as_user: user,
+        run_as_group: user,
+        fs_group: user,
         fs_group_change_policy: Some("OnRootMismatch".to_owned()),
         seccomp_profile: Some(SeccompProfile {
             type_: "RuntimeDefault".to_owned(),

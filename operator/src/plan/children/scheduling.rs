@@ -1,11 +1,27 @@
 //! Where the pods may run, and how they are spread.
 
-use firehose_operator_api::{TaintEffect, Toleration, TolerationOperator, WhenUnsatisfiable};
+use std::collections::BTreeMap;
+
+use firehose_operator_api::{ProxySettings, TaintEffect, Toleration, TolerationOperator, WhenUnsatisfiable};
 use k8s_openapi::api::core::v1::{
     self as core, Affinity, PodAffinityTerm, PodAntiAffinity, TopologySpreadConstraint, WeightedPodAffinityTerm,
 };
 
-use super::{Validated, pod_selector};
+use super::{Installation, Validated, pod_selector};
+
+/// Label of a node with its architecture.
+const ARCHITECTURE_LABEL: &str = "kubernetes.io/arch";
+
+/// What the destination says, on nodes that the image runs on. As a selector and not as an affinity, whose terms are
+/// alternatives: beside a destination's own it would let in what they keep out.
+pub(super) fn node_selector(proxy: &ProxySettings, installation: &Installation) -> BTreeMap<String, String> {
+    let mut selector = proxy.node_selector.clone();
+    if let Some(architecture) = &installation.architecture {
+        let label = selector.entry(ARCHITECTURE_LABEL.to_owned());
+        label.or_insert_with(|| architecture.clone());
+    }
+    selector
+}
 
 /// What the destination says; else over zones, as far as possible. Not a second constraint of [`spread`]: the scheduler
 /// leaves nodes that lack a constraint's label out of the whole scoring, so in a cluster without zones nothing would be
