@@ -9,7 +9,11 @@ use kube::core::cel::{Validator, apply_defaults};
 use serde::{Deserialize as _, de::Error as _};
 use serde_json::Value;
 
-use crate::{FirehoseDestination, crd::schema, structure};
+use crate::{
+    FirehoseDestination,
+    crd::schema,
+    structure::{self, shown},
+};
 
 pub use crate::field_error::FieldError;
 
@@ -120,7 +124,7 @@ fn check_head(manifest: &Value) -> Vec<FieldError> {
         if manifest[field] != expected {
             errors.push(FieldError::new(
                 field,
-                format!("must be {expected}, not {}", manifest[field]),
+                format!("must be {expected}, not {}", shown(&manifest[field].to_string())),
             ));
         }
     }

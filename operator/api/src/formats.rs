@@ -85,7 +85,7 @@ pub(crate) fn source_name(_: &mut SchemaGenerator) -> Schema {
 pub(crate) fn field_path(_: &mut SchemaGenerator) -> Schema {
     string(
         1..=256,
-        r"^[^.\s*]+(\.[^.\s*]+)*$",
+        r"^[^.*]+(\.[^.*]+)*$",
         "must be names with dots between them, for example context.source",
     )
 }
@@ -94,7 +94,7 @@ pub(crate) fn field_path(_: &mut SchemaGenerator) -> Schema {
 pub(crate) fn field_pattern(_: &mut SchemaGenerator) -> Schema {
     string(
         1..=256,
-        r"^([^.\s*]+|\*)(\.([^.\s*]+|\*))*$",
+        r"^([^.*]+|\*)(\.([^.*]+|\*))*$",
         "must be names, or '*' for every name of one level, with dots between them, for example traits.email",
     )
 }

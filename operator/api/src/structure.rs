@@ -53,7 +53,7 @@ pub(crate) fn check(schema: &Value, value: &Value, path: &str, errors: &mut Vec<
         _ => false,
     };
     if !fits {
-        refuse(format!("must be of type {expected}, not {value}"));
+        refuse(format!("must be of type {expected}, not {}", shown(&value.to_string())));
         return;
     }
     match value {
@@ -71,7 +71,8 @@ fn check_text(schema: &Value, text: &str, refuse: &mut impl FnMut(String)) {
         if !allowed.iter().any(|name| name == text) {
             let allowed: Vec<String> = allowed.iter().map(Value::to_string).collect();
             refuse(format!(
-                "{text:?} is not supported; supported are {}",
+                "{:?} is not supported; supported are {}",
+                shown(text),
                 allowed.join(", ")
             ));
         }
@@ -89,8 +90,17 @@ fn check_text(schema: &Value, text: &str, refuse: &mut impl FnMut(String)) {
     if let Some(pattern) = schema["pattern"].as_str() {
         let expression = Regex::new(pattern).expect("the definition's patterns are regular expressions");
         if !expression.is_match(text) {
-            refuse(format!("{text:?} must match {pattern}"));
+            refuse(format!("{:?} must match {pattern}", shown(text)));
         }
+    }
+}
+
+/// What a message shows of a value, which may be megabytes.
+pub(crate) fn shown(value: &str) -> String {
+    const MAX_CHARS: usize = 80;
+    match value.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
     }
 }
 

@@ -111,6 +111,26 @@ fn a_quantity_that_nobody_could_compute_with_is_refused_like_any_other() {
 }
 
 #[test]
+fn a_message_shows_a_part_of_a_value_that_is_too_large_to_show() {
+    let large = "é".repeat(100_000);
+    for (pointer, value) in [
+        ("/kind", json!(large)),
+        ("/spec/replicas", json!(large)),
+        ("/spec/region", json!(large)),
+        ("/spec/reconciliation", json!(large)),
+        ("/spec/mappings", json!({"a": large})),
+    ] {
+        for error in field_errors(&with(pointer, value)) {
+            assert!(
+                (1..300).contains(&error.message.chars().count()),
+                "{pointer}: {}",
+                error.message.len()
+            );
+        }
+    }
+}
+
+#[test]
 fn everything_that_is_missing_is_named_at_once() {
     let manifest = json!({"apiVersion": "firehose-operator.dev/v1alpha1", "kind": "FirehoseDestination", "spec": {}});
     let fields: Vec<String> = field_errors(&manifest)
