@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -20,6 +20,12 @@ pub enum Command {
     Run(Box<Run>),
     /// Print the CustomResourceDefinition.
     Crd,
+    /// Say what API server and operator would say about manifests, without either.
+    Check {
+        /// Files with FirehoseDestination objects. Other objects in them are skipped.
+        #[arg(required = true)]
+        manifests: Vec<PathBuf>,
+    },
 }
 
 /// Settings of the installation. None of them can be set by a destination.

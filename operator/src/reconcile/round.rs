@@ -21,7 +21,7 @@ use crate::{
     apply::{self, Applied, ApplyError, write_status},
     metrics::Outcome,
     plan::{self, Children, Rejection, Validated, children, unchangeable},
-    verify::{Acceptance, Findings, judge, settled},
+    verify::{Acceptance, Findings, hold_pods, judge, settled},
 };
 
 /// The list of pods that have something to say is written this often at most: while pods are replaced it changes with
@@ -177,13 +177,8 @@ async fn report(
     let before = remembered.status.clone().or_else(|| destination.status.clone());
     let before = before.unwrap_or_default();
     let mut status = judge(findings, &before, &Time(Timestamp::now()));
-    let pods_changed = (&before.pods, before.omitted_pods) != (&status.pods, status.omitted_pods);
     let wait = remembered.pods_may_be_written.saturating_sub(context.now());
-    let pods_due = (pods_changed && !wait.is_zero()).then_some(wait);
-    if pods_due.is_some() {
-        status.pods.clone_from(&before.pods);
-        status.omitted_pods = before.omitted_pods;
-    }
+    let pods_due = hold_pods(&mut status, &before, wait);
     if before == status {
         return Ok(pods_due);
     }
@@ -194,7 +189,7 @@ async fn report(
     if before.revision != status.revision {
         info!(namespace, name, revision = ?status.revision, "configuration changed");
     }
-    if pods_changed && pods_due.is_none() {
+    if before.pods != status.pods {
         remembered.pods_may_be_written = context.now() + PODS_WRITTEN_EVERY;
     }
     remembered.status = Some(status);

@@ -9,4 +9,5 @@ mod streams;
 
 pub use ask::{Unasked, ask};
 pub use judge::{Acceptance, Findings, Proxy, judge};
+pub use pods::hold_pods;
 pub use schedule::{Schedule, settled};

@@ -1,6 +1,8 @@
 //! The pods that have something to say, so that nobody has to look for them among a hundred.
 
-use firehose_operator_api::{PodStatus, Reason};
+use std::time::Duration;
+
+use firehose_operator_api::{FirehoseDestinationStatus, PodStatus, Reason};
 use firehose_proxy_config::report::{CredentialsState, StreamState};
 
 use super::Proxy;
@@ -29,6 +31,22 @@ pub(super) fn pods(proxies: &[Proxy], revision: Option<&str>) -> (Vec<PodStatus>
     pods.truncate(MAX_PODS_IN_STATUS);
     let omitted = i32::try_from(omitted).unwrap_or(i32::MAX);
     (pods, (omitted > 0).then_some(omitted))
+}
+
+/// Keeps the list of pods as it was in `before` while it may not be written again for `wait`. Returns how long to wait, if
+/// the list was kept.
+pub fn hold_pods(
+    status: &mut FirehoseDestinationStatus,
+    before: &FirehoseDestinationStatus,
+    wait: Duration,
+) -> Option<Duration> {
+    let changed = (&before.pods, before.omitted_pods) != (&status.pods, status.omitted_pods);
+    if !changed || wait.is_zero() {
+        return None;
+    }
+    status.pods.clone_from(&before.pods);
+    status.omitted_pods = before.omitted_pods;
+    Some(wait)
 }
 
 /// What is the matter with a pod: the first of what could be, because the others mostly follow from it.

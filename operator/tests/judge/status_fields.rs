@@ -1,6 +1,8 @@
 //! What else is in a status, and what stays in it.
 
-use firehose_operator::verify::{Acceptance, Findings, Proxy, judge};
+use std::time::Duration;
+
+use firehose_operator::verify::{Acceptance, Findings, Proxy, hold_pods, judge};
 use firehose_operator_api::{ConditionStatus, ConditionType, Reason, StreamState};
 use firehose_proxy_config::report::{self, StreamReason};
 
@@ -162,4 +164,30 @@ fn the_last_synced_revision_stays_while_another_is_on_its_way() {
     let after = judge(&next, &synced, &at(200));
     assert_eq!(after.revision.as_deref(), Some("8899aabbccddeeff"));
     assert_eq!(after.last_synced_revision.as_deref(), Some(REVISION));
+}
+
+#[test]
+fn the_list_of_pods_is_kept_until_it_may_be_written_again_and_the_rest_is_not() {
+    let before = status(&findings(&[proxy("a"), proxy("b")]));
+    let silent = Proxy {
+        report: None,
+        ..proxy("b")
+    };
+    let now = status(&findings(&[proxy("a"), silent]));
+    let wait = Duration::from_secs(3);
+
+    let mut held = now.clone();
+    assert_eq!(hold_pods(&mut held, &before, wait), Some(wait));
+    assert_eq!((held.pods.len(), held.conditions), (0, now.conditions.clone()));
+
+    let mut free = now.clone();
+    assert_eq!(hold_pods(&mut free, &before, Duration::ZERO), None);
+    assert_eq!(free.pods.len(), 1);
+
+    let mut unchanged = now.clone();
+    assert_eq!(
+        hold_pods(&mut unchanged, &now, wait),
+        None,
+        "there is nothing to come back for"
+    );
 }
