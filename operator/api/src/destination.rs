@@ -189,16 +189,6 @@ pub struct Mapping {
     pub source: Option<String>,
 }
 
-/// Enabled or Disabled.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Toggle {
-    /// On.
-    Enabled,
-    /// Off.
-    #[default]
-    Disabled,
-}
-
 /// Whether changes of the spec are followed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Reconciliation {

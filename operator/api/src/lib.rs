@@ -58,6 +58,7 @@ mod spool;
 mod status;
 #[cfg(feature = "admission")]
 mod structure;
+mod toggle;
 
 pub use crd::{crd, schema};
 pub use credentials::{
@@ -68,7 +69,7 @@ pub use delivery::{
     Acknowledge, Billing, Delivery, DeliveryState, Packing, Quota, RecordDelimiter, StreamQuota, StreamSettings,
     Undeliverable,
 };
-pub use destination::{FirehoseDestination, FirehoseDestinationSpec, Mapping, Reconciliation, Toggle};
+pub use destination::{FirehoseDestination, FirehoseDestinationSpec, Mapping, Reconciliation};
 pub use endpoints::{CustomEndpoint, Endpoint, EndpointType, Endpoints};
 pub use ingest::{
     AllowedClients, AllowedNamespaces, Authentication, AuthenticationType, ClientCertificateMode, ClientCertificates,
@@ -93,3 +94,4 @@ pub use status::{
     Address, Condition, Effective, EffectiveEndpoints, EffectiveQuota, FirehoseDestinationStatus, PodStatus, Proxies,
     RetainedClaim, StreamState, StreamStatus,
 };
+pub use toggle::Toggle;

@@ -4,12 +4,13 @@
 //! between two rounds only saves work; a new leader starts with nothing and ends at the same state.
 
 mod context;
+mod error;
+mod jitter;
 mod proxies;
 mod round;
 mod situation;
 
 use std::{
-    hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,9 +18,11 @@ use std::{
 use kube::{ResourceExt as _, runtime::controller::Action};
 use tracing::warn;
 
-use crate::{apply::ApplyError, metrics::Outcome, observe::Guarded};
+use crate::{metrics::Outcome, observe::Guarded};
 
 pub use context::Context;
+pub use error::Error;
+use jitter::random;
 use round::round;
 
 /// How long to wait for watches that have not listed yet.
@@ -29,17 +32,6 @@ const RETRY_WHILE_LISTING: Duration = Duration::from_millis(100);
 /// destination at once, but a lease that is renewed late is no change of leader: a round that falls into the gap would
 /// be lost.
 const RETRY_WHILE_FOLLOWING: Duration = Duration::from_secs(10);
-
-/// Why a round could not be finished. It is tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The status could not be written.
-    #[error("failed to write the status: {0}")]
-    Status(#[source] Box<kube::Error>),
-    /// A child could not be written.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-}
 
 /// Reconciles one destination.
 ///
@@ -95,9 +87,4 @@ pub fn retry(guarded: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Act
     let delay = delay + delay.mul_f64((random() % 512) as f64 / 1024.0);
     warn!(namespace = ?guarded.namespace(), name = %guarded.name_any(), %error, ?delay, "failed to reconcile");
     Action::requeue(delay)
-}
-
-/// Jitter. Not for secrets.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

@@ -11,10 +11,10 @@ use kube::{ResourceExt as _, runtime::controller::Action};
 use tracing::info;
 
 use super::{
-    Context, Error,
-    context::Remembered,
+    context::{Context, Remembered},
+    error::Error,
+    jitter::random,
     proxies::{ask_all, poke_all},
-    random,
     situation::{Observed, Planned, Situation, observe},
 };
 use crate::{

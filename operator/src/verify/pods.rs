@@ -5,7 +5,7 @@ use std::time::Duration;
 use firehose_operator_api::{FirehoseDestinationStatus, PodStatus, Reason};
 use firehose_proxy_config::report::{CredentialsState, StreamState};
 
-use super::Proxy;
+use super::findings::Proxy;
 
 /// Most pods of a status.
 const MAX_PODS_IN_STATUS: usize = 20;

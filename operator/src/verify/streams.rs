@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use firehose_operator_api::{Reason, StreamState, StreamStatus};
 use firehose_proxy_config::report;
 
-use super::Proxy;
+use super::findings::Proxy;
 
 /// Most streams of a status, which is as many as a destination has mappings.
 const MAX_STREAMS_IN_STATUS: usize = 1000;

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    destination::Toggle,
     quantity::{ByteSize, deduplication_memory},
+    toggle::Toggle,
 };
 
 /// How events that a client sends again are recognized.
