@@ -16,8 +16,8 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use firehose_proxy::{
     app::{Options, Proxy},
-    aws::Transport,
-    mounted::{self, Mounted},
+    config::{self, Mounted},
+    firehose::Transport,
 };
 use firehose_simulator::Simulator;
 use tokio::signal::unix::{SignalKind, signal};
@@ -137,7 +137,7 @@ fn follow(path: &Path, first: Manifest, mounts: Mounts) -> anyhow::Result<Mounte
             Err(problem) => error!("the last good manifest stays in force: {problem:#}"),
         }
     };
-    mounted::watch(&directory, look).context("failed to watch the manifest")
+    config::watch(&directory, look).context("failed to watch the manifest")
 }
 
 async fn told_to_end() -> std::io::Result<()> {

@@ -37,7 +37,8 @@ pub(crate) enum Unnamed {
     Simulator(SocketAddr),
     /// AWS itself, because the caller said so.
     Aws,
-    /// Nobody: the manifest named an address when the process started, so that there is no simulator, and nobody said AWS.
+    /// Nobody: the manifest named an address when the process started, so that there is no simulator, and nobody said
+    /// AWS.
     Refused,
 }
 

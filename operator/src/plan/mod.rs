@@ -7,14 +7,16 @@
 mod children;
 mod document;
 mod effective;
+mod installation;
 mod names;
 mod rejection;
 mod validate;
 mod validated;
 
-pub use children::{Children, Installation, ProxyUser, REVISION_ANNOTATION, children};
+pub use children::{Children, REVISION_ANNOTATION, children};
 pub use document::{Paths, document};
 pub use effective::effective;
+pub use installation::{Installation, ProxyUser};
 pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Names, POD_SELECTOR, selector};
 pub use rejection::{Rejection, unchangeable};
 pub use validate::validate;

@@ -9,15 +9,15 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::storage::{Disk, Filled};
+use super::storage::{Filled, Volume};
 
 #[derive(Debug)]
-struct Gauges(Disk);
+struct Gauges(Volume);
 
 /// Describes the gauges in `registry`, each name with the prefix `firehose_proxy_`. What there is no disk for has none.
-pub(super) fn register(disk: Disk, registry: &mut Registry) {
+pub(super) fn register(volume: Volume, registry: &mut Registry) {
     let registry = registry.sub_registry_with_prefix("firehose_proxy");
-    registry.register_collector(Box::new(Gauges(disk)));
+    registry.register_collector(Box::new(Gauges(volume)));
 }
 
 impl Collector for Gauges {

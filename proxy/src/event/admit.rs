@@ -1,28 +1,28 @@
-//! Admits the events of one request: checks each, routes it, and writes the records of those that are sent into one frame.
+//! Admits the events of one request: checks each, routes it, and writes the records of those that are sent into one batch.
 
 use std::ops::Range;
 
 use firehose_proxy_config::RecordDelimiter;
 
 use super::{
-    enrich::{Surroundings, enrich},
-    envelope,
-    fields::{Event, Field},
-    gate,
-    identity::Identity,
-    scan::{Cursor, Syntax},
-    text::LoneSurrogate,
-    timestamp::Timestamp,
+    json::{
+        scan::{Cursor, Syntax},
+        text::LoneSurrogate,
+    },
+    rudder::{
+        enrich::{Surroundings, enrich},
+        envelope,
+        fields::{Event, Field},
+        gate,
+        identity::Identity,
+        timestamp::Timestamp,
+    },
 };
 use crate::{
+    queue::{BatchTooLarge, EventBatch},
     routing::{Table, push_lowercase},
-    spool::{Frame, FrameTooLarge, KeyRef},
+    stream::{MAX_RECORD_BYTES, RoutingKey},
 };
-
-/// Most bytes of one record, its delimiter included: 1,000 KiB before base64.
-///
-/// Source: `Record.Data` in the [Firehose API](https://docs.aws.amazon.com/firehose/latest/APIReference/API_Record.html).
-pub const MAX_RECORD_BYTES: usize = 1_024_000;
 
 /// What a request's events are judged by, and what they do not say themselves.
 pub struct Context<'a> {
@@ -44,7 +44,7 @@ pub struct Context<'a> {
 #[derive(Debug, Default)]
 pub struct Admission {
     /// The records of the events that are sent.
-    pub frame: Frame,
+    pub batch: EventBatch,
     /// What became of all of them.
     pub counts: Counts,
     /// The first [`MAX_REFUSED`] events of a batch that are not valid.
@@ -66,7 +66,7 @@ pub const MAX_REFUSED: usize = 1000;
 /// What became of a request's events.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
-    /// In the frame.
+    /// In the batch.
     pub routed: u32,
     /// Valid, and neither name, type nor `*` leads to a stream.
     pub unmapped: u32,
@@ -109,8 +109,8 @@ pub enum Malformed {
 /// See [`Malformed`]. An event that is not valid is no error; it is counted.
 pub fn single(body: &[u8], path_type: &str, context: &mut Context<'_>) -> Result<Admission, Malformed> {
     let text = simdutf8::basic::from_utf8(body).map_err(|_| Malformed::NotJson)?;
-    let mut desk = Desk::new(text, context, Some(path_type), None);
-    desk.admission.frame = Frame::with_capacity(text.len() + 512, 1);
+    let mut admitting = Admitting::new(text, context, Some(path_type), None);
+    admitting.admission.batch = EventBatch::with_capacity(text.len() + 512, 1);
     let mut cursor = Cursor::new(text);
     let event = match cursor.peek() {
         Some(b'{') => Some(Event::read(&mut cursor)?),
@@ -120,8 +120,8 @@ pub fn single(body: &[u8], path_type: &str, context: &mut Context<'_>) -> Result
         }
     };
     cursor.end()?;
-    desk.judge(event.as_ref(), text);
-    desk.close()
+    admitting.judge(event.as_ref(), text);
+    admitting.close()
 }
 
 /// Judges the events of a batch.
@@ -132,19 +132,19 @@ pub fn single(body: &[u8], path_type: &str, context: &mut Context<'_>) -> Result
 pub fn batch(body: &[u8], context: &mut Context<'_>) -> Result<Admission, Malformed> {
     let text = simdutf8::basic::from_utf8(body).map_err(|_| Malformed::NotJson)?;
     let guess = envelope::guess_sent_at(text);
-    let mut desk = Desk::new(text, context, None, guess);
-    desk.reserve(text);
-    let sent_at = envelope::read(text, &mut desk)?;
+    let mut admitting = Admitting::new(text, context, None, guess);
+    admitting.reserve(text);
+    let sent_at = envelope::read(text, &mut admitting)?;
     if sent_at != guess {
         // Rare: the batch's own `sentAt` stands before its events, or something behind them looked like one.
-        desk = Desk::new(text, context, None, sent_at);
-        desk.reserve(text);
-        envelope::read(text, &mut desk)?;
+        admitting = Admitting::new(text, context, None, sent_at);
+        admitting.reserve(text);
+        envelope::read(text, &mut admitting)?;
     }
-    if desk.admission.counts.total() == 0 {
+    if admitting.admission.counts.total() == 0 {
         return Err(Malformed::EmptyBatch);
     }
-    desk.close()
+    admitting.close()
 }
 
 /// The `writeKey` in the body of a client that cannot set headers.
@@ -158,7 +158,7 @@ pub fn write_key(body: &[u8]) -> Result<Option<String>, Malformed> {
 }
 
 /// Where one request's events are judged.
-struct Desk<'d, 'c> {
+struct Admitting<'d, 'c> {
     context: &'d mut Context<'c>,
     path_type: Option<&'d str>,
     batch_sent_at: Option<Timestamp>,
@@ -180,7 +180,7 @@ enum Verdict {
     Withheld,
 }
 
-impl<'d, 'c> Desk<'d, 'c> {
+impl<'d, 'c> Admitting<'d, 'c> {
     fn new(
         body: &str,
         context: &'d mut Context<'c>,
@@ -202,7 +202,7 @@ impl<'d, 'c> Desk<'d, 'c> {
     /// Makes room for the events of `text`, which grow by a third or so.
     fn reserve(&mut self, text: &str) {
         let bytes = (text.len() + text.len() / 2 + 512).min(self.context.max_frame_bytes);
-        self.admission.frame = Frame::with_capacity(bytes, text.len() / 1024);
+        self.admission.batch = EventBatch::with_capacity(bytes, text.len() / 1024);
     }
 
     fn close(self) -> Result<Admission, Malformed> {
@@ -233,7 +233,7 @@ impl<'d, 'c> Desk<'d, 'c> {
                 }
             }
         }
-        self.overflowed = self.admission.frame.size() > self.context.max_frame_bytes;
+        self.overflowed = self.admission.batch.size() > self.context.max_frame_bytes;
     }
 
     fn admit(&mut self, event: &Event<'_>) -> Result<Verdict, Invalid> {
@@ -248,7 +248,7 @@ impl<'d, 'c> Desk<'d, 'c> {
             (None, None) => {}
         }
         let (name, r#type) = self.key.split_at(name_length);
-        let key = KeyRef { event: name, r#type };
+        let key = RoutingKey { event: name, r#type };
 
         let identity = Identity::of(event)?;
         if !identity.is_known && !matches!(r#type, "extract" | "record") {
@@ -272,7 +272,7 @@ impl<'d, 'c> Desk<'d, 'c> {
             RecordDelimiter::Newline => b"\n",
             RecordDelimiter::None => b"",
         };
-        self.admission.frame.push(stream, key, |out| {
+        self.admission.batch.push(stream, key, |out| {
             let start = out.len();
             edits.write(event, delimiter, out);
             if out.len() - start > MAX_RECORD_BYTES {
@@ -284,11 +284,11 @@ impl<'d, 'c> Desk<'d, 'c> {
     }
 }
 
-impl<'a> envelope::Elements<'a> for Desk<'_, '_> {
+impl<'a> envelope::Elements<'a> for Admitting<'_, '_> {
     fn begin(&mut self) {
         self.admission.counts = Counts::default();
         self.admission.refused.clear();
-        self.admission.frame.clear();
+        self.admission.batch.clear();
         self.overflowed = false;
     }
 
@@ -330,8 +330,8 @@ impl From<LoneSurrogate> for Invalid {
     }
 }
 
-impl From<FrameTooLarge> for Invalid {
-    fn from(_: FrameTooLarge) -> Self {
+impl From<BatchTooLarge> for Invalid {
+    fn from(_: BatchTooLarge) -> Self {
         Self::TooLarge
     }
 }

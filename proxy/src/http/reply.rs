@@ -38,7 +38,7 @@ use http_body_util::Full;
 
 use crate::{
     event::{Invalid, Malformed},
-    spool,
+    queue,
 };
 
 /// The least that a client is asked to wait. Three times as long is what an SDK that tries four times bridges.
@@ -219,18 +219,18 @@ impl From<Invalid> for Refusal {
     }
 }
 
-impl From<spool::Refusal> for Refusal {
-    fn from(refusal: spool::Refusal) -> Self {
+impl From<queue::AcceptError> for Refusal {
+    fn from(refusal: queue::AcceptError) -> Self {
         match refusal {
-            spool::Refusal::Full { retry_after } => Self::Unavailable {
+            queue::AcceptError::Full { retry_after } => Self::Unavailable {
                 why: Unavailable::QueueFull,
                 retry_after,
             },
-            spool::Refusal::NotConfirmed { retry_after } => Self::Unavailable {
+            queue::AcceptError::NotConfirmed { retry_after } => Self::Unavailable {
                 why: Unavailable::NotConfirmed,
                 retry_after,
             },
-            spool::Refusal::ShuttingDown => Self::unavailable(Unavailable::ShuttingDown),
+            queue::AcceptError::ShuttingDown => Self::unavailable(Unavailable::ShuttingDown),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What RudderStack's gateway promises, row by row: request, status, body, headers. Variants and reasons are in the other
 //! files; here each row of its two tables is one row, so that they can be laid side by side.
 
-use firehose_proxy::spool;
+use firehose_proxy::queue;
 use tempfile::TempDir;
 
 use crate::server::{NOW, Server, document};
@@ -60,12 +60,12 @@ impl Running {
         };
         let server = Server::start_without_configuration(|endpoint| match situation {
             QueueFull => {
-                let (intake, outlet) = spool::memory(1);
+                let (intake, outlet) = queue::memory(1);
                 std::mem::forget(outlet);
                 endpoint.intake = intake;
             }
             // Nobody is left to take what comes in.
-            ShuttingDown => endpoint.intake = spool::memory(1 << 20).0,
+            ShuttingDown => endpoint.intake = queue::memory(1 << 20).0,
             _ => {}
         })
         .await;

@@ -16,7 +16,7 @@ const EVENT: &str = r#"{"userId":"u1"}"#;
 /// Generous, since machines may be busy.
 const SOON: Duration = Duration::from_secs(30);
 
-async fn configured(adjust: impl FnOnce(&mut firehose_proxy::http::events::Endpoint)) -> Server {
+async fn configured(adjust: impl FnOnce(&mut firehose_proxy::http::gateway::Endpoint)) -> Server {
     let server = Server::start_without_configuration(adjust).await;
     server.configure(document("[{event: '*', deliveryStreamName: all}]", ""));
     server

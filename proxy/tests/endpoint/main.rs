@@ -4,9 +4,9 @@
 // All of it runs in tests: a panic is the report.
 #![allow(clippy::unwrap_used)]
 
+mod admission;
 mod compatibility;
 mod connections;
-mod doors;
 mod enrichment;
 mod leaving;
 mod nasty;

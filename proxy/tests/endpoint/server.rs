@@ -7,16 +7,17 @@ use std::{
 };
 
 use firehose_proxy::{
+    config::{Live, Snapshot},
     event::Timestamp,
     http::{
         Metrics,
-        events::{self, Endpoint},
+        gateway::{self, Endpoint},
     },
-    metrics::Exposition,
-    routing::{Live, Snapshot, Table},
+    queue,
+    routing::Table,
     shutdown::{Controller, shutdown},
-    spool,
     stream::Streams,
+    telemetry::Exposition,
 };
 use firehose_proxy_config::{Document, parse};
 use prometheus_client::registry::Registry;
@@ -85,7 +86,7 @@ impl Server {
 
     async fn run(adjust: impl FnOnce(&mut Endpoint), delivers: bool) -> Self {
         let (live, streams) = (Arc::new(Live::default()), Arc::new(Streams::default()));
-        let (intake, mut outlet) = spool::memory(64 * 1024 * 1024);
+        let (intake, mut outlet) = queue::memory(64 * 1024 * 1024);
         let mut registry = Registry::default();
         let mut endpoint = Endpoint::new(Arc::clone(&live), intake, Metrics::register(&mut registry));
         endpoint.clock = Arc::new(|| Timestamp::from_unix_milliseconds(NOW_MILLISECONDS).unwrap());
@@ -95,16 +96,16 @@ impl Server {
         let records = Records::default();
         let (kept, names) = (Arc::clone(&records), Arc::clone(&streams));
         tokio::spawn(async move {
-            while let Some(lease) = outlet.next().await {
+            while let Some(batch) = outlet.next().await {
                 if !delivers {
                     continue;
                 }
-                for entry in lease.entries() {
+                for entry in batch.entries() {
                     let record = String::from_utf8(entry.record.to_vec()).unwrap();
                     kept.lock()
                         .unwrap()
                         .push((names.name(entry.stream).to_string(), record));
-                    lease.settle(1);
+                    batch.settle(1);
                 }
             }
         });
@@ -112,7 +113,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (controller, shutdown) = shutdown();
-        let serving = tokio::spawn(events::serve(listener, endpoint, shutdown));
+        let serving = tokio::spawn(gateway::serve(listener, endpoint, shutdown));
         Self {
             address,
             records,

@@ -115,7 +115,7 @@ fn check(admission: &Admission, events: &[Value], sets_type: bool) {
     assert_eq!(counts.withheld as usize, count(&Fate::Withheld));
     assert_eq!(counts.routed as usize, count(&Fate::Routed));
     let routed = events.iter().zip(fates).filter(|(_, fate)| *fate == Fate::Routed);
-    for (entry, (event, _)) in admission.frame.entries().zip(routed) {
+    for (entry, (event, _)) in admission.batch.entries().zip(routed) {
         check_record(
             entry.record,
             event.as_object().expect("only objects are routed"),

@@ -1,4 +1,5 @@
-//! Told to end: unready, still serving, then no more; what waits is delivered or stays on the disk, and the log says how much.
+//! Told to end: unready, still serving, then no more; what waits is delivered or stays on the disk, and the log says
+//! how much.
 
 use firehose_simulator::Availability;
 use http::StatusCode;
@@ -18,14 +19,14 @@ async fn a_pod_that_is_told_to_end_delivers_what_it_has_and_leaves_nothing() {
     let (status, said) = pod.terminate();
     assert!(status.success(), "{said}");
     assert!(
-        said.contains("left on disk for the next process to deliver parts_of_requests=0 bytes=0"),
+        said.contains("left on disk for the next process to deliver slices=0 bytes=0"),
         "{said}"
     );
     let arrived = place.arrived();
     assert_eq!(arrived.len(), 100);
     // A clean end syncs what was settled: the next process has nothing to do.
     let pod = place.start();
-    assert!(pod.said().contains("parts_of_requests=0"), "{}", pod.said());
+    assert!(pod.said().contains("slices=0"), "{}", pod.said());
     let (_, said) = pod.terminate();
     assert_eq!(place.arrived(), arrived, "{said}");
 }
@@ -51,7 +52,7 @@ async fn what_cannot_be_delivered_in_time_is_reported_and_the_next_process_deliv
     assert_eq!(answer.status, StatusCode::OK);
     let (status, said) = pod.terminate();
     assert!(status.success(), "{said}");
-    assert!(said.contains("parts_of_requests=21"), "{said}");
+    assert!(said.contains("slices=21"), "{said}");
     // Drain delay, drain timeout and grace; the rest is for a slow machine.
     assert!(
         begun.elapsed() < std::time::Duration::from_secs(30),

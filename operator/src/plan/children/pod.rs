@@ -16,8 +16,11 @@ use k8s_openapi::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{Installation, ProxyUser, Validated, non_empty, scheduling, service, volumes, workload_name};
-use crate::plan::{ADMIN_PORT, EVENTS_PORT, Paths, names};
+use super::{
+    object::{non_empty, workload_name},
+    scheduling, service, volumes,
+};
+use crate::plan::{ADMIN_PORT, EVENTS_PORT, Installation, Paths, ProxyUser, Validated, names};
 
 /// The proxy's user and group. Images have no user database; the number is the usual one of distroless images.
 const USER_ID: i64 = 65532;

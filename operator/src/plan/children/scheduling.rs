@@ -7,7 +7,8 @@ use k8s_openapi::api::core::v1::{
     self as core, Affinity, PodAffinityTerm, PodAntiAffinity, TopologySpreadConstraint, WeightedPodAffinityTerm,
 };
 
-use super::{Installation, Validated, pod_selector};
+use super::object::pod_selector;
+use crate::plan::{Installation, Validated};
 
 /// Label of a node with its architecture.
 const ARCHITECTURE_LABEL: &str = "kubernetes.io/arch";

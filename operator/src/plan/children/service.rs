@@ -6,8 +6,8 @@ use k8s_openapi::{
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
-use super::{Names, Validated, metadata, workload_name};
-use crate::plan::{ADMIN_PORT, EVENTS_PORT, selector};
+use super::object::{metadata, workload_name};
+use crate::plan::{ADMIN_PORT, EVENTS_PORT, Names, Validated, selector};
 
 /// Name of the event port on pods and Services.
 pub(super) const EVENTS: &str = "events";

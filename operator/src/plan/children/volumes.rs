@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use firehose_proxy_config::{FILE_NAME, StaticCredentials, WriteKeys};
 
-use super::{Validated, workload_name};
-use crate::plan::{Paths, selector};
+use super::object::workload_name;
+use crate::plan::{Paths, Validated, selector};
 
 const CONFIG: &str = "config";
 const CREDENTIALS: &str = "credentials";

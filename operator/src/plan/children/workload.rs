@@ -5,7 +5,11 @@ use k8s_openapi::api::apps::v1::{
     StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
 };
 
-use super::{Installation, Names, Validated, metadata, pod, pod_selector, volumes, workload_name};
+use super::{
+    object::{metadata, pod_selector, workload_name},
+    pod, volumes,
+};
+use crate::plan::{Installation, Names, Validated};
 
 pub(super) fn stateful_set(validated: &Validated, installation: &Installation) -> StatefulSet {
     StatefulSet {

@@ -16,7 +16,7 @@ const LOCK: &str = "lock";
 
 /// A locked directory. Clones share the lock.
 #[derive(Debug, Clone)]
-pub(in crate::spool) struct RealDisk(Arc<Locked>);
+pub(crate) struct RealDisk(Arc<Locked>);
 
 #[derive(Debug)]
 struct Locked {
@@ -31,7 +31,7 @@ impl RealDisk {
     /// # Errors
     ///
     /// [`io::ErrorKind::WouldBlock`] when another process has it open.
-    pub(in crate::spool) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         let lock = fs::File::from(rustix::fs::open(
             path.join(LOCK),

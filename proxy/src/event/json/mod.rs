@@ -1,0 +1,4 @@
+//! JSON's grammar and strings. Knows nothing of what an event is.
+
+pub(super) mod scan;
+pub(super) mod text;

@@ -1,0 +1,7 @@
+//! Tests of the log as a whole, on a simulated disk: one story each.
+
+mod golden;
+mod life;
+pub(crate) mod mutants;
+mod retention;
+mod unreadable;

@@ -1,0 +1,313 @@
+//! The writer's step: everything that has arrived goes into one write and one sync, and only then is it answered.
+
+mod publish;
+
+use std::{
+    sync::{Arc, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    disk::{Disk, File, is_full},
+    format::{
+        self, Version,
+        frame::{DATA_START, FrameHeader, SegmentHeader, stride},
+    },
+    index::{Assigned, Prepared, Reserved},
+    log::{Fatal, Log, Pending, fatal, unless_full},
+};
+use crate::{
+    queue::{AcceptError, Appended, Charge, EventBatch, Slice},
+    stream::StreamId,
+};
+
+/// How long a client is asked to wait when the disk has no room.
+const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// A frame on its way to the disk.
+#[derive(Debug)]
+pub(in crate::spool) struct Append {
+    pub(in crate::spool) body: Vec<u8>,
+    pub(in crate::spool) checksum: u32,
+    pub(in crate::spool) content: Content,
+}
+
+/// Whose frame it is.
+#[derive(Debug)]
+pub(in crate::spool) enum Content {
+    /// The events of a request, one batch for each stream.
+    Request {
+        batches: Vec<(StreamId, EventBatch)>,
+        charge: Charge,
+        accepted_ms: u64,
+        reply: oneshot::Sender<Result<(), AcceptError>>,
+    },
+    /// Slices that make room by leaving their segments: where each is now, its stream and its charge.
+    Moved(Vec<Slice>),
+}
+
+/// Frames that go into one write.
+pub(in crate::spool) struct Group<F> {
+    pub(in crate::spool) appends: Vec<(usize, Append)>,
+    pub(in crate::spool) bytes: Vec<u8>,
+    pub(in crate::spool) segment: u64,
+    pub(in crate::spool) offset: u64,
+    pub(in crate::spool) file: Arc<F>,
+}
+
+impl<D: Disk> Log<D> {
+    /// Takes the events of a request; the answer comes when they are synced or refused.
+    ///
+    /// # Errors
+    ///
+    /// When the log, or the share of one of the streams, is full.
+    pub(crate) fn append(&self, batch: EventBatch) -> Result<Appended, AcceptError> {
+        let batches: Vec<(StreamId, EventBatch)> = batch
+            .split()
+            .into_iter()
+            .filter_map(|batch| Some((batch.entry(0)?.stream, batch)))
+            .collect();
+        let parts = batches
+            .iter()
+            .map(|(stream, batch)| (*stream, format::charge(batch.len(), batch.size())));
+        let charge = self.byte_limit.charge(parts).ok_or(AcceptError::Full {
+            retry_after: FULL_RETRY_AFTER,
+        })?;
+        let accepted_ms = self.environment.unix_milliseconds();
+        let mut body = Vec::with_capacity(charge.bytes());
+        for (stream, batch) in &batches {
+            Version::WRITTEN.encode(accepted_ms, self.streams.name(*stream).as_str(), batch, &mut body);
+        }
+        let (reply, appended) = oneshot::channel();
+        let append = Append {
+            checksum: crc32c::crc32c(&body),
+            body,
+            content: Content::Request {
+                batches,
+                charge,
+                accepted_ms,
+                reply,
+            },
+        };
+        let mut pending = self.pending();
+        if pending.closed {
+            return Err(AcceptError::ShuttingDown);
+        }
+        pending.appends.push_back(append);
+        drop(pending);
+        self.to_commit.notify();
+        Ok(appended)
+    }
+
+    pub(in crate::spool) fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes and syncs what has arrived, then answers it. False when there was nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the disk failed: nothing of the group is answered and the process must end. A failed sync is not tried again,
+    /// because the kernel may have dropped the pages and would call the next one a success.
+    pub(crate) fn commit(self: &Arc<Self>) -> Result<bool, Fatal> {
+        let Some(first) = self.next_append() else {
+            return Ok(false);
+        };
+        let Some(reserved) = self.make_room(&first)? else {
+            self.refuse(first);
+            return Ok(true);
+        };
+        let group = self.gather(first, reserved);
+        let name = Self::segment_name(group.segment);
+        if !unless_full(group.file.write_at(&group.bytes, group.offset), "write", &name)? {
+            self.lock().index.release();
+            // What of it was written is written over by the next group, whose sequences are higher.
+            group.appends.into_iter().for_each(|(_, append)| self.refuse(append));
+            return Ok(true);
+        }
+        group.file.sync().map_err(fatal("sync", name))?;
+        self.publish(group);
+        Ok(true)
+    }
+
+    /// The next frame that somebody still waits for.
+    fn next_append(&self) -> Option<Append> {
+        let mut pending = self.pending();
+        loop {
+            let append = pending.appends.pop_front()?;
+            match &append.content {
+                Content::Request { reply, .. } if reply.is_closed() => {}
+                Content::Request { .. } | Content::Moved(_) => return Some(append),
+            }
+        }
+    }
+
+    /// A place for a frame, in a new segment if need be. `None` when there is no room for one.
+    fn make_room(&self, append: &Append) -> Result<Option<Reserved>, Fatal> {
+        let needed = stride(append.body.len());
+        if let Some(reserved) = self.lock().index.reserve(needed) {
+            return Ok(Some(reserved));
+        }
+        let size = self.settings.segment_size.max((DATA_START + needed) as u64);
+        // The last segments are for moving slices, which is how room is made.
+        let kept_free = match append.content {
+            Content::Request { .. } => 2 * self.settings.segment_size,
+            Content::Moved(_) => 0,
+        };
+        if !self.lock().index.has_spare(size) && !self.make_segment(size, kept_free)? {
+            return Ok(None);
+        }
+        let mut state = self.lock();
+        state.index.start_spare();
+        let reserved = state
+            .index
+            .reserve(needed)
+            .expect("a new segment has room for its frame");
+        drop(state);
+        self.to_maintain.notify();
+        Ok(Some(reserved))
+    }
+
+    /// Has a segment of at least `size` bytes ready, unless that leaves less than `kept_free` of the limit. False when there is no
+    /// room for it.
+    fn make_segment(&self, size: u64, kept_free: u64) -> Result<bool, Fatal> {
+        let _alone = self.preparing.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let state = self.lock();
+            if state.index.has_spare(size) {
+                return Ok(true);
+            }
+            if state.index.allocated() + size + kept_free > self.settings.limit {
+                self.to_maintain.notify();
+                return Ok(false);
+            }
+        }
+        let prepared = self.prepare(size)?;
+        let mut state = self.lock();
+        match prepared {
+            Some(prepared) => state.index.put_spare(prepared),
+            None => {
+                state.index.set_full(true);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Makes a segment and everything that it needs to survive a power cut. `None` when the disk is full.
+    pub(in crate::spool) fn prepare(&self, size: u64) -> Result<Option<Prepared<D::File>>, Fatal> {
+        let number = self.lock().index.next_number();
+        let header = SegmentHeader {
+            version: Version::WRITTEN,
+            number,
+            epoch: self.environment.random(),
+            owner: SegmentHeader::owner_bytes(&self.settings.owner).to_vec(),
+        };
+        let (draft, name) = (format!("{number:016x}.new"), Self::segment_name(number));
+        let file = match self.disk.create(&draft, size) {
+            Ok(file) => file,
+            Err(error) if is_full(&error) => {
+                // What was made of it takes room; that it is gone need not be certain.
+                let _ = self.disk.remove(&draft);
+                return Ok(None);
+            }
+            Err(error) => return Err(fatal("create", draft)(error)),
+        };
+        if !unless_full(file.write_at(&header.preamble(), 0), "write", &draft)? {
+            self.disk.remove(&draft).map_err(fatal("remove", draft))?;
+            return Ok(None);
+        }
+        file.sync().map_err(fatal("sync", &draft))?;
+        self.disk.rename(&draft, &name).map_err(fatal("rename", draft))?;
+        self.disk
+            .sync_directory()
+            .map_err(fatal("sync the directory of", name))?;
+        Ok(Some(Prepared {
+            number,
+            version: header.version,
+            epoch: header.epoch,
+            size,
+            file: Arc::new(file),
+        }))
+    }
+
+    /// Everything that has arrived and fits goes along with the first.
+    fn gather(&self, first: Append, reserved: Reserved) -> Group<D::File> {
+        let mut appends = vec![first];
+        let mut length = stride(appends[0].body.len());
+        while let Some(append) = self.next_append() {
+            let needed = stride(append.body.len());
+            if length + needed > reserved.room || length + needed > self.settings.write_size {
+                self.pending().appends.push_front(append);
+                break;
+            }
+            length += needed;
+            appends.push(append);
+        }
+        let Assigned {
+            sequence,
+            epoch,
+            mut first_slice,
+            file,
+        } = self.lock().index.assign(reserved, appends.len());
+        let mut bytes = Vec::with_capacity(length);
+        let mut placed = Vec::with_capacity(appends.len());
+        for (sequence, append) in (sequence..).zip(appends) {
+            let slices = append.slices();
+            let header = FrameHeader {
+                sequence,
+                synced: reserved.offset,
+                length: u32::try_from(append.body.len()).expect("a frame is smaller than 4 GiB"),
+                body_checksum: append.checksum,
+                first: first_slice,
+                slices,
+            };
+            placed.push((bytes.len(), append));
+            header.encode(epoch, &mut bytes);
+            bytes.extend_from_slice(&placed.last().expect("just pushed").1.body);
+            bytes.resize(bytes.len().next_multiple_of(8), 0);
+            first_slice += slices;
+        }
+        Group {
+            appends: placed,
+            bytes,
+            segment: reserved.segment,
+            offset: reserved.offset,
+            file,
+        }
+    }
+
+    fn refuse(&self, append: Append) {
+        match append.content {
+            Content::Request { reply, charge, .. } => {
+                drop(charge);
+                // Whoever has left needs no answer.
+                let _ = reply.send(Err(AcceptError::Full {
+                    retry_after: FULL_RETRY_AFTER,
+                }));
+            }
+            Content::Moved(_) => self.lock().index.move_fails(),
+        }
+    }
+}
+
+impl Append {
+    /// Bytes that it is charged by itself.
+    #[cfg(test)]
+    pub(in crate::spool) fn charged(&self) -> usize {
+        match &self.content {
+            Content::Request { charge, .. } => charge.bytes(),
+            Content::Moved(_) => 0,
+        }
+    }
+
+    fn slices(&self) -> u32 {
+        let count = match &self.content {
+            Content::Request { batches, .. } => batches.len(),
+            Content::Moved(slices) => slices.len(),
+        };
+        u32::try_from(count).expect("a frame has fewer than 2^32 slices")
+    }
+}
