@@ -160,7 +160,7 @@ impl Refusal {
     }
 
     /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
-    pub(super) const REASONS: [&'static str; 25] = [
+    pub(super) const REASONS: [&'static str; 26] = [
         "NotJson",
         "NotAnEvent",
         "NoIdentity",
@@ -180,6 +180,7 @@ impl Refusal {
         "Busy",
         "SlowBody",
         "QueueFull",
+        "DiskStalled",
         "NotConfirmed",
         "ShuttingDown",
         "NotHttp",
@@ -211,6 +212,7 @@ impl Refusal {
                 Unavailable::Busy => "Busy",
                 Unavailable::SlowBody => "SlowBody",
                 Unavailable::QueueFull => "QueueFull",
+                Unavailable::DiskStalled => "DiskStalled",
                 Unavailable::NotConfirmed => "NotConfirmed",
                 Unavailable::ShuttingDown => "ShuttingDown",
             },

@@ -12,7 +12,7 @@ use super::{
     },
     index::Readable,
     log::{Fatal, Log},
-    writer::{Append, Content},
+    pending::{Append, Content},
 };
 use crate::{
     queue::{Position, Slice},

@@ -6,7 +6,6 @@
 //! Knows no HTTP, no AWS and no async runtime.
 
 use std::{
-    collections::VecDeque,
     fmt::Debug,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -19,8 +18,8 @@ use super::{
     at_work::AtWork,
     disk::{Disk, is_full},
     index::{Index, Unsettled},
+    pending::Pending,
     signal::Signal,
-    writer::Append,
 };
 use crate::{
     queue::{ByteLimit, EntryRef, InFlight, Slice, SliceOwner},
@@ -93,16 +92,6 @@ pub(crate) struct Log<D: Disk> {
     pub(crate) to_maintain: Signal,
 }
 
-/// Frames in the order of their arrival.
-#[derive(Debug, Default)]
-pub(super) struct Pending {
-    pub(super) appends: VecDeque<Append>,
-    /// Nothing is taken any more.
-    pub(super) closed: bool,
-    /// When it was last looked for frames that nobody waits for.
-    pub(super) purged: Option<Instant>,
-}
-
 /// Everything that writer and maintainer share, under one lock.
 #[derive(Debug)]
 pub(super) struct State<F> {
@@ -166,7 +155,7 @@ impl<D: Disk> Log<D> {
         if let Err(broken) = state.index.check() {
             panic!("{broken}");
         }
-        let waiting: usize = self.pending().appends.iter().map(Append::charged).sum();
+        let waiting: usize = self.pending().appends.iter().map(super::pending::Append::charged).sum();
         let charged = self.byte_limit.used() as u64;
         let expected = state.index.unsettled().bytes + waiting as u64;
         assert_eq!(

@@ -1,6 +1,6 @@
 //! The queue's promise on a disk: accepted events wait in a log until Firehose has them. Knows no HTTP and no AWS.
 //!
-//! [`open`] gives the two ends of a queue with a disk between them.
+//! [`open()`] gives the two ends of a queue with a disk between them.
 
 mod at_work;
 mod compaction;
@@ -10,6 +10,7 @@ mod index;
 pub(crate) mod log;
 mod maintenance;
 mod open;
+mod pending;
 pub(crate) mod reader;
 pub(crate) mod recovery;
 mod signal;

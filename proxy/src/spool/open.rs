@@ -95,7 +95,7 @@ pub fn open(options: &Options, streams: Arc<Streams>, route: Router) -> Result<(
     Ok((intake, Outlet::new(receiver), Spool { running }))
 }
 
-/// A queue in memory of at most `limit` bytes ([`super::memory`]) whose outlet also gives what an earlier process has left in the
+/// A queue in memory of at most `limit` bytes ([`queue::memory`](crate::queue::memory)) whose outlet also gives what an earlier process has left in the
 /// spool of a directory: `acknowledge` was `WhenSpooled` and is `WhenDelivered` now. Nothing is added to the spool, and its
 /// files go as they are delivered.
 ///

@@ -133,7 +133,9 @@ fn cargo_deny() -> Result<()> {
 
 /// But for the tests that need root or a tracer, which [`durability`] runs.
 fn unit() -> Result<Tally> {
-    tests("--workspace --exclude firehose-tests -- --skip failing_disk:: --skip full_disk:: --skip stalled::while_a_sync --skip synced::")
+    tests(
+        "--workspace --exclude firehose-tests -- --skip failing_disk:: --skip full_disk:: --skip stalled::while_a_sync --skip synced::",
+    )
 }
 
 fn strace_and_root() -> Result<()> {

@@ -11,8 +11,8 @@
 //! way costs a duplicate (settled) or a longer start (seal), never an event.
 
 use super::{
-    Newer,
-    frame::{u32_at, u64_at},
+    numbers::{u32_at, u64_at},
+    version::Newer,
 };
 use crate::stream::StreamName;
 

@@ -12,7 +12,10 @@
 //! frame. `synced` is the offset up to which the segment was on the disk when the frame was written: a broken frame
 //! before it was damaged later, a broken frame behind it was never finished. Sequences only rise and are never used twice.
 
-use super::{Newer, Version};
+use super::{
+    numbers::{u32_at, u64_at},
+    version::{Newer, Version},
+};
 
 /// Bytes of a segment's header.
 const SEGMENT_HEADER: usize = 128;
@@ -173,16 +176,6 @@ impl FrameHeader {
 /// Bytes that a frame with a body of `length` bytes takes.
 pub(in crate::spool) fn stride(length: usize) -> usize {
     (FRAME_HEADER + length).next_multiple_of(8)
-}
-
-/// The number at `offset`, which the caller knows to be inside.
-pub(in crate::spool) fn u32_at(bytes: &[u8], offset: usize) -> u32 {
-    u32::from_le_bytes(bytes[offset..offset + 4].try_into().expect("four bytes"))
-}
-
-/// The number at `offset`, which the caller knows to be inside.
-pub(in crate::spool) fn u64_at(bytes: &[u8], offset: usize) -> u64 {
-    u64::from_le_bytes(bytes[offset..offset + 8].try_into().expect("eight bytes"))
 }
 
 #[cfg(test)]

@@ -11,82 +11,12 @@
 
 pub(super) mod acks;
 pub(super) mod frame;
+pub(super) mod numbers;
 pub(super) mod scan;
 mod v1;
+mod version;
 
-pub(super) use self::v1::{SliceRef, charge};
-use crate::queue::{EventBatch, Position};
-
-/// A version of what frames hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
-    /// Routing keys and records.
-    V1,
-}
-
-/// Written by a newer program, which may mean anything by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Newer(pub(super) u32);
-
-impl Version {
-    /// What new segments are written in.
-    pub(super) const WRITTEN: Self = Self::V1;
-
-    /// The version behind the number in a segment's header.
-    ///
-    /// # Errors
-    ///
-    /// When this program does not know it.
-    pub(super) fn decode(number: u32) -> Result<Self, Newer> {
-        match number {
-            0..=1 => Ok(Self::V1),
-            newer => Err(Newer(newer)),
-        }
-    }
-
-    /// The number in a segment's header.
-    pub(super) fn number(self) -> u32 {
-        match self {
-            Self::V1 => 1,
-        }
-    }
-
-    /// The slices of a frame's body, or `None` when it is not one. Its checksum was right, so that means a defect or a forgery.
-    pub(super) fn slices(self, body: &[u8], count: u32) -> Option<Vec<SliceRef<'_>>> {
-        match self {
-            Self::V1 => v1::decode(body, count),
-        }
-    }
-
-    /// Bytes that [`Self::encode`] will append.
-    pub(super) fn encoded_length(self, stream: &str, batch: &EventBatch) -> usize {
-        match self {
-            Self::V1 => v1::encoded_length(stream, batch),
-        }
-    }
-
-    /// Appends a new slice of a batch whose events all go to `stream`.
-    pub(super) fn encode(self, accepted_ms: u64, stream: &str, batch: &EventBatch, body: &mut Vec<u8>) {
-        match self {
-            Self::V1 => v1::encode(accepted_ms, stream, batch, body),
-        }
-    }
-
-    /// Appends a slice that is moved, with the place it comes from.
-    pub(super) fn encode_moved(self, slice: &SliceRef<'_>, from: Position, body: &mut Vec<u8>) {
-        match self {
-            Self::V1 => v1::encode_moved(slice, from, body),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_is_known_by_its_number_and_a_newer_one_is_told() {
-        assert_eq!(Version::decode(Version::WRITTEN.number()), Ok(Version::WRITTEN));
-        assert_eq!(Version::decode(2), Err(Newer(2)));
-    }
-}
+pub(super) use self::{
+    v1::charge,
+    version::{Newer, Version},
+};

@@ -7,7 +7,7 @@
 //!          | stream's name length 1, name | event name length 4, type length 4, record length 4, of each event | the events
 //! ```
 
-use super::frame::{u32_at, u64_at};
+use super::numbers::{u32_at, u64_at};
 use crate::queue::{EventBatch, Position, StoredEntry};
 
 /// Bytes of a slice before the stream's name.

@@ -3,16 +3,9 @@
 //! A stream has a backlog from the first slice that found the window full until the last one is handed out; meanwhile its new
 //! slices queue up behind.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
 
-use super::Index;
-use crate::{
-    spool::format::{Version, frame::DATA_START},
-    stream::StreamId,
-};
+use crate::stream::StreamId;
 
 /// The backlogs of all streams.
 #[derive(Debug, Default)]
@@ -29,19 +22,6 @@ pub(super) struct Backlog {
     pub(super) slices: u64,
     /// Segment and offset; none of them is before it.
     pub(super) cursor: (u64, u64),
-}
-
-/// Where to read.
-#[derive(Debug)]
-pub(in crate::spool) struct Place<F> {
-    pub(in crate::spool) segment: u64,
-    pub(in crate::spool) start: u64,
-    pub(in crate::spool) end: u64,
-    pub(in crate::spool) version: Version,
-    pub(in crate::spool) epoch: u64,
-    /// It cannot be read frame by frame.
-    pub(in crate::spool) gaps: bool,
-    pub(in crate::spool) file: Arc<F>,
 }
 
 impl Backlogs {
@@ -64,7 +44,7 @@ impl Backlogs {
     }
 
     /// The next stream in turn that has room.
-    fn next(&mut self, has_room: impl Fn(StreamId) -> bool) -> Option<StreamId> {
+    pub(super) fn next(&mut self, has_room: impl Fn(StreamId) -> bool) -> Option<StreamId> {
         let after = self.turn;
         let later = self
             .streams
@@ -76,78 +56,5 @@ impl Backlogs {
             .find(|stream| has_room(*stream))?;
         self.turn = Some(chosen);
         Some(chosen)
-    }
-}
-
-impl<F> Index<F> {
-    /// Whether slices of a stream wait, so that others queue up behind them.
-    pub(in crate::spool) fn has_backlog(&self, stream: StreamId) -> bool {
-        self.backlogs.streams.contains_key(&stream)
-    }
-
-    /// How many streams have slices that wait.
-    pub(in crate::spool) fn backlogs(&self) -> usize {
-        self.backlogs.streams.len()
-    }
-
-    /// Where to read for the next stream in turn that has room.
-    pub(in crate::spool) fn next_place(&mut self, has_room: impl Fn(StreamId) -> bool) -> Option<Place<F>> {
-        let chosen = self.backlogs.next(has_room)?;
-        loop {
-            let backlog = self.backlogs.streams.get_mut(&chosen)?;
-            let (segment, offset) = backlog.cursor;
-            let Some((&number, found)) = self.segments.range(segment..).next() else {
-                // Every slice that waits is in a segment; were it otherwise, the maintainer would ask for ever.
-                self.backlogs.streams.remove(&chosen);
-                return None;
-            };
-            let start = if number == segment { offset } else { DATA_START as u64 };
-            if found.waiting.contains_key(&chosen) && start < found.end {
-                backlog.cursor = (number, start);
-                return Some(Place {
-                    segment: number,
-                    start,
-                    end: found.end,
-                    version: found.version,
-                    epoch: found.epoch,
-                    gaps: found.gaps,
-                    file: Arc::clone(&found.file),
-                });
-            }
-            backlog.cursor = (number + 1, DATA_START as u64);
-        }
-    }
-
-    /// The streams whose next slice is in this piece of a segment, or behind it.
-    pub(in crate::spool) fn streams_reading(&self, segment: u64, start: u64, end: u64) -> BTreeSet<StreamId> {
-        let piece = (segment, start)..(segment, end);
-        let reading = self
-            .backlogs
-            .streams
-            .iter()
-            .filter(|(_, backlog)| piece.contains(&backlog.cursor));
-        reading.map(|(stream, _)| *stream).collect()
-    }
-
-    /// Whether a stream has read past an offset of the segment that it reads.
-    pub(in crate::spool) fn has_passed(&self, stream: StreamId, offset: u64) -> bool {
-        let backlog = self.backlogs.streams.get(&stream);
-        backlog.is_none_or(|backlog| offset < backlog.cursor.1)
-    }
-
-    /// A stream goes on reading here: the slice at this place found no room.
-    pub(in crate::spool) fn stop_at(&mut self, stream: StreamId, segment: u64, offset: u64) {
-        if let Some(backlog) = self.backlogs.streams.get_mut(&stream) {
-            backlog.cursor = (segment, offset);
-        }
-        self.audit();
-    }
-
-    /// A stream has read everything before this place.
-    pub(in crate::spool) fn advance_to(&mut self, stream: StreamId, segment: u64, offset: u64) {
-        if let Some(backlog) = self.backlogs.streams.get_mut(&stream) {
-            backlog.cursor = backlog.cursor.max((segment, offset));
-        }
-        self.audit();
     }
 }

@@ -1,6 +1,6 @@
 //! The invariants of the index, all of them, recomputed from the states of the slices.
 //!
-//! Unit tests and simulations call [`Index::check`] after verbs ([`Audit`]); a debug build does after every recovery.
+//! Unit tests and simulations call [`Index::check`] after verbs (`Audit` says how often); every process does after its recovery.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -131,7 +131,7 @@ impl<F> Index<F> {
         Ok(())
     }
 
-    /// Checks, if it is time to: see [`Audit`].
+    /// Checks, if it is time to.
     #[cfg(test)]
     pub(super) fn audit(&self) {
         if self.audit.is_due()

@@ -17,6 +17,8 @@ mod acknowledgements;
 mod adoption;
 mod backlogs;
 mod check;
+mod readable;
+mod reading;
 mod segment;
 mod slice_state;
 mod slices;
@@ -24,24 +26,19 @@ mod space;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap};
 
 #[cfg(test)]
 use self::check::Audit;
 pub(in crate::spool) use self::{
     acknowledgements::{AckFile, Removable, ToSeal},
     adoption::{Adoption, Found},
-    backlogs::Place,
+    readable::Readable,
+    reading::Place,
     space::{Assigned, Prepared, Reserved},
 };
 use self::{backlogs::Backlogs, segment::Segment};
-use crate::{
-    queue::{ByteLimit, Position},
-    spool::format::Version,
-};
+use crate::queue::{ByteLimit, Position};
 
 /// Everything that the writer, the maintainer, the intake and the batches must agree on.
 #[derive(Debug)]
@@ -78,19 +75,6 @@ pub struct Unsettled {
     pub slices: u64,
     /// Bytes they are charged.
     pub bytes: u64,
-}
-
-/// A segment's file, and what is needed to read it.
-#[derive(Debug)]
-pub(in crate::spool) struct Readable<F> {
-    pub(in crate::spool) number: u64,
-    pub(in crate::spool) version: Version,
-    pub(in crate::spool) epoch: u64,
-    /// Where its frames end.
-    pub(in crate::spool) end: u64,
-    /// Number of its slices.
-    pub(in crate::spool) slices: u32,
-    pub(in crate::spool) file: Arc<F>,
 }
 
 impl<F> Index<F> {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Readable,
+    readable::Readable,
     slice_state::{SliceState, SliceStates},
 };
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Index, segment::Segment};
+use super::{Index, readable::Readable, segment::Segment};
 use crate::{queue::Position, spool::format::Version};
 
 /// A segment that is on the disk with its directory entry and has no frame yet.
@@ -181,7 +181,7 @@ impl<F> Index<F> {
 
     /// The segment with the least that is not settled, when less than a quarter of `limit` is free and nothing is being moved.
     /// `None` when more than `percent` of it would have to be moved.
-    pub(in crate::spool) fn worth_moving(&self, limit: u64, percent: u64) -> Option<super::Readable<F>> {
+    pub(in crate::spool) fn worth_moving(&self, limit: u64, percent: u64) -> Option<Readable<F>> {
         if self.moving > 0 || self.no_room_to_move || !(self.full || self.allocated() + limit / 4 > limit) {
             return None;
         }

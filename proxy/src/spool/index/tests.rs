@@ -147,7 +147,7 @@ type Tampering = fn(&mut Story);
 fn every_wrong_combination_is_noticed() {
     let cases: &[(&str, Tampering)] = &[
         ("0 slices are said to wait, 1 do", |story| {
-            story.segment(1).waiting.clear()
+            story.segment(1).waiting.clear();
         }),
         ("slices are said to be unsettled", |story| story.segment(1).live.clear()),
         ("are said to wait", |story| story.segment(1).states.set(1, Waiting)),
@@ -183,7 +183,7 @@ fn every_wrong_combination_is_noticed() {
         }),
         ("are not those of", |story| story.segment(1).held.clear()),
         ("closed is false, active is false", |story| {
-            story.segment(1).closed = false
+            story.segment(1).closed = false;
         }),
         ("closed is true, active is true", |story| story.segment(3).closed = true),
         ("the active segment 9 is not there", |story| {
@@ -197,13 +197,13 @@ fn every_wrong_combination_is_noticed() {
         }),
         ("is spare and in use", |story| story.index.spare = Some(prepared(2))),
         ("a later segment would get number 3", |story| {
-            story.index.last_number = 2
+            story.index.last_number = 2;
         }),
         ("a backlog of 3, and 2 slices wait", |story| {
             story.index.backlogs.wait(stream(), 1, DATA_START as u64);
         }),
         ("slices wait without a backlog", |story| {
-            story.index.backlogs.streams.clear()
+            story.index.backlogs.streams.clear();
         }),
         ("and slices wait in 1", |story| {
             let cursor = (2, DATA_START as u64);

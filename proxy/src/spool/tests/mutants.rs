@@ -2,7 +2,8 @@
 
 use crate::spool::format::{
     acks::{self, Record},
-    frame::{DATA_START, SegmentHeader, u64_at},
+    frame::{DATA_START, SegmentHeader},
+    numbers::u64_at,
     scan::scan,
 };
 

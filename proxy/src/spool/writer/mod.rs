@@ -16,10 +16,11 @@ use super::{
         frame::{DATA_START, FRAME_HEADER, FrameHeader, SegmentHeader, stride},
     },
     index::{Assigned, Prepared, Reserved},
-    log::{Fatal, Log, Pending, fatal, unless_full},
+    log::{Fatal, Log, fatal, unless_full},
+    pending::{Append, Content, Pending},
 };
 use crate::{
-    queue::{AcceptError, Appended, Charge, EventBatch, Slice},
+    queue::{AcceptError, Appended, Charge, EventBatch},
     stream::StreamId,
 };
 
@@ -30,34 +31,6 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 const STALLED_AFTER: Duration = Duration::from_secs(2);
 /// How often what waits is looked through for what nobody waits for any more, while there is no room.
 const PURGE_EVERY: Duration = Duration::from_millis(100);
-
-/// A frame on its way to the disk.
-#[derive(Debug)]
-pub(in crate::spool) struct Append {
-    /// Bytes of its body.
-    pub(in crate::spool) length: usize,
-    pub(in crate::spool) content: Content,
-}
-
-/// Whose frame it is.
-#[derive(Debug)]
-pub(in crate::spool) enum Content {
-    /// The events of a request, one batch for each stream.
-    Request {
-        batches: Vec<(StreamId, EventBatch)>,
-        charge: Charge,
-        /// In memory, until it is synced or refused.
-        _uncommitted: Charge,
-        accepted_ms: u64,
-        reply: oneshot::Sender<Result<(), AcceptError>>,
-    },
-    /// Slices that make room by leaving their segments: where each is now, its stream and its charge.
-    Moved {
-        /// Its body.
-        body: Vec<u8>,
-        slices: Vec<Slice>,
-    },
-}
 
 /// Frames that go into one write.
 pub(in crate::spool) struct Group<F> {
@@ -370,32 +343,5 @@ impl<D: Disk> Log<D> {
             }
             Content::Moved { .. } => self.lock().index.move_fails(),
         }
-    }
-}
-
-impl Append {
-    /// Bytes that it is charged by itself.
-    #[cfg(test)]
-    pub(in crate::spool) fn charged(&self) -> usize {
-        match &self.content {
-            Content::Request { charge, .. } => charge.bytes(),
-            Content::Moved { .. } => 0,
-        }
-    }
-
-    /// Whether somebody still waits for it.
-    fn is_wanted(&self) -> bool {
-        match &self.content {
-            Content::Request { reply, .. } => !reply.is_closed(),
-            Content::Moved { .. } => true,
-        }
-    }
-
-    fn slices(&self) -> u32 {
-        let count = match &self.content {
-            Content::Request { batches, .. } => batches.len(),
-            Content::Moved { slices, .. } => slices.len(),
-        };
-        u32::try_from(count).expect("a frame has fewer than 2^32 slices")
     }
 }

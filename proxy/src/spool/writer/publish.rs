@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Content, Group};
+use super::Group;
 use crate::{
     queue::{Charge, EventBatch, InFlight, Slice, SliceOwner, Stored},
     spool::{
         disk::Disk,
         format,
         log::{Log, State},
+        pending::Content,
     },
     stream::StreamId,
 };

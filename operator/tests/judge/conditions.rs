@@ -1,101 +1,13 @@
-//! Findings to status: each condition by the cases that lead to it.
-#![cfg(feature = "controller")]
-#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+//! Each condition by the cases that lead to it.
 
-use firehose_operator::verify::{Acceptance, Findings, Proxy, judge};
-use firehose_operator_api::{
-    Condition, ConditionStatus, ConditionType, FirehoseDestinationStatus, Reason, StreamState,
-};
+use firehose_operator::verify::{Findings, Proxy};
+use firehose_operator_api::{ConditionStatus, ConditionType, Reason};
 use firehose_proxy_config::{
     Acknowledge,
-    report::{self, CredentialsReason, CredentialsReport, CredentialsState, Report, StreamReason, StreamReport},
+    report::{self, CredentialsReason, CredentialsReport, CredentialsState, StreamReason},
 };
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
-const REVISION: &str = "0011223344556677";
-
-fn at(second: i64) -> Time {
-    Time(Timestamp::from_second(second).unwrap())
-}
-
-/// A ready proxy that runs the revision and delivers.
-fn proxy(name: &str) -> Proxy {
-    Proxy {
-        name: name.to_owned(),
-        ready: true,
-        report: Some(Report {
-            destination_uid: "u-1".to_owned(),
-            revision: REVISION.to_owned(),
-            ready: true,
-            config_error: None,
-            credentials: CredentialsReport {
-                state: CredentialsState::Ready,
-                reason: CredentialsReason::Accepted,
-            },
-            streams: vec![stream(
-                "orders",
-                report::StreamState::Delivering,
-                StreamReason::Succeeded,
-            )],
-            backlog: report::Backlog::Empty,
-            dead_letters: report::DeadLetters::Empty,
-        }),
-    }
-}
-
-fn stream(name: &str, state: report::StreamState, reason: StreamReason) -> StreamReport {
-    StreamReport {
-        name: name.to_owned(),
-        state,
-        reason,
-    }
-}
-
-fn with(change: impl FnOnce(&mut Report)) -> Proxy {
-    let mut proxy = proxy("orders-firehose-1");
-    change(proxy.report.as_mut().unwrap());
-    proxy
-}
-
-/// A proxy whose only stream is in this state.
-fn with_stream(state: report::StreamState, reason: StreamReason) -> Proxy {
-    with(|report| {
-        report.streams = vec![stream("orders", state, reason)];
-    })
-}
-
-fn findings(proxies: &[Proxy]) -> Findings<'_> {
-    Findings {
-        generation: Some(3),
-        acceptance: Acceptance::Accepted,
-        apply_error: None,
-        revision: Some(REVISION.to_owned()),
-        desired: 2,
-        is_replacing: false,
-        proxies,
-        durability: Some((Acknowledge::WhenDelivered, false)),
-        address: "http://orders-firehose.analytics.svc:8080".to_owned(),
-        selector: "a=b".to_owned(),
-        mappings: Some(3),
-    }
-}
-
-fn status(findings: &Findings<'_>) -> FirehoseDestinationStatus {
-    judge(findings, &FirehoseDestinationStatus::default(), &at(100))
-}
-
-fn condition(status: &FirehoseDestinationStatus, kind: ConditionType) -> &Condition {
-    status
-        .conditions
-        .iter()
-        .find(|condition| condition.kind == kind)
-        .unwrap()
-}
-
-fn says(status: &FirehoseDestinationStatus, kind: ConditionType) -> (ConditionStatus, Reason) {
-    let condition = condition(status, kind);
-    (condition.status, condition.reason)
-}
+use crate::{REVISION, condition, findings, proxy, says, status, stream, with, with_stream};
 
 #[test]
 fn two_proxies_that_deliver_make_a_ready_destination() {
@@ -116,6 +28,8 @@ fn two_proxies_that_deliver_make_a_ready_destination() {
     }
     let proxies = status.proxies.unwrap();
     assert_eq!((proxies.desired, proxies.ready, proxies.synced), (2, 2, 2));
+    assert_eq!(proxies.summary, "2/2");
+    assert_eq!(status.pods, [], "none has anything to say");
     assert_eq!(status.revision.as_deref(), Some(REVISION));
     assert_eq!(status.observed_generation, Some(3));
 }
@@ -168,7 +82,7 @@ fn what_one_proxy_reports_shows_in_the_condition_it_is_about() {
         (
             with(|report| report.streams = vec![stream("pages", report::StreamState::Paused, StreamReason::Paused)]),
             Delivering,
-            (False, Reason::Paused),
+            (False, Reason::DeliveryPaused),
         ),
     ];
     for (other, kind, expected) in cases {
@@ -263,53 +177,6 @@ fn between_two_replacements_of_a_rolling_update_it_is_not_ready_yet() {
 }
 
 #[test]
-fn a_refused_edit_says_so_and_keeps_what_runs_in_the_status() {
-    let proxies = [proxy("a"), proxy("b")];
-    let before = status(&findings(&proxies));
-    let refused = Findings {
-        acceptance: Acceptance::Refused(Reason::DuplicateEvent, "spec.mappings[1].event: …".to_owned()),
-        generation: Some(4),
-        mappings: None,
-        durability: None,
-        ..findings(&proxies)
-    };
-    let after = judge(&refused, &before, &at(200));
-    assert_eq!(
-        says(&after, ConditionType::Accepted),
-        (ConditionStatus::False, Reason::DuplicateEvent)
-    );
-    assert_eq!(
-        says(&after, ConditionType::Ready),
-        (ConditionStatus::False, Reason::DuplicateEvent)
-    );
-    assert_eq!(says(&after, ConditionType::Stalled).0, ConditionStatus::True);
-    assert_eq!(
-        says(&after, ConditionType::ConfigSynced),
-        (ConditionStatus::True, Reason::Synced)
-    );
-    assert_eq!(
-        says(&after, ConditionType::Durable),
-        says(&before, ConditionType::Durable)
-    );
-    assert_eq!((after.revision, after.mappings), (before.revision, Some(3)));
-}
-
-#[test]
-fn a_destination_that_was_never_accepted_has_no_address_and_no_revision() {
-    let never = Findings {
-        acceptance: Acceptance::Refused(Reason::NotImplemented, "spec.deletionPolicy: …".to_owned()),
-        revision: None,
-        desired: 0,
-        durability: None,
-        mappings: None,
-        ..findings(&[])
-    };
-    let status = status(&never);
-    assert_eq!((status.address, status.revision, status.proxies), (None, None, None));
-    assert_eq!(status.conditions.len(), 4, "Accepted, Ready, Reconciling, Stalled");
-}
-
-#[test]
 fn an_ephemeral_spool_that_acknowledges_is_not_durable() {
     for (acknowledge, persistent, expected) in [
         (
@@ -338,50 +205,59 @@ fn an_ephemeral_spool_that_acknowledges_is_not_durable() {
 }
 
 #[test]
+fn an_endpoint_that_anybody_may_send_to_is_not_secured_and_says_why() {
+    let proxies = [proxy("a"), proxy("b")];
+    let open = status(&findings(&proxies));
+    assert_eq!(
+        says(&open, ConditionType::Secured),
+        (ConditionStatus::False, Reason::NoAuthentication)
+    );
+    let message = &condition(&open, ConditionType::Secured).message;
+    assert!(message.contains("ingest.authentication.type"), "{message}");
+    assert_eq!(says(&open, ConditionType::Ready).0, ConditionStatus::True);
+    let closed = status(&Findings {
+        requires_write_keys: Some(true),
+        ..findings(&proxies)
+    });
+    assert_eq!(
+        says(&closed, ConditionType::Secured),
+        (ConditionStatus::True, Reason::WriteKeysRequired)
+    );
+}
+
+#[test]
 fn dead_letters_in_any_pod_are_said_and_the_worst_comes_first() {
     use report::DeadLetters::{Empty, Full, Unavailable, Unknown, Waiting};
     for (states, expected) in [
-        ([Empty, Empty], (ConditionStatus::True, Reason::NoDeadLetters)),
+        ([Empty, Empty], (ConditionStatus::False, Reason::NoDeadLetters)),
         ([Empty, Unknown], (ConditionStatus::Unknown, Reason::Unknown)),
-        ([Waiting, Unknown], (ConditionStatus::False, Reason::DeadLettersWaiting)),
-        ([Waiting, Full], (ConditionStatus::False, Reason::DeadLettersFull)),
+        ([Waiting, Unknown], (ConditionStatus::True, Reason::DeadLettersWaiting)),
+        ([Waiting, Full], (ConditionStatus::True, Reason::DeadLettersFull)),
         (
             [Unavailable, Full],
-            (ConditionStatus::False, Reason::DeadLettersUnavailable),
+            (ConditionStatus::True, Reason::DeadLettersUnavailable),
         ),
     ] {
         let proxies = states.map(|state| with(|report| report.dead_letters = state));
         let status = status(&findings(&proxies));
-        assert_eq!(says(&status, ConditionType::DeadLettersEmpty), expected, "{states:?}");
+        assert_eq!(says(&status, ConditionType::DeadLetters), expected, "{states:?}");
         assert_eq!(says(&status, ConditionType::Ready).0, ConditionStatus::True);
     }
 }
 
 #[test]
-fn a_stream_is_shown_as_the_proxy_sees_it_that_sees_it_worst() {
-    let worse = with_stream(report::StreamState::Failing, StreamReason::Throttled);
-    let status = status(&findings(&[proxy("a"), worse]));
-    assert_eq!(status.streams.len(), 1);
-    assert_eq!(
-        (status.streams[0].state, status.streams[0].reason),
-        (StreamState::Failing, Reason::Throttled)
-    );
-}
-
-#[test]
-fn nothing_changes_when_nothing_changed_and_a_time_moves_only_with_its_status() {
-    let proxies = [proxy("a"), proxy("b")];
-    let first = status(&findings(&proxies));
-    assert_eq!(judge(&findings(&proxies), &first, &at(200)), first);
-
-    let behind = [proxy("a"), with(|report| "old".clone_into(&mut report.revision))];
-    let second = judge(&findings(&behind), &first, &at(300));
-    assert_eq!(
-        condition(&second, ConditionType::ConfigSynced).last_transition_time,
-        at(300)
-    );
-    assert_eq!(
-        condition(&second, ConditionType::Accepted).last_transition_time,
-        at(100)
-    );
+fn every_condition_says_something() {
+    let silent = Proxy {
+        report: None,
+        ready: false,
+        ..proxy("a")
+    };
+    for proxies in [vec![proxy("a"), proxy("b")], vec![silent], vec![]] {
+        for condition in status(&findings(&proxies)).conditions {
+            assert!(
+                !condition.message.is_empty() && condition.message.len() <= 4096,
+                "{condition:?}"
+            );
+        }
+    }
 }
