@@ -39,7 +39,8 @@ pub struct Run {
     #[arg(long, env = "FIREHOSE_OPERATOR_PROXY_IMAGE_PULL_POLICY")]
     pub proxy_image_pull_policy: Option<String>,
 
-    /// Architecture of the nodes that the proxies' image runs on, as nodes are labelled; empty for an image of several.
+    /// Architecture of the nodes that the proxies' image runs on, as nodes are labelled; empty for an image of
+    /// several.
     #[arg(
         long,
         env = "FIREHOSE_OPERATOR_PROXY_ARCHITECTURE",

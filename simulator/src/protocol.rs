@@ -1,4 +1,5 @@
-//! What every Firehose operation shares of the service's JSON protocol: members read out of a body, outputs written into one.
+//! What every Firehose operation shares of the service's JSON protocol: members read out of a body, outputs written
+//! into one.
 //!
 //! Knows no operation and no state.
 

@@ -1,7 +1,7 @@
 //! What the API server does with a manifest, without an API server: schema, unknown fields, defaults, CEL rules.
 //!
-//! For the local path, for `firehose-operator check`, and for the tests of the rules themselves. The rules are those of the definition; there is no
-//! second copy of them here. Not a client, and no judge of what only the plan can see.
+//! For the local path, for `firehose-operator check`, and for the tests of the rules themselves. The rules are those of
+//! the definition; there is no second copy of them here. Not a client, and no judge of what only the plan can see.
 
 use std::sync::LazyLock;
 

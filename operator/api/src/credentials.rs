@@ -21,8 +21,8 @@ pub struct Credentials {
     #[serde(rename = "type", default)]
     pub kind: CredentialsType,
 
-    /// The role to assume with the service account's token. Required when type is WebIdentity, forbidden otherwise. Not
-    /// implemented in this version, and refused.
+    /// The role to assume with the service account's token. Required when type is WebIdentity, forbidden otherwise.
+    /// Not implemented in this version, and refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web_identity: Option<WebIdentity>,
 
@@ -125,9 +125,9 @@ pub struct AssumeRole {
     #[schemars(schema_with = "formats::session_name")]
     pub session_name: Option<String>,
 
-    /// Whether the session is tagged. Destination tags it with the destination's namespace and name, under keys of this
-    /// project's own prefix and not transitive; the trust policy must then allow sts:TagSession. Destination is not
-    /// implemented in this version, and refused.
+    /// Whether the session is tagged. Destination tags it with the destination's namespace and name, under keys of
+    /// this project's own prefix and not transitive; the trust policy must then allow sts:TagSession. Destination
+    /// is not implemented in this version, and refused.
     #[serde(default)]
     pub session_tags: SessionTags,
 }

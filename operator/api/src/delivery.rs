@@ -16,8 +16,8 @@ pub struct Delivery {
     #[serde(default)]
     pub state: DeliveryState,
 
-    /// What a response of 200 means. WhenSpooled: the events are on the spool's disk. WhenDelivered: Firehose has them.
-    /// Default: WhenSpooled with a PersistentVolumeClaim, WhenDelivered with an Ephemeral spool.
+    /// What a response of 200 means. WhenSpooled: the events are on the spool's disk. WhenDelivered: Firehose has
+    /// them. Default: WhenSpooled with a PersistentVolumeClaim, WhenDelivered with an Ephemeral spool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledge: Option<Acknowledge>,
 
@@ -155,13 +155,13 @@ pub struct StreamSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<StreamQuota>,
 
-    /// Puts several newline-delimited events into one record, because Firehose bills each record in steps of 5 KB. Only
-    /// for streams whose consumers split records into lines. Absent: one event a record.
+    /// Puts several newline-delimited events into one record, because Firehose bills each record in steps of 5 KB.
+    /// Only for streams whose consumers split records into lines. Absent: one event a record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packing: Option<Packing>,
 
-    /// How Firehose bills this stream: FiveKiB rounds each record up to steps of 5 KB; PerByte, of streams into Iceberg
-    /// tables, does not. PerByte is not implemented in this version, and refused.
+    /// How Firehose bills this stream: FiveKiB rounds each record up to steps of 5 KB; PerByte, of streams into
+    /// Iceberg tables, does not. PerByte is not implemented in this version, and refused.
     #[serde(default)]
     pub billing: Billing,
 }

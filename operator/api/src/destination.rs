@@ -173,8 +173,9 @@ pub struct FirehoseDestinationSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Mapping {
-    /// Name of an event, a type (identify, track, page, screen, group, alias or one of your own), or "*" for everything
-    /// that no other row names. Upper and lower case are not told apart; white space counts; there are no patterns.
+    /// Name of an event, a type (identify, track, page, screen, group, alias or one of your own), or "*" for
+    /// everything that no other row names. Upper and lower case are not told apart; white space counts; there are
+    /// no patterns.
     #[schemars(schema_with = "formats::event")]
     pub event: String,
 

@@ -14,9 +14,9 @@ pub struct Endpoints {
     #[serde(default)]
     pub firehose: Endpoint,
 
-    /// STS, which hands out the sessions of assumed roles. Absent: of the same type as firehose, or Regional where that
-    /// is Custom. Anything but that type, and Custom beside credentials.assumeRoles, is not implemented in this
-    /// version, and refused.
+    /// STS, which hands out the sessions of assumed roles. Absent: of the same type as firehose, or Regional where
+    /// that is Custom. Anything but that type, and Custom beside credentials.assumeRoles, is not implemented in
+    /// this version, and refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sts: Option<Endpoint>,
 }
@@ -26,8 +26,8 @@ pub struct Endpoints {
 #[x_kube(validation = Rule::new("self.type == 'Custom' ? has(self.custom) : !has(self.custom)").message("custom must be set when type is Custom, and only then").field_path(".custom").reason(Reason::FieldValueInvalid))]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint {
-    /// Regional (default): the public endpoint of the region. FIPS, DualStack, FIPSDualStack: the region's own variants
-    /// of it. Custom: an address of your own.
+    /// Regional (default): the public endpoint of the region. FIPS, DualStack, FIPSDualStack: the region's own
+    /// variants of it. Custom: an address of your own.
     #[serde(rename = "type", default)]
     pub kind: EndpointType,
 

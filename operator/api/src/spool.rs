@@ -138,7 +138,8 @@ pub struct VolumeResources {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VolumeRequests {
-    /// Size of the volume, at least 64Mi. It never shrinks. To grow it is not implemented in this version, and refused.
+    /// Size of the volume, at least 64Mi. It never shrinks. To grow it is not implemented in this version, and
+    /// refused.
     #[schemars(schema_with = "quantity::storage")]
     pub storage: ByteSize,
 }

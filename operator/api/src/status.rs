@@ -84,7 +84,8 @@ pub struct FirehoseDestinationStatus {
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["deliveryStreamName"]))]
     pub streams: Vec<StreamStatus>,
 
-    /// Ready, Accepted, ConfigSynced, CredentialsReady, Durable, Secured, Delivering, DeadLetters, Reconciling, Stalled.
+    /// Ready, Accepted, ConfigSynced, CredentialsReady, Durable, Secured, Delivering, DeadLetters, Reconciling,
+    /// Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

@@ -15,7 +15,8 @@ pub struct Checked {
     pub complaints: Vec<String>,
 }
 
-/// Checks every destination in a file as it would be checked when it is applied for the first time. Other objects are skipped.
+/// Checks every destination in a file as it would be checked when it is applied for the first time. Other objects are
+/// skipped.
 ///
 /// # Errors
 ///

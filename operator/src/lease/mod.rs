@@ -145,7 +145,7 @@ impl Elector {
                 });
                 Ok(())
             }
-            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => Ok(()), // lost the race
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => Ok(()), /* lost the race */
             Err(error) => Err(error),
         }
     }

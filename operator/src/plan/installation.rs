@@ -8,7 +8,8 @@ pub struct Installation {
     pub proxy_image: String,
     /// When nodes pull it: `Always`, `IfNotPresent` or `Never`. `None` leaves it to the API server.
     pub image_pull_policy: Option<String>,
-    /// The one architecture that the image is built for, as nodes are labelled: `amd64`. `None` for an image of several.
+    /// The one architecture that the image is built for, as nodes are labelled: `amd64`. `None` for an image of
+    /// several.
     pub architecture: Option<String>,
     /// As whom the proxies run.
     pub proxy_user: ProxyUser,

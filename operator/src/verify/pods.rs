@@ -33,8 +33,8 @@ pub(super) fn pods(proxies: &[Proxy], revision: Option<&str>) -> (Vec<PodStatus>
     (pods, (omitted > 0).then_some(omitted))
 }
 
-/// Keeps the list of pods as it was in `before` while it may not be written again for `wait`. Returns how long to wait, if
-/// the list was kept.
+/// Keeps the list of pods as it was in `before` while it may not be written again for `wait`. Returns how long to wait,
+/// if the list was kept.
 pub fn hold_pods(
     status: &mut FirehoseDestinationStatus,
     before: &FirehoseDestinationStatus,

@@ -143,7 +143,10 @@ impl Reloader {
     fn apply(&self, text: &str) -> Result<(), Refused> {
         let document = parse(text)?;
         let table = Table::new(&document.mappings, &self.streams)?;
+        let destination = &document.destination;
         info!(
+            namespace = destination.namespace,
+            name = destination.name,
             revision = document.revision,
             mappings = document.mappings.len(),
             "configuration applied"

@@ -1,5 +1,5 @@
-//! The two ends of the queue: the endpoint puts batches in, delivery takes them out. Whether a disk stands between the two is
-//! decided when they are made.
+//! The two ends of the queue: the endpoint puts batches in, delivery takes them out. Whether a disk stands between the
+//! two is decided when they are made.
 
 use std::{sync::Arc, time::Duration};
 
@@ -74,9 +74,9 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// Seconds a client is asked to wait when nothing better is known.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// A queue of at most `limit` bytes of batches, without a disk (`acknowledge: WhenDelivered`): a request is answered when
-/// Firehose has all of its events. The channel itself has no bound of its own: every batch in it holds a charge on the
-/// byte limit, and an empty batch is never queued.
+/// A queue of at most `limit` bytes of batches, without a disk (`acknowledge: WhenDelivered`): a request is answered
+/// when Firehose has all of its events. The channel itself has no bound of its own: every batch in it holds a charge on
+/// the byte limit, and an empty batch is never queued.
 pub fn memory(limit: usize) -> (Intake, Outlet) {
     let (sender, receiver) = mpsc::unbounded_channel();
     (Intake::to_memory(sender, limit), Outlet::new(receiver))
@@ -94,8 +94,8 @@ impl Intake {
 
     /// Takes the events of one request and resolves when all of them are safe.
     ///
-    /// Dropping the future abandons the batch: in memory, what has not been sent yet is not sent; on the way to a disk, it is
-    /// not written if its turn has not come.
+    /// Dropping the future abandons the batch: in memory, what has not been sent yet is not sent; on the way to a disk,
+    /// it is not written if its turn has not come.
     ///
     /// # Errors
     ///
@@ -114,8 +114,8 @@ impl Intake {
                     retry_after: DEFAULT_RETRY_AFTER,
                 })?;
                 let now = Instant::now();
-                // What cannot be delivered before the deadline is refused at once: taken in, it would go out just as its
-                // client gives up, and then again when the client sends it again.
+                // What cannot be delivered before the deadline is refused at once: taken in, it would go out just as
+                // its client gives up, and then again when the client sends it again.
                 let patience = deadline.saturating_duration_since(now) / 2;
                 if let Some(wait) = charge.wait().filter(|wait| *wait > patience) {
                     return Err(AcceptError::Full {
@@ -154,8 +154,8 @@ impl Outlet {
         Self { batches }
     }
 
-    /// The next batch, or `None` when no more will come: every [`Intake`] of the memory queue is gone, or the disk was closed,
-    /// and the queue is empty.
+    /// The next batch, or `None` when no more will come: every [`Intake`] of the memory queue is gone, or the disk was
+    /// closed, and the queue is empty.
     pub async fn next(&mut self) -> Option<Arc<InFlight>> {
         self.batches.recv().await
     }

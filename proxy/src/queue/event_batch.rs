@@ -68,7 +68,8 @@ impl EventBatch {
     ///
     /// # Errors
     ///
-    /// [`BatchTooLarge`] when offsets would no longer fit 32 bits, or whatever `write_record` returns. Either way the batch is as before.
+    /// [`BatchTooLarge`] when offsets would no longer fit 32 bits, or whatever `write_record` returns. Either way the
+    /// batch is as before.
     pub fn push<E: From<BatchTooLarge>>(
         &mut self,
         stream: StreamId,

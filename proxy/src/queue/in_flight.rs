@@ -1,7 +1,8 @@
 //! A batch on its way to Firehose, and the one answer that its request waits for.
 //!
-//! A batch in memory is answered when all of its events are settled. A batch on a disk has been answered; when its events are
-//! settled the disk learns that it may forget them, and when the batch is dropped before that, they are handed out again.
+//! A batch in memory is answered when all of its events are settled. A batch on a disk has been answered; when its
+//! events are settled the disk learns that it may forget them, and when the batch is dropped before that, they are
+//! handed out again.
 
 use std::{
     fmt::Debug,
@@ -122,8 +123,8 @@ impl InFlight {
         self.accepted_at
     }
 
-    /// Says that `events` of this batch need no more work: Firehose has them, or they were set aside for good. Each event
-    /// is settled once.
+    /// Says that `events` of this batch need no more work: Firehose has them, or they were set aside for good. Each
+    /// event is settled once.
     pub fn settle(&self, events: u32) {
         let before = self.outstanding.fetch_sub(events, Ordering::AcqRel);
         debug_assert!(before >= events, "an event was settled twice");
@@ -135,9 +136,10 @@ impl InFlight {
         }
     }
 
-    /// Whether nobody waits for the answer any more: the request's deadline passed or its client left. What has not been
-    /// sent yet must not be sent, since the client keeps the events and sends them again. The batch's share of the byte limit is
-    /// free again when its last holder drops it, so a queue that nobody sends from looks at its front at least once a second.
+    /// Whether nobody waits for the answer any more: the request's deadline passed or its client left. What has not
+    /// been sent yet must not be sent, since the client keeps the events and sends them again. The batch's share of
+    /// the byte limit is free again when its last holder drops it, so a queue that nobody sends from looks at its
+    /// front at least once a second.
     pub fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Acquire)
     }

@@ -1,4 +1,5 @@
-//! Since when the writer waits for the disk: a disk that does not answer blocks a thread, and others must be able to say so.
+//! Since when the writer waits for the disk: a disk that does not answer blocks a thread, and others must be able to
+//! say so.
 
 use std::{
     sync::{Mutex, PoisonError},

@@ -1,8 +1,8 @@
-//! Makes room while a stream lags: the few slices of a segment that are not settled are written again at the end of the log, so
-//! that the segment can go.
+//! Makes room while a stream lags: the few slices of a segment that are not settled are written again at the end of the
+//! log, so that the segment can go.
 //!
-//! Nothing is forgotten at its old place before it is on the disk at the new one. When both places survive a crash, the old one
-//! counts (see `recovery`).
+//! Nothing is forgotten at its old place before it is on the disk at the new one. When both places survive a crash, the
+//! old one counts (see `recovery`).
 
 use super::{
     disk::{Disk, File},
@@ -23,8 +23,8 @@ use crate::{
 const WORTH_MOVING: u64 = 75;
 
 impl<D: Disk> Log<D> {
-    /// Puts the slices of the emptiest segment in line to be written again, if room is short. False when it is not, or when
-    /// no segment is worth it.
+    /// Puts the slices of the emptiest segment in line to be written again, if room is short. False when it is not, or
+    /// when no segment is worth it.
     ///
     /// # Errors
     ///

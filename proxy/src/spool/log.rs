@@ -1,9 +1,9 @@
 //! The log of a pod: frames on a disk, each answered once it is synced, each slice kept until it is settled.
 //!
-//! Two threads work on it and meet in [`State`]: the *writer* writes and syncs what has arrived ([`Log::commit`]), the *maintainer*
-//! does everything else ([`Log::maintain`] and the steps it is made of). Neither holds the lock while the disk works. All steps are plain
-//! functions over a [`Disk`] and an [`Environment`], so a test runs them in any order, on any disk, from one seed.
-//! Knows no HTTP, no AWS and no async runtime.
+//! Two threads work on it and meet in [`State`]: the *writer* writes and syncs what has arrived ([`Log::commit`]), the
+//! *maintainer* does everything else ([`Log::maintain`] and the steps it is made of). Neither holds the lock while the
+//! disk works. All steps are plain functions over a [`Disk`] and an [`Environment`], so a test runs them in any order,
+//! on any disk, from one seed. Knows no HTTP, no AWS and no async runtime.
 
 use std::{
     fmt::Debug,
@@ -58,7 +58,8 @@ pub(crate) struct Settings {
     pub(crate) write_size: usize,
     /// Most bytes of events in memory that are not synced, or not given up, together.
     pub(crate) uncommitted: usize,
-    /// Whether a segment is made before there is a frame for it. Costs its bytes on the disk, saves the first request the wait.
+    /// Whether a segment is made before there is a frame for it. Costs its bytes on the disk, saves the first request
+    /// the wait.
     pub(crate) made_ahead: bool,
 }
 
@@ -82,7 +83,8 @@ pub(crate) struct Log<D: Disk> {
     /// What batches have said since the maintainer last looked.
     pub(super) reports: Mutex<Vec<Feedback>>,
     pub(super) state: Mutex<State<D::File>>,
-    /// Held while a segment is made, so that writer and maintainer do not both make one and segments are used in the order of their numbers.
+    /// Held while a segment is made, so that writer and maintainer do not both make one and segments are used in the
+    /// order of their numbers.
     pub(super) preparing: Mutex<()>,
     /// Held by the maintainer while it works: what it has taken in is neither reported nor written for moments.
     pub(super) maintaining: Mutex<()>,

@@ -1,7 +1,9 @@
-//! The maintainer's steps: write down what is settled, seal complete segments, delete those that are done, keep a spare one ready.
+//! The maintainer's steps: write down what is settled, seal complete segments, delete those that are done, keep a spare
+//! one ready.
 //!
-//! The order that safety rests on: a segment is sealed only when the acknowledgements of every slice that was moved into it are
-//! on the disk, and deleted only when everything in it is settled. What is lost of acknowledgements costs duplicates, never an event.
+//! The order that safety rests on: a segment is sealed only when the acknowledgements of every slice that was moved
+//! into it are on the disk, and deleted only when everything in it is settled. What is lost of acknowledgements costs
+//! duplicates, never an event.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -100,9 +102,9 @@ impl<D: Disk> Log<D> {
         Ok(sleep.into_iter().chain(retry).chain(close).min())
     }
 
-    /// Closes an active segment that has had frames for a while, so that it goes when they are delivered, and not when it is full. A
-    /// backlog of little traffic does not become a file a minute: there is at most one closed before its time. Returns when
-    /// to look again.
+    /// Closes an active segment that has had frames for a while, so that it goes when they are delivered, and not when
+    /// it is full. A backlog of little traffic does not become a file a minute: there is at most one closed before
+    /// its time. Returns when to look again.
     fn close_old(&self, times: &mut MaintenanceTimes, now: Instant) -> Option<Duration> {
         let active = self.lock().index.lone_active();
         times.active = match (active, times.active) {
@@ -266,7 +268,8 @@ impl<D: Disk> Log<D> {
         else {
             return Ok(false);
         };
-        // Whoever reads the seal does not look for slices that were moved here, so their old places must be known as left.
+        // Whoever reads the seal does not look for slices that were moved here, so their old places must be known as
+        // left.
         if !self.write_acks()? {
             return Ok(false);
         }
@@ -301,7 +304,8 @@ impl<D: Disk> Log<D> {
         else {
             return Ok(false);
         };
-        // What was moved here and is settled must not come back from where it was. On a full disk it may: deleting makes room.
+        // What was moved here and is settled must not come back from where it was. On a full disk it may: deleting
+        // makes room.
         match self.write_acks_except(Some(number))? {
             true => self.sync_acks()?,
             false if copied_too_late => return Ok(false),
@@ -326,7 +330,8 @@ impl<D: Disk> Log<D> {
         Ok(true)
     }
 
-    /// Makes the next segment when the active one is half full, so that no request waits for it. False when the disk is full.
+    /// Makes the next segment when the active one is half full, so that no request waits for it. False when the disk is
+    /// full.
     ///
     /// # Errors
     ///

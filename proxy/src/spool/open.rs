@@ -37,7 +37,8 @@ pub struct Options {
 /// Most bytes of events that wait for the disk, in memory: eight writes of the largest size.
 const UNCOMMITTED_BYTES: usize = 32 << 20;
 
-/// Where an event of a backlog goes now, given where it went when it was accepted and its key. Called when it is read from the disk.
+/// Where an event of a backlog goes now, given where it went when it was accepted and its key. Called when it is read
+/// from the disk.
 pub type Router = Box<dyn Fn(EntryRef<'_>) -> StreamId + Send + Sync>;
 
 /// An open spool. Dropping it closes it; [`Self::close`] also tells what is left.
@@ -65,8 +66,8 @@ pub enum Error {
     Log(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Opens the spool of a directory (`acknowledge: WhenSpooled`): a request is answered when its batch is on the disk. What an earlier
-/// process has left comes out of the outlet first.
+/// Opens the spool of a directory (`acknowledge: WhenSpooled`): a request is answered when its batch is on the disk.
+/// What an earlier process has left comes out of the outlet first.
 ///
 /// ```no_run
 /// # use std::{sync::Arc, time::Duration};
@@ -95,9 +96,9 @@ pub fn open(options: &Options, streams: Arc<Streams>, route: Router) -> Result<(
     Ok((intake, Outlet::new(receiver), Spool { running }))
 }
 
-/// A queue in memory of at most `limit` bytes ([`queue::memory`](crate::queue::memory)) whose outlet also gives what an earlier process has left in the
-/// spool of a directory: `acknowledge` was `WhenSpooled` and is `WhenDelivered` now. Nothing is added to the spool, and its
-/// files go as they are delivered.
+/// A queue in memory of at most `limit` bytes ([`queue::memory`](crate::queue::memory)) whose outlet also gives what an
+/// earlier process has left in the spool of a directory: `acknowledge` was `WhenSpooled` and is `WhenDelivered` now.
+/// Nothing is added to the spool, and its files go as they are delivered.
 ///
 /// # Errors
 ///
@@ -194,8 +195,8 @@ impl Spool {
         self.running.log().byte_limit().limit() as u64
     }
 
-    /// Writes what was accepted, syncs what was settled, ends the outlet and the threads. Returns what the next process will deliver.
-    /// Takes as long as the disk takes for two syncs; call it where blocking is allowed.
+    /// Writes what was accepted, syncs what was settled, ends the outlet and the threads. Returns what the next process
+    /// will deliver. Takes as long as the disk takes for two syncs; call it where blocking is allowed.
     pub fn close(mut self) -> Unsettled {
         self.running.stop();
         self.running.log().left()

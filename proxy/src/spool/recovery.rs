@@ -1,8 +1,8 @@
 //! Opens a log: what a crash, a power cut or a clean end has left becomes the state that the log goes on from.
 //!
-//! A complete segment is known by its seal and not read. The others are read in full: frames that are not sound are dropped, as a write that
-//! never ended or as damage, and the segment gets no more frames. Where a slice is both at its old and at its new place, the
-//! old one counts: it was synced long ago, of the new one nobody knows.
+//! A complete segment is known by its seal and not read. The others are read in full: frames that are not sound are
+//! dropped, as a write that never ended or as damage, and the segment gets no more frames. Where a slice is both at its
+//! old and at its new place, the old one counts: it was synced long ago, of the new one nobody knows.
 
 use std::sync::{Arc, Mutex};
 
@@ -84,7 +84,8 @@ impl<D: Disk> Log<D> {
         environment: Arc<dyn Environment>,
         outlet: Option<mpsc::UnboundedSender<Arc<InFlight>>>,
     ) -> Result<(Arc<Self>, Recovered), OpenError> {
-        // Three quarters of the disk: what is not settled can always be moved together, and the rest is what that needs.
+        // Three quarters of the disk: what is not settled can always be moved together, and the rest is what that
+        // needs.
         let limit =
             usize::try_from(settings.limit.saturating_sub(3 * settings.segment_size) / 4 * 3).unwrap_or(usize::MAX);
         let byte_limit = ByteLimit::new(limit);
@@ -193,7 +194,8 @@ impl<D: Disk> Log<D> {
             self.trust(seal, &records, &mut found);
             return Ok(found);
         }
-        // It was cut off, and perhaps killed before that was synced: a power cut would take back room that is used by then.
+        // It was cut off, and perhaps killed before that was synced: a power cut would take back room that is used by
+        // then.
         if size < self.settings.segment_size {
             found.file().sync().map_err(fatal("sync", &name))?;
         }
@@ -237,8 +239,9 @@ impl<D: Disk> Log<D> {
             file: name.clone(),
             version,
         })?;
-        // An earlier process may have ended because a sync failed: then this was read from memory and the disk has not got it, though the
-        // kernel takes it for written. Written once more, the next sync covers it; what is added behind a gap would be unreadable.
+        // An earlier process may have ended because a sync failed: then this was read from memory and the disk has not
+        // got it, though the kernel takes it for written. Written once more, the next sync covers it; what is
+        // added behind a gap would be unreadable.
         file.write_at(&bytes[..end], 0).map_err(fatal("write", &name))?;
         let sealed = records.iter().any(|record| matches!(record, Record::Seal(_)));
         found.acknowledged_in(file, end as u64, records.len() as u64, sealed);

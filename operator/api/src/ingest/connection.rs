@@ -40,8 +40,8 @@ pub struct Tls {
 #[x_kube(validation = Rule::new("self.mode == 'None' ? !has(self.caSecretRef) : has(self.caSecretRef)").message("caSecretRef must be set unless mode is None, and only then").field_path(".caSecretRef").reason(Reason::FieldValueInvalid))]
 #[serde(rename_all = "camelCase")]
 pub struct ClientCertificates {
-    /// None (default): they are not asked for. Optional: one that is shown must be good. Required: every client shows a
-    /// good one.
+    /// None (default): they are not asked for. Optional: one that is shown must be good. Required: every client shows
+    /// a good one.
     #[serde(default)]
     pub mode: ClientCertificateMode,
 

@@ -41,8 +41,8 @@ pub struct Ingest {
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub sources: Vec<Source>,
 
-    /// Field of the record that the source's name is written to, for example context.source. Absent: it is not written.
-    /// Not implemented in this version, and refused.
+    /// Field of the record that the source's name is written to, for example context.source. Absent: it is not
+    /// written. Not implemented in this version, and refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "formats::field_path")]
     pub source_field: Option<String>,

@@ -48,8 +48,8 @@ pub struct ProxySettings {
     #[schemars(schema_with = "formats::labels")]
     pub node_selector: BTreeMap<String, String>,
 
-    /// Which nodes and which neighbours pods are drawn to or kept from. Absent: away from each other over zones, as far
-    /// as possible.
+    /// Which nodes and which neighbours pods are drawn to or kept from. Absent: away from each other over zones, as
+    /// far as possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affinity: Option<Affinity>,
 
@@ -96,8 +96,8 @@ pub struct ProxySettings {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceAccount {
-    /// Annotations, for example eks.amazonaws.com/role-arn. The pods are replaced when they change, because an identity
-    /// is given to a pod when it is created.
+    /// Annotations, for example eks.amazonaws.com/role-arn. The pods are replaced when they change, because an
+    /// identity is given to a pod when it is created.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "formats::annotations")]
     pub annotations: BTreeMap<String, String>,
@@ -127,8 +127,8 @@ pub struct Service {
     #[schemars(schema_with = "formats::annotations")]
     pub annotations: BTreeMap<String, String>,
 
-    /// Which pods clients are sent to: PreferClose, or the newer words for it, PreferSameZone and PreferSameNode, where
-    /// the cluster knows them. Absent: all alike.
+    /// Which pods clients are sent to: PreferClose, or the newer words for it, PreferSameZone and PreferSameNode,
+    /// where the cluster knows them. Absent: all alike.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic_distribution: Option<TrafficDistribution>,
 

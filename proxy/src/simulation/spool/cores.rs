@@ -1,4 +1,5 @@
-//! Who takes batches: delivery's own cores with a Firehose that answers whatever a die says, or somebody who settles events in any order.
+//! Who takes batches: delivery's own cores with a Firehose that answers whatever a die says, or somebody who settles
+//! events in any order.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

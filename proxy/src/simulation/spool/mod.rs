@@ -1,13 +1,15 @@
 //! Random histories of a log on a disk that fails, and what must hold at the end of each. One seed is one history.
 //!
-//! A schedule of [`Schedule::run`] appends, commits, maintains, delivers and crashes in any order, with every fault that
-//! [`simulated`](crate::spool::disk::simulated) knows, and then lets everything work again and drains. Delivery is its own cores with a
-//! Firehose that fails as it likes, or, to reach every order there is, somebody who settles events at random; what is given up becomes
-//! dead letters on a second disk and is sent again. [`Oracle`](oracle::Oracle) judges it.
+//! A schedule of [`Schedule::run`] appends, commits, maintains, delivers and crashes in any order, with every fault
+//! that [`simulated`](crate::spool::disk::simulated) knows, and then lets everything work again and drains. Delivery is
+//! its own cores with a Firehose that fails as it likes, or, to reach every order there is, somebody who settles events
+//! at random; what is given up becomes dead letters on a second disk and is sent again. [`Oracle`](oracle::Oracle)
+//! judges it.
 //!
-//! `cargo xtask prove durability` runs a million; the test here the first few hundred, in which everything happens that can, or as many
-//! as fit the time that `DURABILITY_SECONDS` gives. `DURABILITY_SEED=n` replays one, `DURABILITY_FIRST_SEED=n`
-//! begins with another than 0, `DURABILITY_FINGERPRINTS=file` writes down what each history did.
+//! `cargo xtask prove durability` runs a million; the test here the first few hundred, in which everything happens that
+//! can, or as many as fit the time that `DURABILITY_SECONDS` gives. `DURABILITY_SEED=n` replays one,
+//! `DURABILITY_FIRST_SEED=n` begins with another than 0, `DURABILITY_FINGERPRINTS=file` writes down what each history
+//! did.
 
 mod cores;
 mod letters;

@@ -21,8 +21,8 @@ use crate::{
     stream::{RoutingKey, StreamId, StreamName, Streams},
 };
 
-/// The index is checked after each of its changes in histories before this seed, and after every 64th in the others; after a recovery
-/// and before a crash in all of them.
+/// The index is checked after each of its changes in histories before this seed, and after every 64th in the others;
+/// after a recovery and before a crash in all of them.
 const AUDITED_SEEDS: u64 = 10_000;
 /// Fewer make no history.
 const LEAST_EFFECTS: u64 = 200;

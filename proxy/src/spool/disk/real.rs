@@ -51,8 +51,9 @@ impl RealDisk {
     }
 }
 
-/// Makes a directory and those above it as need be. Each is an entry of the one above: until that is synced, a power cut takes it away
-/// with everything in it, synced or not. What was there already may be of a process that did not live to sync it.
+/// Makes a directory and those above it as need be. Each is an entry of the one above: until that is synced, a power
+/// cut takes it away with everything in it, synced or not. What was there already may be of a process that did not live
+/// to sync it.
 fn make_durably(path: &Path) -> io::Result<()> {
     let missing = path.ancestors().take_while(|directory| !directory.exists()).count();
     fs::create_dir_all(path)?;
@@ -89,7 +90,8 @@ impl Disk for RealDisk {
         let file = fs::File::from(rustix::fs::open(self.path(name), flags, Mode::RUSR | Mode::WUSR)?);
         if size > 0 {
             match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, size) {
-                // A file system that cannot reserve says ENOSPC when a segment is written; that costs a request, not a promise.
+                // A file system that cannot reserve says ENOSPC when a segment is written; that costs a request, not a
+                // promise.
                 Err(rustix::io::Errno::OPNOTSUPP) => file.set_len(size)?,
                 reserved => reserved?,
             }

@@ -3,12 +3,13 @@
 //!
 //! ```text
 //! record   magic 4 | CRC32C of the rest 4 | version 4 | kind 4 | epoch of the segment 8 | index 8 | length 4 | body
-//! settled  streams 4, of each: name length 1, name | charged bytes 8 | elsewhere 1 | runs 4, of each: first slice 4, slices 4
+//! settled  streams 4, of each: name length 1, name | charged bytes 8 | elsewhere 1
+//!          | runs 4, of each: first slice 4, slices 4
 //! seal     end of the frames 8 | slices 4 | streams 4, of each: name length 1, name | charged bytes 8 | slices 4
 //! ```
 //!
-//! Records are appended and numbered without a gap; reading stops at the first that is not sound or not next. What is lost that
-//! way costs a duplicate (settled) or a longer start (seal), never an event.
+//! Records are appended and numbered without a gap; reading stops at the first that is not sound or not next. What is
+//! lost that way costs a duplicate (settled) or a longer start (seal), never an event.
 
 use super::{
     numbers::{u32_at, u64_at},
@@ -147,7 +148,8 @@ pub(in crate::spool) fn decode(bytes: &[u8], epoch: u64) -> Result<(Vec<Record>,
     Ok((records, end))
 }
 
-/// The record at the beginning of `bytes`, which must be the `index`th, and its length. `None` when there is no sound one.
+/// The record at the beginning of `bytes`, which must be the `index`th, and its length. `None` when there is no sound
+/// one.
 ///
 /// # Errors
 ///

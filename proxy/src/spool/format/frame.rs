@@ -1,16 +1,19 @@
-//! What segments of every version share: one header, then frames, each 8-aligned and under its own checksum. Pure: no file, no clock.
+//! What segments of every version share: one header, then frames, each 8-aligned and under its own checksum. Pure: no
+//! file, no clock.
 //!
 //! ```text
 //! segment header, 128 bytes   at 0 and again at 512; frames begin at 1024
-//!                             magic 8 | version 4 | 0 4 | number 8 | epoch 8 | owner length 1, owner 63 | 0 28 | CRC32C 4
-//! frame header, 48 bytes      magic 4 | CRC32C of the rest 4 | epoch 8 | sequence 8 | synced 8 | length 4 | CRC32C of the body 4
-//!                             | first slice 4 | slices 4
+//!                             magic 8 | version 4 | 0 4 | number 8 | epoch 8 | owner length 1, owner 63 | 0 28
+//!                             | CRC32C 4
+//! frame header, 48 bytes      magic 4 | CRC32C of the rest 4 | epoch 8 | sequence 8 | synced 8 | length 4
+//!                             | CRC32C of the body 4 | first slice 4 | slices 4
 //! body, padded to 8           slices, by the version of the segment
 //! ```
 //!
-//! All numbers are little-endian. The epoch is random per segment, so that no byte that a client sends can be taken for a
-//! frame. `synced` is the offset up to which the segment was on the disk when the frame was written: a broken frame
-//! before it was damaged later, a broken frame behind it was never finished. Sequences only rise and are never used twice.
+//! All numbers are little-endian. The epoch is random per segment, so that no byte that a client sends can be taken for
+//! a frame. `synced` is the offset up to which the segment was on the disk when the frame was written: a broken frame
+//! before it was damaged later, a broken frame behind it was never finished. Sequences only rise and are never used
+//! twice.
 
 use super::{
     numbers::{u32_at, u64_at},
@@ -140,8 +143,8 @@ impl FrameHeader {
         bytes
     }
 
-    /// Writes the header in front of a body that `out` has from `start + FRAME_HEADER` on, and zeros behind it. Length and checksum of
-    /// the body are taken from there, whatever they are in `self`.
+    /// Writes the header in front of a body that `out` has from `start + FRAME_HEADER` on, and zeros behind it. Length
+    /// and checksum of the body are taken from there, whatever they are in `self`.
     pub(in crate::spool) fn enclose(mut self, epoch: u64, start: usize, out: &mut Vec<u8>) {
         let body = &out[start + FRAME_HEADER..];
         self.length = u32::try_from(body.len()).expect("a frame is smaller than 4 GiB");

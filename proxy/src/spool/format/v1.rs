@@ -3,8 +3,9 @@
 //! A slice is what is handed out, settled and moved; the frame around it is what is written or not written as a whole.
 //!
 //! ```text
-//! slice   accepted at, Unix milliseconds 8 | moved from segment 8 (0: not moved), slice 4 | events 4 | bytes of the events 4
-//!          | stream's name length 1, name | event name length 4, type length 4, record length 4, of each event | the events
+//! slice   accepted at, Unix milliseconds 8 | moved from segment 8 (0: not moved), slice 4 | events 4
+//!         | bytes of the events 4 | stream's name length 1, name
+//!         | event name length 4, type length 4, record length 4, of each event | the events
 //! ```
 
 use super::numbers::{u32_at, u64_at};

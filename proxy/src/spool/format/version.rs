@@ -37,7 +37,8 @@ impl Version {
         }
     }
 
-    /// The slices of a frame's body, or `None` when it is not one. Its checksum was right, so that means a defect or a forgery.
+    /// The slices of a frame's body, or `None` when it is not one. Its checksum was right, so that means a defect or a
+    /// forgery.
     pub(in crate::spool) fn slices(self, body: &[u8], count: u32) -> Option<Vec<SliceRef<'_>>> {
         match self {
             Self::V1 => v1::decode(body, count),

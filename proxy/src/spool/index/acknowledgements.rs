@@ -109,8 +109,8 @@ impl<F> Index<F> {
         self.audit();
     }
 
-    /// The files that were written and not synced, each with its segment's number. Sync them next: they count as synced, and a
-    /// failed sync ends the process.
+    /// The files that were written and not synced, each with its segment's number. Sync them next: they count as
+    /// synced, and a failed sync ends the process.
     pub(in crate::spool) fn take_unsynced(&mut self) -> Vec<(u64, Arc<F>)> {
         let mut files = Vec::new();
         for (number, segment) in &mut self.segments {
@@ -152,8 +152,8 @@ impl<F> Index<F> {
         self.audit();
     }
 
-    /// The first segment in which everything is settled. None while slices are being moved: a copy that is written after its
-    /// origin is gone would come back as new.
+    /// The first segment in which everything is settled. None while slices are being moved: a copy that is written
+    /// after its origin is gone would come back as new.
     pub(in crate::spool) fn next_to_remove(&self) -> Option<Removable> {
         if self.moving > 0 {
             return None;

@@ -66,8 +66,8 @@ impl<F> Found<F> {
         }
     }
 
-    /// Slices of a sealed segment are settled, `elsewhere` when they were moved: so many bytes of one stream, though which slice has
-    /// how many is not known.
+    /// Slices of a sealed segment are settled, `elsewhere` when they were moved: so many bytes of one stream, though
+    /// which slice has how many is not known.
     pub(in crate::spool) fn settled_unread(
         &mut self,
         stream: StreamId,
@@ -105,15 +105,16 @@ impl<F> Found<F> {
         self.0.push_gone();
     }
 
-    /// Its frames were read, up to `end`. `is_damaged`: something of them was on the disk and is not any more. `has_gaps`:
-    /// numbers of slices are missing.
+    /// Its frames were read, up to `end`. `is_damaged`: something of them was on the disk and is not any more.
+    /// `has_gaps`: numbers of slices are missing.
     pub(in crate::spool) fn scanned_to(&mut self, end: u64, is_damaged: bool, has_gaps: bool) {
         self.0.end = end;
         self.0.gaps = is_damaged || has_gaps;
         self.0.damaged = is_damaged;
     }
 
-    /// A slice of a segment that was read is settled, `elsewhere` when it was moved. Its stream and charge, unless its frame is gone.
+    /// A slice of a segment that was read is settled, `elsewhere` when it was moved. Its stream and charge, unless its
+    /// frame is gone.
     pub(in crate::spool) fn settled(&mut self, ordinal: u32, elsewhere: bool, slice: Option<(StreamId, u64)>) {
         if let Some((stream, charge)) = slice {
             self.0.settle(ordinal, stream, charge, SliceState::Settled);

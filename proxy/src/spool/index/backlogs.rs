@@ -1,7 +1,7 @@
 //! Which streams have slices on the disk that delivery could not take, and where the first of them is.
 //!
-//! A stream has a backlog from the first slice that found the window full until the last one is handed out; meanwhile its new
-//! slices queue up behind.
+//! A stream has a backlog from the first slice that found the window full until the last one is handed out; meanwhile
+//! its new slices queue up behind.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 //! The invariants of the index, all of them, recomputed from the states of the slices.
 //!
-//! Unit tests and simulations call [`Index::check`] after verbs (`Audit` says how often); every process does after its recovery.
+//! Unit tests and simulations call [`Index::check`] after verbs (`Audit` says how often); every process does after its
+//! recovery.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -70,7 +71,8 @@ impl<F> Index<F> {
         Ok(())
     }
 
-    /// A stream has a backlog exactly if slices of it wait, of as many, and reads from no later segment than the first of them.
+    /// A stream has a backlog exactly if slices of it wait, of as many, and reads from no later segment than the first
+    /// of them.
     fn check_backlogs(&self) -> Result<(), Broken> {
         let mut waiting: BTreeMap<StreamId, (u64, u64)> = BTreeMap::new();
         for (number, segment) in &self.segments {

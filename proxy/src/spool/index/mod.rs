@@ -1,8 +1,8 @@
-//! What the process knows of the log: which slice of which segment waits, is in somebody's hands or needs no more work, what
-//! of that the disk has not heard of yet, and where the next frame goes. The only owner of that state.
+//! What the process knows of the log: which slice of which segment waits, is in somebody's hands or needs no more work,
+//! what of that the disk has not heard of yet, and where the next frame goes. The only owner of that state.
 //!
-//! Moves no byte and reads no clock. Whoever does I/O asks for what is due, does it without the lock, and says what came of it.
-//! Every change is a verb: it keeps all counts, and [`Index::check`] recomputes them from the slices.
+//! Moves no byte and reads no clock. Whoever does I/O asks for what is due, does it without the lock, and says what
+//! came of it. Every change is a verb: it keeps all counts, and [`Index::check`] recomputes them from the slices.
 //!
 //! ```text
 //! a segment   reserve → commit (place, …) → close → seal → remove          adopt brings one in that recovery has found

@@ -32,7 +32,8 @@ pub(super) struct Segment<F> {
     pub(super) gaps: bool,
     /// An answered event in it cannot be read; the file is kept for a person.
     pub(super) damaged: bool,
-    /// A slice of it was delivered while a copy of it was being written: it must not go before it is known that the copy is void.
+    /// A slice of it was delivered while a copy of it was being written: it must not go before it is known that the
+    /// copy is void.
     pub(super) copied_too_late: bool,
     pub(super) states: SliceStates,
     /// Everything that was ever put in, a stream.
@@ -142,7 +143,8 @@ impl<F> Segment<F> {
         usize::try_from(self.size - self.end).unwrap_or(usize::MAX)
     }
 
-    /// Counts the next slice, in `state`, which is [`SliceState::Waiting`] or [`SliceState::HandedOut`]. Returns its ordinal.
+    /// Counts the next slice, in `state`, which is [`SliceState::Waiting`] or [`SliceState::HandedOut`]. Returns its
+    /// ordinal.
     pub(super) fn push(&mut self, stream: StreamId, charge: u64, state: SliceState) -> u32 {
         for held in [&mut self.held, &mut self.live] {
             held.entry(stream).or_default().add(charge);
@@ -182,8 +184,8 @@ impl<F> Segment<F> {
         true
     }
 
-    /// Ends the work on a slice: `to` is [`SliceState::Settled`], [`SliceState::Moved`] or [`SliceState::Gone`]. `None` when it
-    /// had ended.
+    /// Ends the work on a slice: `to` is [`SliceState::Settled`], [`SliceState::Moved`] or [`SliceState::Gone`]. `None`
+    /// when it had ended.
     pub(super) fn settle(&mut self, ordinal: u32, stream: StreamId, charge: u64, to: SliceState) -> Option<Freed> {
         let was = self.state(ordinal);
         if was.is_settled() {
@@ -202,8 +204,8 @@ impl<F> Segment<F> {
         Some(Freed { was, bytes })
     }
 
-    /// One less that is not settled. Returns the bytes that are charged less: on a damaged disk, what was counted of a stream may not be
-    /// what its slices say, and the last of them takes along what is left.
+    /// One less that is not settled. Returns the bytes that are charged less: on a damaged disk, what was counted of a
+    /// stream may not be what its slices say, and the last of them takes along what is left.
     fn one_less_live(&mut self, stream: StreamId, charge: u64) -> u64 {
         let Some(live) = self.live.get_mut(&stream) else {
             return 0;

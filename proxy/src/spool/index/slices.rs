@@ -65,7 +65,8 @@ impl<F> Index<F> {
         self.audit();
     }
 
-    /// A slice comes back, and waits again. Returns true when it is lost instead, because the disk cannot give it any more.
+    /// A slice comes back, and waits again. Returns true when it is lost instead, because the disk cannot give it any
+    /// more.
     pub(in crate::spool) fn give_back(&mut self, slice: Slice) -> bool {
         let position = self.resolve(slice.position);
         let Some(segment) = self.segments.get_mut(&position.segment) else {
@@ -84,8 +85,8 @@ impl<F> Index<F> {
         is_lost
     }
 
-    /// A copy of a slice was written into segment `to`: the old place is done with, unless the slice was settled meanwhile, which
-    /// makes the copy done with.
+    /// A copy of a slice was written into segment `to`: the old place is done with, unless the slice was settled
+    /// meanwhile, which makes the copy done with.
     pub(in crate::spool) fn relocate(&mut self, slice: Slice, to: u64) {
         let Slice {
             position: from,
@@ -102,7 +103,8 @@ impl<F> Index<F> {
         let new = self.segments.get_mut(&to);
         let new = new.expect("an active segment is never removed");
         if let Some(freed) = freed {
-            // What was unreadable is charged again with its copy, and what a damaged disk had miscounted is charged right.
+            // What was unreadable is charged again with its copy, and what a damaged disk had miscounted is charged
+            // right.
             self.byte_limit.hold(stream, bytes(charge.saturating_sub(freed.bytes)));
             self.byte_limit
                 .give_back(stream, bytes(freed.bytes.saturating_sub(charge)));
@@ -135,8 +137,8 @@ impl<F> Index<F> {
         self.audit();
     }
 
-    /// These slices of a segment with gaps can be read, and no others: counts what waits among the others as gone. Returns how
-    /// many that are.
+    /// These slices of a segment with gaps can be read, and no others: counts what waits among the others as gone.
+    /// Returns how many that are.
     pub(in crate::spool) fn recount(&mut self, number: u64, readable: &[Slice]) -> u32 {
         let Some(segment) = self.segments.get_mut(&number) else {
             return 0;

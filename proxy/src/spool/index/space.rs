@@ -103,15 +103,16 @@ impl<F> Index<F> {
         self.spare.as_ref().is_some_and(|spare| spare.size >= size)
     }
 
-    /// Whether to make the next segment now: the active one is half full, and three more of its size would fit under `limit`.
-    /// `made_ahead` says what holds while none is active.
+    /// Whether to make the next segment now: the active one is half full, and three more of its size would fit under
+    /// `limit`. `made_ahead` says what holds while none is active.
     pub(in crate::spool) fn wants_spare(&self, size: u64, limit: u64, made_ahead: bool) -> bool {
         let active = self.active.and_then(|number| self.segments.get(&number));
         let half_full = active.map_or(made_ahead, |segment| segment.end >= segment.size / 2);
         half_full && self.spare.is_none() && self.allocated() + 3 * size <= limit
     }
 
-    /// Has a segment ready. One that was ready before is too small or no longer needed: it goes like every empty segment.
+    /// Has a segment ready. One that was ready before is too small or no longer needed: it goes like every empty
+    /// segment.
     pub(in crate::spool) fn put_spare(&mut self, prepared: Prepared<F>) {
         if let Some(unused) = self.spare.replace(prepared) {
             let mut segment = Segment::new(unused.file, unused.version, unused.epoch, unused.size);
@@ -179,8 +180,8 @@ impl<F> Index<F> {
         self.no_room_to_move = true;
     }
 
-    /// The segment with the least that is not settled, when less than a quarter of `limit` is free and nothing is being moved.
-    /// `None` when more than `percent` of it would have to be moved.
+    /// The segment with the least that is not settled, when less than a quarter of `limit` is free and nothing is being
+    /// moved. `None` when more than `percent` of it would have to be moved.
     pub(in crate::spool) fn worth_moving(&self, limit: u64, percent: u64) -> Option<Readable<F>> {
         if self.moving > 0 || self.no_room_to_move || !(self.full || self.allocated() + limit / 4 > limit) {
             return None;

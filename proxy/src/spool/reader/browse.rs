@@ -20,8 +20,8 @@ pub(crate) struct Seen {
     pub(crate) batch: EventBatch,
 }
 
-/// Slices that somebody has chosen of what was shown. They are the holder's until they are forgotten, wherever they are moved meanwhile;
-/// dropped before that, they go back.
+/// Slices that somebody has chosen of what was shown. They are the holder's until they are forgotten, wherever they are
+/// moved meanwhile; dropped before that, they go back.
 #[derive(Debug)]
 pub(crate) struct Chosen<D: Disk> {
     log: Arc<Log<D>>,

@@ -1,8 +1,8 @@
-//! What waits on the disk because delivery could not take it, and how it is read: in large pieces, oldest first, each stream
-//! from its own place.
+//! What waits on the disk because delivery could not take it, and how it is read: in large pieces, oldest first, each
+//! stream from its own place.
 //!
-//! A stream has a backlog from the first slice that found the window full until the last one is handed out; meanwhile its new
-//! slices queue up behind. Streams that lag at the same place share what is read.
+//! A stream has a backlog from the first slice that found the window full until the last one is handed out; meanwhile
+//! its new slices queue up behind. Streams that lag at the same place share what is read.
 
 pub(crate) mod browse;
 pub(in crate::spool) mod salvage;
@@ -42,8 +42,8 @@ pub(in crate::spool) struct Found {
 }
 
 impl<D: Disk> Log<D> {
-    /// Reads one piece for a stream that waits and for which the window has room, and hands out what fits. False when there is
-    /// no such stream.
+    /// Reads one piece for a stream that waits and for which the window has room, and hands out what fits. False when
+    /// there is no such stream.
     pub(crate) fn read_backlog(self: &Arc<Self>) -> bool {
         let Some(place) = self.next_place() else {
             return false;

@@ -205,8 +205,8 @@ impl Rig {
         self.log.append(batch)
     }
 
-    /// Appends one event and lets the writer wait for the disk with it, while `then` happens; then the disk answers and the writer
-    /// goes on until nothing waits.
+    /// Appends one event and lets the writer wait for the disk with it, while `then` happens; then the disk answers and
+    /// the writer goes on until nothing waits.
     fn while_the_disk_stalls(&self, then: impl FnOnce()) {
         let mut first = self.append().unwrap();
         self.gate.set_closed(true);

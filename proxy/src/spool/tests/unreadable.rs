@@ -1,4 +1,5 @@
-//! Segments on a disk with a bad sector: what can be read is delivered, what is in somebody's hands counts, the rest is kept for a person.
+//! Segments on a disk with a bad sector: what can be read is delivered, what is in somebody's hands counts, the rest is
+//! kept for a person.
 
 use super::life::{NARROW, RECORD, WIDE, open};
 use crate::spool::disk::{Disk as _, File as _, simulated::SimulatedDisk};
@@ -110,7 +111,8 @@ fn a_delivered_event_whose_frame_is_gone_does_not_confuse_the_count_of_the_other
     drop(batches);
     drop(life);
     disk.restart(true);
-    // In the middle of the second batch of one write, behind which no other has begun: it looks like a write that never ended.
+    // In the middle of the second batch of one write, behind which no other has begun: it looks like a write that never
+    // ended.
     let file = disk.open(SEGMENT).unwrap();
     file.write_at(b"!", 3000).unwrap();
     file.sync().unwrap();

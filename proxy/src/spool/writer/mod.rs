@@ -46,8 +46,8 @@ impl<D: Disk> Log<D> {
     ///
     /// # Errors
     ///
-    /// When the log, the share of one of the streams, or the memory for what is not synced is full, and when the disk does not
-    /// answer.
+    /// When the log, the share of one of the streams, or the memory for what is not synced is full, and when the disk
+    /// does not answer.
     pub(crate) fn append(&self, batch: EventBatch) -> Result<Appended, AcceptError> {
         self.refuse_while_stalled()?;
         let batches: Vec<(StreamId, EventBatch)> = batch
@@ -133,8 +133,8 @@ impl<D: Disk> Log<D> {
     ///
     /// # Errors
     ///
-    /// When the disk failed: nothing of the group is answered and the process must end. A failed sync is not tried again,
-    /// because the kernel may have dropped the pages and would call the next one a success.
+    /// When the disk failed: nothing of the group is answered and the process must end. A failed sync is not tried
+    /// again, because the kernel may have dropped the pages and would call the next one a success.
     pub(crate) fn commit(self: &Arc<Self>) -> Result<bool, Fatal> {
         let Some(first) = self.next_append() else {
             return Ok(false);
@@ -203,8 +203,8 @@ impl<D: Disk> Log<D> {
         Ok(Some(reserved))
     }
 
-    /// Has a segment of at least `size` bytes ready, unless that leaves less than `kept_free` of the limit. False when there is no
-    /// room for it.
+    /// Has a segment of at least `size` bytes ready, unless that leaves less than `kept_free` of the limit. False when
+    /// there is no room for it.
     fn make_segment(&self, size: u64, kept_free: u64) -> Result<bool, Fatal> {
         let _alone = self.preparing.lock().unwrap_or_else(PoisonError::into_inner);
         {
