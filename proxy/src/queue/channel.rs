@@ -1,14 +1,14 @@
 //! The two ends of the queue: the endpoint puts batches in, delivery takes them out. Whether a disk stands between the
 //! two is decided when they are made.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout_at},
 };
 
-use super::{ByteLimit, EventBatch, InFlight};
+use super::{ByteLimit, EventBatch, InFlight, in_flight::last_call};
 
 /// Why a batch was not taken, or not kept. Nothing of it is safe; the client must send it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -101,12 +101,24 @@ impl Intake {
     ///
     /// See [`AcceptError`]; the request must be answered 503.
     pub async fn accept(&self, events: EventBatch, deadline: Instant) -> Result<(), AcceptError> {
+        self.accept_from(events, deadline, || false).await
+    }
+
+    /// Like [`Self::accept`], of a client that may leave: then nobody hears a 503, so nobody would send the events again, and they
+    /// are kept until they are safe. `has_left` is asked once, shortly before the deadline.
+    ///
+    /// # Errors
+    ///
+    /// See [`AcceptError`]; the request must be answered 503.
+    pub async fn accept_from(
+        &self,
+        events: EventBatch,
+        deadline: Instant,
+        has_left: impl Fn() -> bool,
+    ) -> Result<(), AcceptError> {
         if events.is_empty() {
             return Ok(());
         }
-        let late = AcceptError::NotConfirmed {
-            retry_after: DEFAULT_RETRY_AFTER,
-        };
         match &self.0 {
             To::Memory { batches, byte_limit } => {
                 let parts = events.entries().map(|entry| (entry.stream, entry.size()));
@@ -127,13 +139,12 @@ impl Intake {
                 batches
                     .send(Arc::clone(&batch))
                     .map_err(|_| AcceptError::ShuttingDown)?;
-                timeout_at(deadline, waiting.0.wait_until_settled())
-                    .await
-                    .map_err(|_| late)
+                let nobody_waits = || batch.waits_for_nobody();
+                wait_for(waiting.0.wait_until_settled(), deadline, has_left, nobody_waits).await
             }
             To::Disk(store) => {
                 let appended = store.append(events)?;
-                let answer = timeout_at(deadline, appended).await.map_err(|_| late)?;
+                let answer = wait_for(appended, deadline, has_left, || {}).await?;
                 // No answer: the writer is gone.
                 answer.unwrap_or(Err(AcceptError::ShuttingDown))
             }
@@ -147,6 +158,27 @@ impl Intake {
             To::Disk(store) => store.byte_limit(),
         }
     }
+}
+
+/// Waits until events are safe: until the deadline while their client does, and as long as it takes when it has left.
+async fn wait_for<T>(
+    safe: impl Future<Output = T>,
+    deadline: Instant,
+    has_left: impl Fn() -> bool,
+    nobody_waits: impl FnOnce(),
+) -> Result<T, AcceptError> {
+    let mut safe = pin!(safe);
+    // What is not sent by then is withdrawn.
+    if let Ok(answer) = timeout_at(last_call(deadline), safe.as_mut()).await {
+        return Ok(answer);
+    }
+    if has_left() {
+        nobody_waits();
+        return Ok(safe.await);
+    }
+    timeout_at(deadline, safe).await.map_err(|_| AcceptError::NotConfirmed {
+        retry_after: DEFAULT_RETRY_AFTER,
+    })
 }
 
 impl Outlet {
@@ -268,7 +300,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_leaves_takes_its_unsent_events_with_it() {
+    async fn the_events_of_a_client_that_has_left_without_an_answer_are_kept_past_the_deadline() {
+        let (intake, mut outlet) = memory(1000);
+        let deadline = Instant::now() + Duration::from_millis(700);
+        let waiting = tokio::spawn(async move { intake.accept_from(events(1), deadline, || true).await });
+        let batch = outlet.next().await.unwrap();
+        tokio::time::sleep_until(deadline + Duration::from_millis(100)).await;
+        assert!(!batch.is_too_late(Instant::now()) && !waiting.is_finished());
+        batch.settle(1);
+        assert_eq!(waiting.await.unwrap(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_waits_is_answered_at_the_deadline_and_what_was_not_sent_shortly_before_it_never_is() {
+        let (intake, mut outlet) = memory(1000);
+        let deadline = Instant::now() + Duration::from_millis(700);
+        let waiting = tokio::spawn(async move { intake.accept_from(events(1), deadline, || false).await });
+        let batch = outlet.next().await.unwrap();
+        tokio::time::sleep_until(deadline - Duration::from_millis(300)).await;
+        assert!(batch.is_too_late(Instant::now()) && !waiting.is_finished());
+        let refused = waiting.await.unwrap();
+        assert!(matches!(refused, Err(AcceptError::NotConfirmed { .. })), "{refused:?}");
+        assert!(Instant::now() >= deadline, "not before");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_given_up_takes_its_unsent_events_with_it() {
         let (intake, mut outlet) = memory(1000);
         let waiting =
             tokio::spawn(async move { intake.accept(events(1), Instant::now() + Duration::from_secs(60)).await });

@@ -26,8 +26,10 @@ pub struct InFlight {
     outstanding: AtomicU32,
     abandoned: AtomicBool,
     settled: Notify,
-    /// When the request is answered whatever happens; `None` when nobody waits for its events.
+    /// When the request is answered whatever happens; `None` when it has been.
     deadline: Option<Instant>,
+    /// Whether its client has left without an answer: nobody else will send its events.
+    nobody_waits: AtomicBool,
     /// Given back when the last holder lets go of the batch's bytes.
     _charge: Charge,
     /// Where the batch is kept, if its request was answered when it was on a disk.
@@ -103,6 +105,7 @@ impl InFlight {
             abandoned: AtomicBool::new(false),
             settled: Notify::new(),
             deadline: None,
+            nobody_waits: AtomicBool::new(false),
             _charge: charge,
             stored,
         }
@@ -169,9 +172,21 @@ impl InFlight {
         self
     }
 
-    /// Whether what was not sent by `now` must not be sent any more: nobody waits for the answer, or hardly long enough
-    /// to hear it, and then the client would send the events again although they arrived.
-    pub fn is_too_late(&self, now: Instant) -> bool {
-        self.is_abandoned() || self.deadline.is_some_and(|deadline| now + ANSWER_MARGIN > deadline)
+    /// The client has left without an answer: there is no deadline any more.
+    pub(super) fn waits_for_nobody(&self) {
+        self.nobody_waits.store(true, Ordering::Release);
     }
+
+    /// Whether what was not sent by `now` must not be sent any more: the request was answered 503, or hardly has long
+    /// enough to be answered otherwise, and then the client would send the events again although they arrived.
+    pub fn is_too_late(&self, now: Instant) -> bool {
+        self.is_abandoned()
+            || self.deadline.is_some_and(|deadline| now > last_call(deadline))
+                && !self.nobody_waits.load(Ordering::Acquire)
+    }
+}
+
+/// Until when events may be sent whose request is answered at `deadline`.
+pub(super) fn last_call(deadline: Instant) -> Instant {
+    deadline.checked_sub(ANSWER_MARGIN).unwrap_or(deadline)
 }
