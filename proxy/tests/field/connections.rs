@@ -253,3 +253,23 @@ async fn probes_get_through_whatever_else_the_admin_port_holds() {
     }
     serving.abort();
 }
+
+#[tokio::test]
+async fn when_places_run_out_an_idle_connection_leaves_and_none_that_sends() {
+    let server = started(|endpoint| endpoint.connections.most = 20).await;
+    let mut sending = TcpStream::connect(server.address).await.unwrap();
+    sending
+        .write_all(b"GET /version HTTP/1.1\r\nHost: h\r\n")
+        .await
+        .unwrap();
+    let mut idle = Vec::new();
+    for _ in 0..19 {
+        idle.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    for _ in 0..10 {
+        let reply = timeout(SOON, server.get("/version")).await;
+        assert_eq!(reply.expect("there is a place").status, 200);
+    }
+    sending.write_all(b"Connection: close\r\n\r\n").await.unwrap();
+    assert_eq!(read_reply(sending).await.status, 200);
+}

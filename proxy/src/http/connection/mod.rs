@@ -4,6 +4,7 @@ pub(super) mod body;
 mod coding;
 mod listen;
 mod pace;
+mod places;
 mod progress;
 pub(super) mod server;
 

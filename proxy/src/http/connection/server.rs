@@ -6,6 +6,7 @@
 use std::{
     convert::Infallible,
     future::{Future, pending, poll_fn},
+    io,
     net::SocketAddr,
     pin::pin,
     sync::Arc,
@@ -20,17 +21,19 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     time::{Instant, sleep, sleep_until},
 };
 
-use super::progress::{self, Progress, Watched};
+use super::{
+    places::{Place, Places},
+    progress::{self, Progress, Watched},
+};
 use crate::shutdown::{Phase, Shutdown};
 
 /// Bounds on connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Connections {
-    /// Most connections at a time. More wait in the kernel's queue.
+    /// Most connections at a time. When there are more, one that is idle leaves, or they wait in the kernel's queue.
     pub most: usize,
     /// How long a request's head may take from its first byte to its end.
     pub head_timeout: Duration,
@@ -129,23 +132,22 @@ pub(in crate::http) async fn serve<H: Handler>(
     limits: Connections,
     shutdown: Option<Shutdown>,
 ) {
-    let places = Arc::new(Semaphore::new(limits.most));
+    let places = Places::new(limits.most);
     let mut stopping = pin!(stopping(shutdown.clone()));
-    loop {
+    for number in 0.. {
         let accepted = async {
-            let place = Arc::clone(&places)
-                .acquire_owned()
-                .await
-                .expect("the semaphore is never closed");
-            (listener.accept().await, place)
+            let (stream, peer) = listener.accept().await?;
+            // A client of IPv4 at a socket of both families is one of IPv4.
+            let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+            // One more connection than there are places is known about: the one that somebody may have to leave for.
+            io::Result::Ok((stream, peer, places.take(number, peer.ip()).await))
         };
-        let (accepted, place) = tokio::select! {
+        let accepted = tokio::select! {
             () = &mut stopping => break,
             accepted = accepted => accepted,
         };
-        let (stream, peer) = match accepted {
-            // A client of IPv4 at a socket of both families is one of IPv4.
-            Ok((stream, peer)) => (stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
+        let (stream, peer, place) = match accepted {
+            Ok(connection) => connection,
             Err(error) => {
                 tracing::warn!(%error, "failed to accept a connection");
                 sleep(ACCEPT_PAUSE).await;
@@ -155,20 +157,19 @@ pub(in crate::http) async fn serve<H: Handler>(
         let (handler, shutdown) = (Arc::clone(&handler), shutdown.clone());
         tokio::spawn(async move {
             handler.connections_changed(1);
-            connection(stream, peer, &handler, limits, shutdown).await;
+            connection(stream, peer, &place, &handler, limits, shutdown).await;
             handler.connections_changed(-1);
-            drop(place);
         });
     }
     drop(listener);
-    let all = u32::try_from(limits.most).unwrap_or(u32::MAX);
-    let _every_place_is_free = places.acquire_many(all).await;
+    places.all_free().await;
 }
 
 /// Runs one connection to its end.
 async fn connection<H: Handler>(
     stream: TcpStream,
     peer: SocketAddr,
+    place: &Place,
     handler: &Arc<H>,
     limits: Connections,
     shutdown: Option<Shutdown>,
@@ -178,7 +179,7 @@ async fn connection<H: Handler>(
     // The kernel keeps this deadline (RFC 5482): hyper has none for writing.
     let unread = u32::try_from(limits.unread_timeout.as_millis()).unwrap_or(u32::MAX);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, unread);
-    let progress = Progress::new();
+    let progress = place.progress();
     let max_age = spread(limits.max_age);
     // The client's next request shall open a connection, which a Service leads to any pod, and at the end of this one
     // to another.
@@ -197,10 +198,7 @@ async fn connection<H: Handler>(
         progress.begin(progress::Phase::Idle);
         Ok::<_, Infallible>(reply)
     });
-    let watched = Watched {
-        stream,
-        progress: &progress,
-    };
+    let watched = Watched { stream, progress };
     let connection = http1::Builder::new()
         .keep_alive(limits.reused)
         .max_headers(MOST_HEADERS)
@@ -208,7 +206,7 @@ async fn connection<H: Handler>(
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(watched), service);
     let mut connection = pin!(connection);
-    let mut in_time = pin!(in_time(&progress, limits));
+    let mut in_time = pin!(in_time(progress, limits));
     let mut stopping = pin!(stopping(shutdown.clone()));
     let mut is_stopping = false;
     let ended = loop {
@@ -221,6 +219,7 @@ async fn connection<H: Handler>(
                 }
                 return;
             }
+            () = place.has_to_leave() => return,
             () = stopping.as_mut(), if !is_stopping => {
                 is_stopping = true;
                 connection.as_mut().graceful_shutdown();
