@@ -29,7 +29,7 @@ use crate::{
     deliver::{self, Deliver, DeliveryStatus, GiveUp, LogAndSettle, SetAside},
     firehose::Transport,
     http::{self, admin::Admin, gateway::Endpoint},
-    queue::Intake,
+    queue::{Intake, Unanswered},
     shutdown::{Controller, Phase, Shutdown, shutdown},
     stream::Streams,
     telemetry::Exposition,
@@ -66,6 +66,7 @@ pub struct Proxy {
     /// The configuration in force.
     pub live: Arc<Live>,
     controller: Controller,
+    unanswered: Unanswered,
     volume: Volume,
     drain_delay: Duration,
     drain_timeout: Duration,
@@ -136,6 +137,7 @@ impl Proxy {
             give_up,
             flush_within: options.drain_timeout,
         };
+        let unanswered = intake.unanswered();
         let endpoint = Endpoint {
             acknowledge_timeout: options.acknowledge_timeout,
             dead_letters,
@@ -158,6 +160,7 @@ impl Proxy {
             admin,
             live,
             controller,
+            unanswered,
             volume,
             drain_delay: options.drain_delay,
             drain_timeout: options.drain_timeout,
@@ -210,6 +213,13 @@ impl Proxy {
         for left in &report.left {
             // Nothing is lost: it is on the disk, or its clients were told to send it again.
             warn!(stream = %left.stream, events = left.events, bytes = left.bytes, "not delivered yet");
+        }
+        match self.unanswered.events() {
+            0 => {}
+            events => error!(
+                events,
+                "lost: their clients had left without an answer, and Firehose did not take them in time"
+            ),
         }
         info!(streams_left = report.left.len(), "stopped");
         Ok(report)

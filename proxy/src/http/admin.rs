@@ -12,7 +12,10 @@ use hyper::body::Incoming;
 use tokio::net::TcpListener;
 
 use super::{
-    connection::server::{self, Connections, Handler, NoRequest},
+    connection::{
+        peer::Peer,
+        server::{self, Connections, Handler, NoRequest},
+    },
     reply::{self, Refusal},
 };
 use crate::telemetry::{CONTENT_TYPE, Exposition};
@@ -48,7 +51,7 @@ pub async fn serve(listener: TcpListener, admin: Admin) {
 }
 
 impl Handler for Admin {
-    async fn handle(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Full<Bytes>> {
+    async fn handle(&self, request: Request<Incoming>, _: Peer<'_>) -> Response<Full<Bytes>> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Refusal::MethodNotAllowed { allow: "GET, HEAD" }.reply();
         }

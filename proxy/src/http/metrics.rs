@@ -22,6 +22,8 @@ pub struct Metrics {
     /// By [`Counts::STATED_TIMES`].
     unread_times: [Counter; Counts::STATED_TIMES.len()],
     pixels_lost: Family<StatusLabel, Counter>,
+    /// Requests that nobody waited for any more.
+    unanswered: Counter,
     body_bytes: Counter,
     connections: Gauge,
 }
@@ -88,6 +90,12 @@ impl Metrics {
             "Events that were not accepted because of what they are",
             invalid.clone(),
         );
+        let unanswered = Counter::default();
+        registry.register(
+            "firehose_proxy_unanswered_requests",
+            "Requests whose clients had left when they should have been answered 503: their events are kept until they are safe",
+            unanswered.clone(),
+        );
         let unread_times: Family<FieldLabel, Counter> = Family::default();
         registry.register(
             "firehose_proxy_unread_times",
@@ -126,6 +134,7 @@ impl Metrics {
             }),
             unread_times: Counts::STATED_TIMES.map(|field| unread_times.get_or_create_owned(&FieldLabel { field })),
             pixels_lost,
+            unanswered,
             body_bytes,
             connections,
         }
@@ -170,6 +179,10 @@ impl Metrics {
         for (counter, events) in self.invalid.iter().zip(counts.invalid) {
             counter.inc_by(u64::from(events));
         }
+    }
+
+    pub(super) fn unanswered(&self) {
+        self.unanswered.inc();
     }
 
     pub(super) fn connections_changed(&self, by: i64) {

@@ -1,7 +1,15 @@
 //! The two ends of the queue: the endpoint puts batches in, delivery takes them out. Whether a disk stands between the
 //! two is decided when they are made.
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -38,7 +46,21 @@ pub enum AcceptError {
 
 /// The endpoint's side. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Intake(To);
+pub struct Intake {
+    to: To,
+    unanswered: Unanswered,
+}
+
+/// Events in memory whose clients have left without an answer: nobody has them but this process. Clones share the count.
+#[derive(Debug, Clone, Default)]
+pub struct Unanswered(Arc<AtomicUsize>);
+
+impl Unanswered {
+    /// How many there are.
+    pub fn events(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// Delivery's side.
 #[derive(Debug)]
@@ -85,11 +107,23 @@ pub fn memory(limit: usize) -> (Intake, Outlet) {
 impl Intake {
     pub(crate) fn to_memory(batches: mpsc::UnboundedSender<Arc<InFlight>>, limit: usize) -> Self {
         let byte_limit = ByteLimit::new(limit);
-        Self(To::Memory { batches, byte_limit })
+        Self::new(To::Memory { batches, byte_limit })
     }
 
     pub(crate) fn to_disk(store: Arc<dyn Store>) -> Self {
-        Self(To::Disk(store))
+        Self::new(To::Disk(store))
+    }
+
+    fn new(to: To) -> Self {
+        Self {
+            to,
+            unanswered: Unanswered::default(),
+        }
+    }
+
+    /// What counts the events that nobody else has. Holding it does not keep the queue open.
+    pub fn unanswered(&self) -> Unanswered {
+        self.unanswered.clone()
     }
 
     /// Takes the events of one request and resolves when all of them are safe.
@@ -119,7 +153,7 @@ impl Intake {
         if events.is_empty() {
             return Ok(());
         }
-        match &self.0 {
+        match &self.to {
             To::Memory { batches, byte_limit } => {
                 let parts = events.entries().map(|entry| (entry.stream, entry.size()));
                 let charge = byte_limit.charge(parts).ok_or(AcceptError::Full {
@@ -139,8 +173,18 @@ impl Intake {
                 batches
                     .send(Arc::clone(&batch))
                     .map_err(|_| AcceptError::ShuttingDown)?;
-                let nobody_waits = || batch.waits_for_nobody();
-                wait_for(waiting.0.wait_until_settled(), deadline, has_left, nobody_waits).await
+                let count = batch.entries().len();
+                let mut is_unanswered = false;
+                let nobody_waits = || {
+                    batch.waits_for_nobody();
+                    self.unanswered.0.fetch_add(count, Ordering::Relaxed);
+                    is_unanswered = true;
+                };
+                let outcome = wait_for(waiting.0.wait_until_settled(), deadline, has_left, nobody_waits).await;
+                if is_unanswered {
+                    self.unanswered.0.fetch_sub(count, Ordering::Relaxed);
+                }
+                outcome
             }
             To::Disk(store) => {
                 let appended = store.append(events)?;
@@ -153,7 +197,7 @@ impl Intake {
 
     /// The bound on waiting bytes and how much of it is taken.
     pub fn byte_limit(&self) -> &ByteLimit {
-        match &self.0 {
+        match &self.to {
             To::Memory { byte_limit, .. } => byte_limit,
             To::Disk(store) => store.byte_limit(),
         }
@@ -303,12 +347,15 @@ mod tests {
     async fn the_events_of_a_client_that_has_left_without_an_answer_are_kept_past_the_deadline() {
         let (intake, mut outlet) = memory(1000);
         let deadline = Instant::now() + Duration::from_millis(700);
-        let waiting = tokio::spawn(async move { intake.accept_from(events(1), deadline, || true).await });
+        let asked = intake.clone();
+        let waiting = tokio::spawn(async move { asked.accept_from(events(1), deadline, || true).await });
         let batch = outlet.next().await.unwrap();
         tokio::time::sleep_until(deadline + Duration::from_millis(100)).await;
         assert!(!batch.is_too_late(Instant::now()) && !waiting.is_finished());
+        assert_eq!(intake.unanswered().events(), 1);
         batch.settle(1);
         assert_eq!(waiting.await.unwrap(), Ok(()));
+        assert_eq!(intake.unanswered().events(), 0);
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ mod in_flight;
 
 pub use self::{
     byte_limit::ByteLimit,
-    channel::{AcceptError, Intake, Outlet, memory},
+    channel::{AcceptError, Intake, Outlet, Unanswered, memory},
     event_batch::{BatchTooLarge, EntryRef, EventBatch},
     in_flight::InFlight,
 };

@@ -25,7 +25,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 /// When every request arrives: 2026-01-02T03:04:05.678Z.
@@ -74,17 +74,22 @@ impl Server {
 
     /// Starts one behind which nothing is ever delivered.
     pub(crate) async fn start_without_delivery(adjust: impl FnOnce(&mut Endpoint)) -> Self {
-        let server = Self::run(adjust, false).await;
+        Self::start_delivering(None, adjust).await
+    }
+
+    /// Starts one behind which events are delivered after so long, as far as they may still be sent; `None` for never.
+    pub(crate) async fn start_delivering(after: Option<Duration>, adjust: impl FnOnce(&mut Endpoint)) -> Self {
+        let server = Self::run(adjust, after).await;
         server.configure(document("[{event: '*', deliveryStreamName: all}]", ""));
         server
     }
 
     /// Starts one that has not read a configuration yet.
     pub(crate) async fn start_without_configuration(adjust: impl FnOnce(&mut Endpoint)) -> Self {
-        Self::run(adjust, true).await
+        Self::run(adjust, Some(Duration::ZERO)).await
     }
 
-    async fn run(adjust: impl FnOnce(&mut Endpoint), delivers: bool) -> Self {
+    async fn run(adjust: impl FnOnce(&mut Endpoint), after: Option<Duration>) -> Self {
         let (live, streams) = (Arc::new(Live::default()), Arc::new(Streams::default()));
         let (intake, mut outlet) = queue::memory(64 * 1024 * 1024);
         let mut registry = Registry::default();
@@ -97,7 +102,9 @@ impl Server {
         let (kept, names) = (Arc::clone(&records), Arc::clone(&streams));
         tokio::spawn(async move {
             while let Some(batch) = outlet.next().await {
-                if !delivers {
+                let Some(after) = after else { continue };
+                sleep(after).await;
+                if batch.is_too_late(Instant::now()) {
                     continue;
                 }
                 for entry in batch.entries() {

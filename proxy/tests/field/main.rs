@@ -10,6 +10,7 @@ mod server;
 
 mod addresses;
 mod batches;
+mod clients;
 mod connections;
 mod families;
 mod keys;

@@ -4,6 +4,7 @@ pub(super) mod body;
 mod coding;
 mod listen;
 mod pace;
+pub(super) mod peer;
 mod places;
 mod progress;
 pub(super) mod server;

@@ -25,6 +25,7 @@ use tokio::{
 };
 
 use super::{
+    peer::Peer,
     places::{Place, Places},
     progress::{self, Progress, Watched},
 };
@@ -79,11 +80,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What answers requests.
 pub(in crate::http) trait Handler: Send + Sync + 'static {
     /// Answers one request.
-    fn handle(
-        &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    fn handle(&self, request: Request<Incoming>, peer: Peer<'_>) -> impl Future<Output = Response<Full<Bytes>>> + Send;
     /// A connection brought something that is no request.
     fn no_request(&self, why: NoRequest, peer: SocketAddr);
     /// A connection was opened (1) or closed (-1).
@@ -189,7 +186,7 @@ async fn connection<H: Handler>(
     };
     let service = service_fn(|request| async {
         progress.begin(progress::Phase::Served);
-        let mut reply = handler.handle(request, peer).await;
+        let mut reply = handler.handle(request, Peer::new(peer, &stream)).await;
         if is_last() {
             reply
                 .headers_mut()
@@ -198,8 +195,13 @@ async fn connection<H: Handler>(
         progress.begin(progress::Phase::Idle);
         Ok::<_, Infallible>(reply)
     });
-    let watched = Watched { stream, progress };
+    let watched = Watched {
+        stream: &stream,
+        progress,
+    };
     let connection = http1::Builder::new()
+        // A request that was read whole is answered and its events are kept, whether or not its client has closed its side.
+        .half_close(true)
         .keep_alive(limits.reused)
         .max_headers(MOST_HEADERS)
         .max_buf_size(BUFFER_BYTES)

@@ -17,7 +17,10 @@ use crate::{
     config::Snapshot,
     dead_letters::Letter,
     event::{self, Admission, Context, Refused},
-    http::{connection::body::Body, reply::Refusal},
+    http::{
+        connection::{body::Body, peer::Peer},
+        reply::Refusal,
+    },
 };
 
 /// The records of a request may take so many times the bytes that its body may take: small events grow by what is added
@@ -30,7 +33,7 @@ impl Gateway {
         &self,
         head: &Parts,
         incoming: &mut Incoming,
-        peer: SocketAddr,
+        peer: Peer<'_>,
         payload: Payload,
     ) -> Result<(), Refusal> {
         let configuration = self.configuration()?;
@@ -51,11 +54,11 @@ impl Gateway {
         let (bodies, pace) = (&self.endpoint.bodies, self.endpoint.body_pace);
         let body = Body::read(&head.headers, incoming, limit, bodies, pace, &entrance).await?;
         self.endpoint.metrics.received(body.bytes().len());
-        let admission = self.judge(&configuration, head, peer, payload, body.bytes())?;
+        let admission = self.judge(&configuration, head, peer.address, payload, body.bytes())?;
         // The records are in the batch; unless something else is kept of it, the body's memory is free for others while this
         // request waits.
         let body = sets_aside(&configuration, &admission).then_some(body);
-        self.deliver(&configuration, admission, body).await
+        self.accept(&configuration, admission, body, peer).await
     }
 
     /// The same for an event that is not in a body.
@@ -63,15 +66,15 @@ impl Gateway {
         &self,
         head: &Parts,
         event: &[u8],
-        peer: SocketAddr,
+        peer: Peer<'_>,
         payload: Payload,
     ) -> Result<(), Refusal> {
         let configuration = self.configuration()?;
         let key = auth::query_key(head).or_else(|| auth::basic_user(&head.headers));
         auth::check(&configuration, &self.keys, key.as_deref())?;
         self.within_rate(&configuration)?;
-        let admission = self.judge(&configuration, head, peer, payload, event)?;
-        self.deliver(&configuration, admission, None).await
+        let admission = self.judge(&configuration, head, peer.address, payload, event)?;
+        self.accept(&configuration, admission, None, peer).await
     }
 
     fn within_rate(&self, configuration: &Snapshot) -> Result<(), Refusal> {
@@ -105,11 +108,13 @@ impl Gateway {
         })
     }
 
-    async fn deliver(
+    /// From here on the request is ours, whether its client waits or not: only an answer changes that.
+    async fn accept(
         &self,
         configuration: &Arc<Snapshot>,
         admission: Admission,
         body: Option<Body>,
+        peer: Peer<'_>,
     ) -> Result<(), Refusal> {
         let Admission { batch, counts, refused } = admission;
         let ingest = &configuration.document.ingest;
@@ -124,7 +129,14 @@ impl Gateway {
             }
         }
         let deadline = Instant::now() + self.endpoint.acknowledge_timeout;
-        self.endpoint.intake.accept(batch, deadline).await?;
+        let has_left = || {
+            let has_left = peer.has_left();
+            if has_left {
+                self.endpoint.metrics.unanswered();
+            }
+            has_left
+        };
+        self.endpoint.intake.accept_from(batch, deadline, has_left).await?;
         self.endpoint.metrics.accepted(&counts);
         if let (Some(body), Some(dead_letters)) = (body, &self.endpoint.dead_letters) {
             let letters = refused.iter().map(|refused| letter(refused, body.bytes()));

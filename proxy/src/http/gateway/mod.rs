@@ -41,6 +41,7 @@ use super::{
     connection::{
         BodyPace,
         body::{self, BodyMemory},
+        peer::Peer,
         server::{self, Connections, Handler, NoRequest},
     },
     reply::{self, Refusal, Reply, Unavailable},
@@ -127,7 +128,7 @@ pub async fn serve(listener: TcpListener, endpoint: Endpoint, shutdown: Shutdown
 }
 
 impl Handler for Gateway {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Reply {
+    async fn handle(&self, request: Request<Incoming>, peer: Peer<'_>) -> Reply {
         let (head, mut incoming) = request.into_parts();
         let reply = match self.answer(&head, &mut incoming, peer).await {
             Ok(reply) => reply,
@@ -136,7 +137,7 @@ impl Handler for Gateway {
                 if !refusal.is_for_slowness() {
                     body::discard(&head.headers, &mut incoming).await;
                 }
-                self.refused(refusal, &head, peer);
+                self.refused(refusal, &head, peer.address);
                 refusal.reply()
             }
         };
@@ -156,7 +157,7 @@ impl Handler for Gateway {
 }
 
 impl Gateway {
-    async fn answer(&self, head: &request::Parts, incoming: &mut Incoming, peer: SocketAddr) -> Result<Reply, Refusal> {
+    async fn answer(&self, head: &request::Parts, incoming: &mut Incoming, peer: Peer<'_>) -> Result<Reply, Refusal> {
         if head.method == Method::OPTIONS {
             return Ok(reply::empty(StatusCode::NO_CONTENT));
         }
@@ -177,7 +178,7 @@ impl Gateway {
                 // An image has no other answer; what went wrong is in the metrics.
                 if let Err(refusal) = self.ingest_pixel(head, &event, peer, Payload::Single(path_type)).await {
                     self.endpoint.metrics.pixel_lost(refusal.status());
-                    self.refused(refusal, head, peer);
+                    self.refused(refusal, head, peer.address);
                 }
                 Ok(pixel::reply())
             }
