@@ -45,7 +45,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn run(args: &Args) -> anyhow::Result<()> {
     let first = manifest::read(&args.manifest, None)?;
-    let simulator = match args.aws || first.destination.spec.endpoint_url.is_some() {
+    let simulator = match args.aws || first.destination.spec.endpoints.firehose.url().is_some() {
         true => None,
         false => Some(start_simulator(args).await?),
     };

@@ -1,7 +1,8 @@
 //! The data-plane proxy: customer events in over HTTP, Amazon Kinesis Data Firehose records out.
 //!
-//! Imports run one way: `http → event → routing → queue ← deliver → firehose`, and `spool → queue`. Only [`app`] sees
-//! everything. The proxy has no access to the Kubernetes API; its configuration is a mounted directory.
+//! Accepted events go `http → event → queue → deliver → firehose`, by way of `spool` where a disk is to hold them. Only
+//! [`app`] sees everything; who else imports whom is drawn in `docs/ARCHITECTURE.md`. The proxy has no access to the
+//! Kubernetes API; its configuration is a mounted directory.
 
 pub mod app;
 pub mod cli;

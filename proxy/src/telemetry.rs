@@ -1,5 +1,5 @@
-//! What the process tells the outside about itself: the log, and the registry of metrics that a scrape renders. Each module
-//! describes its own metrics.
+//! What the process tells the outside about itself: the log, and the registry of metrics that a scrape renders. Each
+//! module describes its own metrics.
 
 use std::sync::Arc;
 

@@ -37,6 +37,11 @@ impl Collector for Gauges {
                 "Most bytes of events that the disk may hold",
                 limit_bytes,
             )?;
+            gauge(
+                "spool_stalled_seconds",
+                "How long the disk has not answered a write; 0 while it does",
+                self.0.stalled_for().unwrap_or_default().as_secs(),
+            )?;
         }
         if let Some(letters) = self.0.letters() {
             let Filled { bytes, limit_bytes } = letters.filled;

@@ -169,8 +169,8 @@ impl Proxy {
         })
     }
 
-    /// Ends in order: unready but serving for the drain delay, then no new requests, then what waits is delivered, within the
-    /// drain timeout; what was settled is synced. Returns what is left.
+    /// Ends in order: unready but serving for the drain delay, then no new requests, then what waits is delivered,
+    /// within the drain timeout; what was settled is synced. Returns what is left.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! What the proxy tells the operator about itself: delivery's words translated into the report's.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use firehose_proxy_config::{
     Document,
@@ -31,7 +31,7 @@ pub(super) fn report(live: &Live, delivery_status: &DeliveryStatus, volume: &Vol
     Report {
         destination_uid: document.map_or_else(String::new, |document| document.destination.uid.clone()),
         revision: document.map_or_else(String::new, |document| document.revision.clone()),
-        ready: document.is_some() && phase == Phase::Running,
+        ready: document.is_some() && phase == Phase::Running && !is_stalled(volume.stalled_for()),
         config_error: live.refused(),
         credentials: credentials_report(delivery_status),
         streams: streams(document, &known),
@@ -44,6 +44,13 @@ pub(super) fn report(live: &Live, delivery_status: &DeliveryStatus, volume: &Vol
             Some(_) => DeadLetters::Empty,
         },
     }
+}
+
+/// Whether a disk has not answered for so long that other pods had better get the requests. Until then clients are told
+/// 503 here, and a Service without any pod would refuse their connections.
+fn is_stalled(stalled: Option<Duration>) -> bool {
+    const UNREADY_AFTER: Duration = Duration::from_secs(30);
+    stalled.is_some_and(|stalled| stalled >= UNREADY_AFTER)
 }
 
 /// The mapped streams, and of the others those that still have a backlog.
@@ -122,9 +129,17 @@ fn credentials_report(delivery_status: &DeliveryStatus) -> CredentialsReport {
 #[cfg(test)]
 mod tests {
     use firehose_proxy_config::parse;
+    use firehose_tests::document::DocumentText;
 
     use super::*;
     use crate::stream::StreamName;
+
+    #[test]
+    fn a_pod_is_not_ready_when_its_disk_has_not_answered_for_thirty_seconds() {
+        for (seconds, expected) in [(None, false), (Some(29), false), (Some(30), true)] {
+            assert_eq!(is_stalled(seconds.map(Duration::from_secs)), expected, "{seconds:?}");
+        }
+    }
 
     fn status(name: &str, backlog_events: usize) -> StreamStatus {
         StreamStatus {
@@ -141,12 +156,12 @@ mod tests {
 
     #[test]
     fn mapped_streams_are_told_and_others_only_while_they_have_a_backlog() {
-        let document = parse(
-            "formatVersion: 1\nrevision: ''\ndestination: {namespace: n, name: d, uid: u}\nregion: r\nmappings:\n\
-             - {event: a, deliveryStreamName: busy}\n- {event: b, deliveryStreamName: silent}\n\
-             - {event: c, deliveryStreamName: ''}\n- {event: d, deliveryStreamName: busy}\n",
-        )
-        .unwrap();
+        let document = DocumentText::default()
+            .mapping("a", "busy")
+            .mapping("b", "silent")
+            .mapping("c", "")
+            .mapping("d", "busy");
+        let document = parse(&document.to_string()).unwrap();
         let known = [status("waiting", 1), status("gone", 0), status("busy", 0)];
         let told: Vec<_> = streams(Some(&document), &known)
             .into_iter()

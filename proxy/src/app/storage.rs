@@ -1,7 +1,7 @@
 //! Chooses where accepted events wait: in memory until Firehose has them, or on the spool's disk.
 //!
-//! The choice is made once, by the first good configuration: a pod whose destination changes it is replaced by a rollout,
-//! one after the other, instead of all at the same moment.
+//! The choice is made once, by the first good configuration: a pod whose destination changes it is replaced by a
+//! rollout, one after the other, instead of all at the same moment.
 
 use std::{
     path::Path,
@@ -29,7 +29,8 @@ use crate::{
 const MEMORY_BYTES: u64 = 256 * 1024 * 1024;
 /// Likewise with a spool: the rest of a backlog stays on the disk.
 const WINDOW_BYTES: usize = 64 * 1024 * 1024;
-/// Of what an earlier `WhenSpooled` has left: two calls, so that those who wait for their answer are not queued behind more.
+/// Of what an earlier `WhenSpooled` has left: two calls, so that those who wait for their answer are not queued behind
+/// more.
 const LEFTOVERS_WINDOW_BYTES: usize = 8 * 1024 * 1024;
 
 /// How often a draining process looks whether its disk is empty.
@@ -113,8 +114,8 @@ impl Storage {
         }
     }
 
-    /// In memory, and what an earlier `WhenSpooled` has left on the disk goes out too. A spool that cannot be opened is no reason
-    /// to refuse events that need none.
+    /// In memory, and what an earlier `WhenSpooled` has left on the disk goes out too. A spool that cannot be opened is
+    /// no reason to refuse events that need none.
     fn with_leftovers(
         document: &Document,
         live: &Arc<Live>,
@@ -177,7 +178,8 @@ fn memory_bytes(limit: u64) -> usize {
     usize::try_from(limit.min(MEMORY_BYTES)).unwrap_or(usize::MAX)
 }
 
-/// Where an event from the disk goes now. A stream that nothing leads to any more (a corrected typo) would hold its events for ever.
+/// Where an event from the disk goes now. A stream that nothing leads to any more (a corrected typo) would hold its
+/// events for ever.
 pub(super) fn route(live: &Arc<Live>) -> Router {
     let live = Arc::clone(live);
     Box::new(move |entry| {
@@ -200,6 +202,11 @@ impl Volume {
         self.lock().spool.as_ref().map(Spool::left)
     }
 
+    /// How long the spool's disk has not answered a write. `None` while it answers, or without a spool.
+    pub(super) fn stalled_for(&self) -> Option<Duration> {
+        self.lock().spool.as_ref().and_then(Spool::stalled_for)
+    }
+
     /// How full the spool is.
     pub(super) fn filled(&self) -> Option<Filled> {
         self.lock().spool.as_ref().map(|spool| Filled {
@@ -220,8 +227,8 @@ impl Volume {
         })
     }
 
-    /// Waits until delivery has emptied the disk, until `end` at most; then syncs what was settled and ends the spool. Returns
-    /// what is left, or `None` without a disk.
+    /// Waits until delivery has emptied the disk, until `end` at most; then syncs what was settled and ends the spool.
+    /// Returns what is left, or `None` without a disk.
     pub(super) async fn drain(&self, end: Instant) -> Option<Unsettled> {
         let emptied = async {
             while self.left().is_some_and(|left| left.slices > 0) {

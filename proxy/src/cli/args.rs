@@ -28,7 +28,8 @@ pub struct Args {
     #[arg(long, env = "FIREHOSE_PROXY_LISTEN", default_value = "[::]:8080")]
     pub listen: SocketAddr,
 
-    /// Address of the admin endpoint (metrics, probes, status). Port 0 picks a free one; `[::]` is every address, of IPv4 too.
+    /// Address of the admin endpoint (metrics, probes, status). Port 0 picks a free one; `[::]` is every address, of
+    /// IPv4 too.
     #[arg(long, env = "FIREHOSE_PROXY_ADMIN_LISTEN", default_value = "[::]:9090")]
     pub admin_listen: SocketAddr,
 

@@ -69,7 +69,7 @@ impl Live {
     }
 
     /// Takes a refusal back: what is in the directory is again what is in force.
-    pub fn settle(&self) {
+    pub fn withdraw_refusal(&self) {
         *self.refused.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 

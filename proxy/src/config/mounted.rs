@@ -1,8 +1,8 @@
 //! A mounted directory whose files change while the process runs: a ConfigMap or a Secret volume.
 //!
-//! Says when it is worth looking again and leaves the reading to whoever owns the files. The directory is watched and not
-//! its files, because kubelet swaps the `..data` symbolic link and never writes a file in place; it is also looked at once
-//! a second, because a watch can be lost (the directory replaced, no inotify handles left) without a word.
+//! Says when it is worth looking again and leaves the reading to whoever owns the files. The directory is watched and
+//! not its files, because kubelet swaps the `..data` symbolic link and never writes a file in place; it is also looked
+//! at once a second, because a watch can be lost (the directory replaced, no inotify handles left) without a word.
 
 use std::{
     path::Path,
@@ -24,8 +24,9 @@ pub struct Mounted {
     _alive: mpsc::Sender<()>,
 }
 
-/// Calls `look` once now, in the calling thread, and from then on in a thread of its own: on every change in `directory`
-/// and at least every [`POLL_INTERVAL`]. `look` may block on the file system and decides itself whether anything is new.
+/// Calls `look` once now, in the calling thread, and from then on in a thread of its own: on every change in
+/// `directory` and at least every [`POLL_INTERVAL`]. `look` may block on the file system and decides itself whether
+/// anything is new.
 ///
 /// # Errors
 ///

@@ -72,7 +72,8 @@ impl Metrics {
     }
 }
 
-/// Applies the document in `directory` now and on every change. Keep the handle for as long as changes shall be followed.
+/// Applies the document in `directory` now and on every change. Keep the handle for as long as changes are to be
+/// followed.
 ///
 /// # Errors
 ///
@@ -108,7 +109,7 @@ impl Reloader {
         match self.read() {
             Ok(text) if self.applied.as_ref() == Some(&text) => {
                 if self.last_problem.take().is_some() {
-                    self.live.settle();
+                    self.live.withdraw_refusal();
                     self.metrics.in_sync.set(1);
                 }
             }
@@ -142,7 +143,10 @@ impl Reloader {
     fn apply(&self, text: &str) -> Result<(), Refused> {
         let document = parse(text)?;
         let table = Table::new(&document.mappings, &self.streams)?;
+        let destination = &document.destination;
         info!(
+            namespace = destination.namespace,
+            name = destination.name,
             revision = document.revision,
             mappings = document.mappings.len(),
             "configuration applied"
@@ -173,14 +177,13 @@ impl Reloader {
 mod tests {
     use std::fs;
 
+    use firehose_tests::document::DocumentText;
+
     use super::*;
     use crate::stream::RoutingKey;
 
     fn document(stream: &str) -> String {
-        format!(
-            "formatVersion: 1\nrevision: ''\ndestination: {{namespace: n, name: orders, uid: u}}\nregion: eu-west-1\n\
-             mappings:\n- {{event: '*', deliveryStreamName: {stream:?}}}\n"
-        )
+        DocumentText::everything_to(stream).to_string()
     }
 
     struct Fixture {

@@ -1,4 +1,5 @@
-//! What can be asked about dead letters over the socket, and how it is answered: one line of JSON each way, then the content.
+//! What can be asked about dead letters over the socket, and how it is answered: one line of JSON each way, then the
+//! content.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +44,7 @@ pub struct Selection {
     pub limit: Option<usize>,
 }
 
-/// The first line of an answer; what was asked for comes behind it.
+/// The first line of an answer; what was asked for follows it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Answer {
@@ -74,7 +75,7 @@ impl Selection {
             && self.reason.as_ref().is_none_or(|reason| *reason == letter.reason)
     }
 
-    /// Whether somebody has said which letters, so that none goes by accident.
+    /// Whether somebody has said which letters, so that none is dropped by accident.
     pub fn is_deliberate(&self) -> bool {
         self.all || !self.ids.is_empty() || self.stream.is_some() || self.reason.is_some()
     }

@@ -54,8 +54,8 @@ struct Line {
     time: String,
 }
 
-/// Stream that letters without one are filed under. AWS allows the name, so a destination could have it; such a letter is then
-/// taken for one that cannot be sent, which loses nothing.
+/// Stream that letters without one are filed under. AWS allows the name, so a destination could have it; such a letter
+/// is then taken for one that cannot be sent, which loses nothing.
 const NO_STREAM: &str = "__no_stream__";
 
 /// What a letter is filed under.
@@ -113,7 +113,7 @@ pub(crate) fn from_batch(position: Position, stream: &StreamName, batch: &EventB
     Some((summary, letter))
 }
 
-/// The place behind an id.
+/// The place that an id stands for.
 pub(crate) fn position(id: &str) -> Option<Position> {
     let (segment, ordinal) = id.split_once('-')?;
     Some(Position {

@@ -1,7 +1,8 @@
 //! Events that were given up, kept on a disk with the reason until a person sends them again or drops them.
 //!
-//! A log of its own beside the spool's, with a byte limit of its own: what is stored is synced before [`DeadLetters::put`] resolves,
-//! and nothing is handed out by itself. Does not decide what is given up (delivery and the endpoint do).
+//! A log of its own beside the spool's, with a byte limit of its own: what is stored is synced before
+//! [`DeadLetters::put`] resolves, and nothing is handed out by itself. Does not decide what is given up (delivery and
+//! the endpoint do).
 
 mod command;
 pub(crate) mod letter;
@@ -86,7 +87,8 @@ pub const DIRECTORY: &str = "dead-letters";
 
 /// Most letters sent again in one go: what a crash in the middle can send twice.
 const TOGETHER: usize = 500;
-/// Most bytes of them, unless a single letter has more: they are in memory, and the spool must have room for all at once.
+/// Most bytes of them, unless a single letter has more: they are in memory, and the spool must have room for all at
+/// once.
 const TOGETHER_BYTES: usize = 4 << 20;
 /// How long the disk may take to confirm.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
@@ -109,7 +111,8 @@ impl Puts {
 }
 
 impl DeadLetters {
-    /// Opens the dead letters of a directory, made if need be, with room for `limit` bytes on the disk. It must not be the spool's directory.
+    /// Opens the dead letters of a directory, made if need be, with room for `limit` bytes on the disk. It must not be
+    /// the spool's directory.
     ///
     /// ```text
     /// let letters = DeadLetters::open(&spool.join(dead_letters::DIRECTORY), uid, 64 << 20, streams.clone())?;
@@ -237,8 +240,9 @@ impl DeadLetters {
         found.await?.ok_or_else(unknown)
     }
 
-    /// Puts letters back into the spool, and drops each when its event is safe there. Interrupted by a crash, it loses nothing and sends at most
-    /// the letters of one go twice. Returns how many; letters without a stream stay, and so do those that are given up while it goes on.
+    /// Puts letters back into the spool, and drops each when its event is safe there. Interrupted by a crash, it loses
+    /// nothing and sends at most the letters of one go twice. Returns how many; letters without a stream stay, and so
+    /// do those that are given up while it goes on.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! The proxy's side of `firehose-proxy dead-letters`: a socket in the letters' directory, so that whoever may exec into the pod
-//! may use it and nobody else.
+//! The proxy's side of `firehose-proxy dead-letters`: a socket in the letters' directory, so that whoever may exec into
+//! the pod may use it and nobody else.
 
 use std::{io, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc, time::Duration};
 
@@ -32,8 +32,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Orders at a time: each holds letters in memory.
 const AT_ONCE: usize = 2;
 
-/// Listens at once, and gives what carries out orders until the process stops; one that is under way then breaks off. Letters that are
-/// sent again go to `intake`, by `route`.
+/// Listens at once, and gives what carries out orders until the process stops; one that is under way then breaks off.
+/// Letters that are sent again go to `intake`, by `route`.
 ///
 /// # Errors
 ///

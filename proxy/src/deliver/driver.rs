@@ -1,7 +1,11 @@
 //! The one task around the cores: feeds them batches, answers and time, and carries out what they ask for.
 //!
-//! Decides two things only, because they concern all streams together: how many calls are under way at a time, and which
-//! client signs them.
+//! Decides two things only, because they concern all streams together: how many calls are under way at a time, and
+//! which client signs them.
+
+mod tell;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -17,9 +21,9 @@ use tokio::{
 };
 
 use super::{
-    DeliveryStatus, GiveUp, Metrics, Queued, StreamState, StreamStatus,
-    drain::Drain,
-    metrics::{Standing, StreamMetrics},
+    DeliveryStatus, GiveUp, Metrics, Queued, StreamState,
+    drain_rate::DrainRate,
+    metrics::StreamMetrics,
     status::CredentialsStatus,
     stream::{CallId, Core, Effect, Input, Settings},
 };
@@ -43,7 +47,7 @@ pub struct Deliver {
     pub metrics: Metrics,
     /// Where it tells how it stands.
     pub delivery_status: DeliveryStatus,
-    /// The queue's byte limit, which learns how fast each stream drains: what `Retry-After` and intake go by.
+    /// The queue's byte limit, which learns how fast each stream drains: `Retry-After` and intake follow from it.
     pub byte_limit: ByteLimit,
     /// Takes the events that will never be delivered.
     pub give_up: Box<dyn GiveUp>,
@@ -73,18 +77,18 @@ pub struct StreamBacklog {
 const MAX_CALLS_IN_FLIGHT: usize = 64;
 /// Record bytes under way, likewise; their encoded form takes a third more.
 const MAX_BYTES_IN_FLIGHT: usize = 24 * 1024 * 1024;
-/// Leases taken in before anything else is looked at.
+/// Most batches taken in before anything else is looked at.
 const BATCHES_AT_ONCE: usize = 512;
-/// How often gauges and `/status` are brought up to date.
+/// How often gauges and `/status` are updated.
 const TELL_EVERY: Duration = Duration::from_millis(500);
 
 /// Delivers what comes out of `outlet` until it is closed and empty, or [`Deliver::flush_within`] after
-/// [`Phase::Stopping`]. Drop every [`Intake`](crate::spool::Intake) to close it.
+/// [`Phase::Stopping`]. Drop every [`Intake`](crate::queue::Intake) to close it.
 ///
 /// ```text
-/// let board = deliver::DeliveryStatus::default();
-/// let delivery = tokio::spawn(deliver::run(outlet, Deliver { board: board.clone(), … }, shutdown));
-/// // … /status reads `board`; after SIGTERM:
+/// let status = deliver::DeliveryStatus::default();
+/// let delivery = tokio::spawn(deliver::run(outlet, Deliver { delivery_status: status.clone(), … }, shutdown));
+/// // … /status reads `status`; after SIGTERM:
 /// for left in delivery.await??.left { … }
 /// ```
 ///
@@ -92,16 +96,16 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 ///
 /// When the transport cannot be set up (an unreadable CA bundle).
 pub async fn run(outlet: Outlet, deliver: Deliver, shutdown: Shutdown) -> anyhow::Result<Undelivered> {
-    let (supplier, offers) = Supplier::new(&deliver.transport)?;
+    let (supplier, clients) = Supplier::new(&deliver.transport)?;
     let mut background = JoinSet::new();
     background.spawn(supplier.run(deliver.live.subscribe()));
-    Ok(Shell::new(deliver, offers).run(outlet, shutdown).await)
+    Ok(Driver::new(deliver, clients).run(outlet, shutdown).await)
 }
 
-struct Shell {
+struct Driver {
     deliver: Deliver,
     configuration: watch::Receiver<Option<Arc<Snapshot>>>,
-    offers: watch::Receiver<Arc<CurrentClient>>,
+    clients: watch::Receiver<Arc<CurrentClient>>,
     rotation: Rotation<Client>,
     streams: BTreeMap<StreamId, Stream>,
     timers: BTreeSet<(Instant, StreamId)>,
@@ -118,7 +122,7 @@ struct Stream {
     metrics: StreamMetrics,
     timer: Option<Instant>,
     state: StreamState,
-    drain: Drain,
+    drain_rate: DrainRate,
 }
 
 /// A call with its answer.
@@ -131,29 +135,12 @@ struct Ended {
     outcome: Outcome,
 }
 
-impl Stream {
-    /// Brings the state up to date and says so when it has changed.
-    fn look(&mut self, now: Instant) -> bool {
-        let health = self.core.health(now);
-        let state = StreamState::of(health, self.core.settings().paused);
-        let changed = state != std::mem::replace(&mut self.state, state);
-        if changed {
-            let (stream, reason) = (self.name.as_str(), health.as_str());
-            match state {
-                StreamState::Failing => tracing::warn!(stream, reason, "delivery fails and is retried"),
-                _ => tracing::info!(stream, reason, state = state.as_str(), "delivery"),
-            }
-        }
-        changed
-    }
-}
-
-impl Shell {
-    fn new(deliver: Deliver, mut offers: watch::Receiver<Arc<CurrentClient>>) -> Self {
-        offers.mark_changed();
+impl Driver {
+    fn new(deliver: Deliver, mut clients: watch::Receiver<Arc<CurrentClient>>) -> Self {
+        clients.mark_changed();
         Self {
             configuration: deliver.live.subscribe(),
-            offers,
+            clients,
             rotation: Rotation::new(),
             streams: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -186,7 +173,7 @@ impl Shell {
                     None => { open = false; self.flush(); }
                 },
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.fire(),
-                Ok(()) = self.offers.changed() => self.offered(),
+                Ok(()) = self.clients.changed() => self.client_changed(),
                 Ok(()) = self.configuration.changed() => self.reconfigure(),
                 _ = tell.tick() => self.tell(),
                 () = shutdown.reached(Phase::Stopping), if end.is_none() => {
@@ -224,7 +211,7 @@ impl Shell {
             // Pods and streams must not wait in step; where exactly does not matter.
             deliver.byte_limit.set_drain(
                 id,
-                Drain::default().estimate(settings.share.bytes, 0, false, Instant::now()),
+                DrainRate::default().estimate(settings.share.bytes, 0, false, Instant::now()),
             );
             let seed = uuid::Uuid::new_v4().as_u64_pair().0;
             Stream {
@@ -232,7 +219,7 @@ impl Shell {
                 metrics: deliver.metrics.of(&name),
                 timer: None,
                 state: StreamState::Delivering,
-                drain: Drain::default(),
+                drain_rate: DrainRate::default(),
                 name,
             }
         })
@@ -264,15 +251,15 @@ impl Shell {
                 }
             }
         }
-        self.settle_in(id);
+        self.follow_core(id);
     }
 
     /// Brings what is kept about a stream in line with its core.
-    fn settle_in(&mut self, id: StreamId) {
+    fn follow_core(&mut self, id: StreamId) {
         let stream = self.stream(id);
         let counted = stream.core.take_counters();
         stream.metrics.add(&counted);
-        stream.drain.delivered(counted.delivered_bytes);
+        stream.drain_rate.delivered(counted.delivered_bytes);
         let (before, after) = (stream.timer, stream.core.wake_at());
         stream.timer = after;
         let wants_slot = stream.core.wants_slot();
@@ -367,9 +354,9 @@ impl Shell {
         }
     }
 
-    fn offered(&mut self) {
-        let offer = Arc::clone(&self.offers.borrow_and_update());
-        let change = self.rotation.offered(&offer, firehose::client(&offer), Instant::now());
+    fn client_changed(&mut self) {
+        let newest = Arc::clone(&self.clients.borrow_and_update());
+        let change = self.rotation.update(&newest, Instant::now());
         if change == Change::Nothing {
             return;
         }
@@ -383,29 +370,6 @@ impl Shell {
             });
         }
         self.retry_now();
-    }
-
-    fn heard_of_credentials(&mut self, reason: Reason) {
-        let about = match reason {
-            Reason::Unreachable | Reason::Unanswered => return,
-            reason if reason.is_about_credentials() => reason,
-            _ => Reason::Succeeded,
-        };
-        if self.credentials.replace(about) == Some(about) {
-            return;
-        }
-        let message = match about {
-            Reason::Succeeded if self.rotation.is_candidate_refused() => {
-                "new credentials are refused, the old ones stay"
-            }
-            Reason::Succeeded => "AWS takes the credentials",
-            Reason::CredentialsUnavailable => "no credentials can be had",
-            _ => "AWS refuses the credentials",
-        };
-        self.deliver.delivery_status.put_credentials(CredentialsStatus {
-            reason: Some(about),
-            message: message.to_owned(),
-        });
     }
 
     fn reconfigure(&mut self) {
@@ -429,56 +393,6 @@ impl Shell {
         for id in self.streams.keys().copied().collect::<Vec<_>>() {
             let input = input(&self.streams[&id].name);
             self.step(id, input);
-        }
-    }
-
-    fn tell(&mut self) {
-        let now = Instant::now();
-        for (id, stream) in &mut self.streams {
-            stream.look(now);
-            let failing = stream.core.is_failing();
-            let backlog = stream.core.backlog_bytes();
-            let drain = stream.drain.estimate(stream.core.rate().bytes, backlog, failing, now);
-            self.deliver.byte_limit.set_drain(*id, drain);
-        }
-        for id in self.streams.keys() {
-            self.tell_of(*id);
-        }
-    }
-
-    fn tell_of(&self, id: StreamId) {
-        let stream = &self.streams[&id];
-        let oldest_age = stream.core.oldest().map(|oldest| oldest.elapsed());
-        let standing = Standing {
-            backlog_events: stream.core.backlog_events(),
-            backlog_bytes: stream.core.backlog_bytes(),
-            oldest_age_seconds: oldest_age.unwrap_or_default().as_secs_f64(),
-            bytes_per_second: stream.core.rate().bytes,
-        };
-        stream.metrics.stands(&standing);
-        let status = StreamStatus {
-            name: stream.name.clone(),
-            state: stream.state,
-            reason: stream.core.health(Instant::now()),
-            single_puts: stream.core.is_single(),
-            backlog_events: standing.backlog_events,
-            backlog_bytes: standing.backlog_bytes,
-            oldest_age,
-            bytes_per_second: standing.bytes_per_second,
-        };
-        self.deliver.delivery_status.put_stream(id, status);
-    }
-
-    fn report(&self) -> Undelivered {
-        let left = self.streams.values().filter(|stream| stream.core.backlog_events() > 0);
-        Undelivered {
-            left: left
-                .map(|stream| StreamBacklog {
-                    stream: stream.name.clone(),
-                    events: stream.core.backlog_events(),
-                    bytes: stream.core.backlog_bytes(),
-                })
-                .collect(),
         }
     }
 }

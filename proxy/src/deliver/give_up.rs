@@ -60,8 +60,8 @@ const AT_ONCE: usize = 16;
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl SetAside {
-    /// Starts the task that writes. It ends when this is dropped and every event before that is a letter; there may be no room,
-    /// so do not wait for it without a deadline.
+    /// Starts the task that writes. It ends when this is dropped and every event before that is a letter; there may be
+    /// no room, so do not wait for it without a deadline.
     pub fn start(letters: DeadLetters) -> (Self, JoinHandle<()>) {
         let (events, given_up) = mpsc::unbounded_channel();
         (Self { events }, tokio::spawn(write(letters, given_up)))
@@ -100,7 +100,7 @@ impl GivenUp {
                 Ok(()) => return Queued::settle(std::slice::from_ref(&self.event)),
                 // Its client has it and sends it again.
                 Err(_) if self.event.batch().is_abandoned() => return,
-                Err(AcceptError::Full { .. }) => sleep(TRY_AGAIN_AFTER).await,
+                Err(AcceptError::Full { .. } | AcceptError::Stalled { .. }) => sleep(TRY_AGAIN_AFTER).await,
                 // Not settled, so it is where it was.
                 Err(AcceptError::NotConfirmed { .. } | AcceptError::ShuttingDown) => return,
             }

@@ -1,4 +1,5 @@
-//! What delivery counts; docs/metrics.md is the manual. Labels are stream names, which come from configuration only, and the closed [`Reason`]s.
+//! What delivery counts; docs/metrics.md is the manual. Labels are stream names, which come from configuration only,
+//! and the closed [`Reason`]s.
 
 use std::sync::atomic::AtomicU64;
 

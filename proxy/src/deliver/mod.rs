@@ -1,12 +1,12 @@
-//! Delivery: takes batches from the spool and settles their events by way of Firehose.
+//! Delivery: takes batches out of the queue and settles their events by way of Firehose.
 //!
-//! Every stream has a queue, a rate and calls of its own in a [`core::Core`]: synchronous, without clock, client or
+//! Every stream has a queue, a rate and calls of its own in a [`stream::Core`]: synchronous, without clock, client or
 //! randomness of its own, so that one seed replays one history. [`run`] is the one task around all cores: it feeds them
-//! batches, answers and time, and carries out their effects. [`firehose`] speaks to AWS.
+//! batches, answers and time, and carries out their effects. [`crate::firehose`] speaks to AWS.
 //!
-//! What is not here: durability (the spool's), routing, and any decision in the asynchronous part.
+//! What is not here: durability (the spool's), routing, and any decision about one stream in the asynchronous part.
 
-mod drain;
+mod drain_rate;
 mod driver;
 mod give_up;
 mod metrics;

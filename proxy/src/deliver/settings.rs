@@ -89,13 +89,12 @@ fn default_quota(region: &str) -> Rates {
 
 #[cfg(test)]
 mod tests {
+    use firehose_tests::document::DocumentText;
+
     use super::*;
 
     fn document(more: &str) -> Document {
-        let text = format!(
-            "formatVersion: 1\nrevision: ''\ndestination: {{namespace: a, name: o, uid: u}}\nregion: eu-west-1\nmappings: []\n{more}"
-        );
-        firehose_proxy_config::parse(&text).unwrap()
+        firehose_proxy_config::parse(&DocumentText::default().more(more).to_string()).unwrap()
     }
 
     #[test]

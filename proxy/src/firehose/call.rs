@@ -19,6 +19,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{Blob, body::SdkBody, config_bag::ConfigBag};
 use bytes::Bytes;
+use tracing::{Instrument as _, debug_span};
 
 use super::{
     Confirmation, Operation, Outcome, Reason,
@@ -37,7 +38,8 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call with these records, each the bytes of one or more events; `bytes` are all of them together, before base64.
+    /// A call with these records, each the bytes of one or more events; `bytes` are all of them together, before
+    /// base64.
     pub(crate) fn new<'call, Events: Iterator<Item = &'call [u8]>>(
         operation: Operation,
         stream: &StreamName,
@@ -53,8 +55,13 @@ impl Call {
     }
 }
 
-/// Makes a call. The client's operation timeout is its deadline.
+/// Makes a call, in a span of its own. The client's operation timeout is its deadline.
 pub(crate) async fn put(client: &Client, call: Call) -> Outcome {
+    let span = debug_span!("call", stream = call.stream.as_str(), records = call.records);
+    made(client, call).instrument(span).await
+}
+
+async fn made(client: &Client, call: Call) -> Outcome {
     let confirmation = Confirmation::of(call.records);
     let prebuilt = Prebuilt {
         body: Bytes::from(call.body),

@@ -139,6 +139,7 @@ mod tests {
         orchestrator::HttpRequest,
         result::ConnectorError,
     };
+    use firehose_tests::document::DocumentText;
 
     use super::*;
 
@@ -162,10 +163,8 @@ mod tests {
             ("endpointURL: http://localhost:4573", "http://localhost:4573/"),
         ];
         for (more, expected) in cases {
-            let document = firehose_proxy_config::parse(&format!(
-                "formatVersion: 1\nrevision: ''\ndestination: {{namespace: a, name: o, uid: u}}\nregion: eu-west-1\nmappings: []\n{more}"
-            ))
-            .unwrap();
+            let document = DocumentText::default().more(more).to_string();
+            let document = firehose_proxy_config::parse(&document).unwrap();
             let seen = Destination::default();
             let connector = SharedHttpConnector::new(seen.clone());
             let http = http_client_fn(move |_, _| connector.clone());

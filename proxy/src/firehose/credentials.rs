@@ -10,46 +10,29 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use firehose_proxy_config::CredentialsType;
 use tokio::sync::watch;
 
-use super::{Target, Transport, client::Base, credential_files as files, credential_files::FileProblem};
+use super::{
+    Target, Transport,
+    client::Base,
+    credential_files::{self, FileProblem},
+    current_client::{CurrentClient, Problem},
+};
 use crate::config::Snapshot;
 
 /// How often the credential files are looked at. They are few, small, and in memory (a Secret volume is a tmpfs).
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// What there is to call with.
-#[derive(Debug, Clone)]
-pub struct CurrentClient {
-    /// Where calls go. `None` before the first configuration.
-    pub target: Option<Target>,
-    /// The client, or why there is none. With [`CurrentClient::target`] unchanged, another client has other keys.
-    pub client: Result<Client, Problem>,
-    /// Counts changes of `client`.
-    pub generation: u64,
-    /// What is wrong with the files although an earlier key is still in use.
-    pub stale: Option<Problem>,
-}
-
-/// Why there is no client.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// No configuration was read yet.
-    #[error("no configuration yet")]
-    NotConfigured,
-    /// The configuration names static credentials and they cannot be had.
-    #[error("static credentials cannot be read: {0}")]
-    StaticCredentials(String),
-}
-
 /// Makes [`CurrentClient`]s.
 #[derive(Debug)]
 pub struct Supplier {
     http: SharedHttpClient,
-    offers: watch::Sender<Arc<CurrentClient>>,
+    current: watch::Sender<Arc<CurrentClient>>,
     key: Option<Credentials>,
+    /// What is wrong with the files although an earlier key is still in use: said once.
+    stale: Option<Problem>,
 }
 
 impl Supplier {
-    /// A supplier and where its offers appear.
+    /// A supplier and where its newest client appears.
     ///
     /// # Errors
     ///
@@ -59,18 +42,18 @@ impl Supplier {
             target: None,
             client: Err(Problem::NotConfigured),
             generation: 0,
-            stale: None,
         };
-        let (offers, receiver) = watch::channel(Arc::new(none));
+        let (current, receiver) = watch::channel(Arc::new(none));
         let supplier = Self {
             http: transport.client()?,
-            offers,
+            current,
             key: None,
+            stale: None,
         };
         Ok((supplier, receiver))
     }
 
-    /// Follows the configuration and the files until nobody wants offers any more.
+    /// Follows the configuration and the files until nobody wants clients any more.
     pub async fn run(mut self, mut configuration: watch::Receiver<Option<Arc<Snapshot>>>) {
         loop {
             let target = configuration
@@ -83,58 +66,53 @@ impl Supplier {
             tokio::select! {
                 changed = configuration.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = self.offers.closed() => return,
+                () = self.current.closed() => return,
             }
         }
     }
 
     async fn look(&mut self, target: Target) {
-        let last = Arc::clone(&self.offers.borrow());
+        let last = Arc::clone(&self.current.borrow());
         let same_target = last.target.as_ref() == Some(&target);
         if target.credentials.kind == CredentialsType::Ambient {
             if !same_target {
                 self.key = None;
                 let client = target.client(Base::Ambient, &self.http).await;
-                self.offer(target, Ok(client), None);
+                self.replace(target, Ok(client));
             }
             return;
         }
         match read(&target).await {
-            Ok(key) if same_target && self.key.as_ref() == Some(&key) => {
-                if last.stale.is_some() {
-                    self.offers.send_modify(|offer| Arc::make_mut(offer).stale = None);
-                }
-            }
+            Ok(key) if same_target && self.key.as_ref() == Some(&key) => self.stale = None,
             Ok(key) => {
                 self.key = Some(key.clone());
                 let client = target.client(Base::Key(key), &self.http).await;
-                self.offer(target, Ok(client), None);
+                self.replace(target, Ok(client));
             }
             // Files that vanish leave the last good key in use, but only for the target it was given for.
             Err(problem) if same_target && self.key.is_some() => {
-                if last.stale.as_ref() != Some(&problem) {
+                if self.stale.as_ref() != Some(&problem) {
                     tracing::warn!(%problem, "the last good credentials stay in use");
-                    self.offers
-                        .send_modify(|offer| Arc::make_mut(offer).stale = Some(problem));
+                    self.stale = Some(problem);
                 }
             }
             Err(problem) => {
                 self.key = None;
                 if !same_target || last.client.as_ref().err() != Some(&problem) {
                     tracing::error!(%problem, "nothing is delivered");
-                    self.offer(target, Err(problem), None);
+                    self.replace(target, Err(problem));
                 }
             }
         }
     }
 
-    fn offer(&self, target: Target, client: Result<Client, Problem>, stale: Option<Problem>) {
-        self.offers.send_modify(|offer| {
-            *offer = Arc::new(CurrentClient {
+    fn replace(&mut self, target: Target, client: Result<Client, Problem>) {
+        self.stale = None;
+        self.current.send_modify(|current| {
+            *current = Arc::new(CurrentClient {
                 target: Some(target),
                 client,
-                generation: offer.generation + 1,
-                stale,
+                generation: current.generation + 1,
             });
         });
     }
@@ -146,8 +124,111 @@ async fn read(target: &Target) -> Result<Credentials, Problem> {
         return Err(Problem::StaticCredentials("no directory is named".to_owned()));
     };
     let directory = PathBuf::from(&stated.directory);
-    tokio::task::spawn_blocking(move || files::read(&directory))
+    tokio::task::spawn_blocking(move || credential_files::read(&directory))
         .await
         .map_err(|error| Problem::StaticCredentials(error.to_string()))?
         .map_err(|problem: FileProblem| Problem::StaticCredentials(problem.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use firehose_tests::document::{DocumentText, write_access_key};
+
+    use super::*;
+
+    struct Fixture {
+        supplier: Supplier,
+        current: watch::Receiver<Arc<CurrentClient>>,
+        files: tempfile::TempDir,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let (supplier, current) = Supplier::new(&Transport::default()).unwrap();
+            Self {
+                supplier,
+                current,
+                files: tempfile::tempdir().unwrap(),
+            }
+        }
+
+        fn write(&self, id: &str, secret: &str) {
+            write_access_key(self.files.path(), id, secret);
+        }
+
+        /// Looks once for a document with static credentials, and says which generation there is then and the client's
+        /// problem.
+        async fn look(&mut self, region: &str) -> (u64, Option<Problem>) {
+            let document = DocumentText::default().region(region);
+            let target = target(&document.static_credentials(self.files.path()));
+            self.supplier.look(target).await;
+            let current = self.current.borrow();
+            (current.generation, current.client.as_ref().err().cloned())
+        }
+    }
+
+    fn target(document: &DocumentText) -> Target {
+        Target::of(&firehose_proxy_config::parse(&document.to_string()).unwrap())
+    }
+
+    fn missing(file: &str) -> Option<Problem> {
+        Some(Problem::StaticCredentials(format!("the file {file:?} is missing")))
+    }
+
+    #[tokio::test]
+    async fn a_look_at_unchanged_files_makes_no_new_client() {
+        let mut fixture = Fixture::new();
+        fixture.write("AKID", "secret");
+        assert_eq!(fixture.look("eu-west-1").await, (1, None));
+        assert_eq!(fixture.look("eu-west-1").await, (1, None));
+    }
+
+    #[tokio::test]
+    async fn another_key_or_another_target_makes_a_new_client() {
+        let mut fixture = Fixture::new();
+        fixture.write("AKID", "secret");
+        fixture.look("eu-west-1").await;
+        fixture.write("AKID", "another secret");
+        assert_eq!(fixture.look("eu-west-1").await, (2, None));
+        assert_eq!(fixture.look("us-east-1").await, (3, None));
+    }
+
+    #[tokio::test]
+    async fn files_that_vanish_leave_the_last_good_key_in_use() {
+        let mut fixture = Fixture::new();
+        fixture.write("AKID", "secret");
+        fixture.look("eu-west-1").await;
+        fs::remove_file(fixture.files.path().join("secretAccessKey")).unwrap();
+        assert_eq!(fixture.look("eu-west-1").await, (1, None));
+        assert_eq!(fixture.supplier.stale, missing("secretAccessKey"));
+        fixture.write("AKID", "secret");
+        assert_eq!(fixture.look("eu-west-1").await, (1, None));
+        assert_eq!(fixture.supplier.stale, None, "and the next loss is said again");
+    }
+
+    /// It was given for the target before; where this one goes is another matter.
+    #[tokio::test]
+    async fn a_last_good_key_is_not_taken_along_to_another_target() {
+        let mut fixture = Fixture::new();
+        fixture.write("AKID", "secret");
+        fixture.look("eu-west-1").await;
+        fs::remove_file(fixture.files.path().join("accessKeyID")).unwrap();
+        assert_eq!(fixture.look("us-east-1").await, (2, missing("accessKeyID")));
+        assert_eq!(
+            fixture.look("us-east-1").await,
+            (2, missing("accessKeyID")),
+            "one problem is one change"
+        );
+    }
+
+    /// No fall-through to the environment or the node's role.
+    #[tokio::test]
+    async fn static_credentials_that_are_missing_leave_no_client() {
+        let mut fixture = Fixture::new();
+        fixture.supplier.look(target(&DocumentText::default())).await;
+        assert!(fixture.current.borrow().client.is_ok());
+        assert_eq!(fixture.look("eu-west-1").await, (2, missing("accessKeyID")));
+    }
 }

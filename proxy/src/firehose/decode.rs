@@ -15,7 +15,8 @@ pub(crate) enum Entry<'answer> {
 
 /// The outcome of a batch call with `records` records that was answered 200.
 ///
-/// An answer is believed only if it accounts for every record and its count agrees with its entries: `200 {}` is no success.
+/// An answer is believed only if it accounts for every record and its count agrees with its entries: `200 {}` is no
+/// success.
 pub(crate) fn outcome<'answer>(
     records: usize,
     failed_put_count: i32,
@@ -63,7 +64,7 @@ pub(crate) fn error_type(body: &[u8]) -> Option<String> {
     Some(name.split(':').next().unwrap_or_default().to_owned())
 }
 
-/// The reason behind an error answer.
+/// The reason that an error answer gives.
 ///
 /// Source: [common errors](https://docs.aws.amazon.com/firehose/latest/APIReference/CommonErrors.html) and those of the
 /// two operations.

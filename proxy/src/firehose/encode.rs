@@ -8,8 +8,8 @@ use crate::stream::StreamName;
 /// What stands around each record's base64.
 const AROUND_RECORD: usize = r#"{"Data":""},"#.len();
 
-/// Writes the body of `operation` for `stream` with these records, each the bytes of one or more events one behind the other.
-/// `bytes` are all of them together, before base64.
+/// Writes the body of `operation` for `stream` with these records, each the bytes of one or more events one after the
+/// other. `bytes` are all of them together, before base64.
 pub(super) fn body<'call, Events: Iterator<Item = &'call [u8]>>(
     operation: Operation,
     stream: &StreamName,

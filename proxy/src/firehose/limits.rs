@@ -14,6 +14,8 @@ pub const MAX_CALL_BYTES: usize = 4_000_000;
 pub const MAX_PACKED_EVENTS: usize = 500;
 
 /// What Firehose bills: each record is rounded up to a multiple of so many bytes.
+///
+/// Source: [pricing](https://aws.amazon.com/firehose/pricing/), whose examples count 1,024 bytes to the KB.
 pub const BILLING_STEP_BYTES: usize = 5 * 1024;
 
 /// Bytes that Firehose bills for a record of so many bytes.

@@ -1,9 +1,10 @@
 //! A bound in bytes that many requests share, without a lock, and in it a share for every stream.
 //!
 //! One rule makes the shares: a stream may hold at most [`SHARE`] times what is free. A single stream can use nearly
-//! everything; the more streams lag, the less each of them holds, and something stays free for those that do not. No count
-//! of streams has to be known in advance and nothing lies idle for a stream that needs nothing. (Choudhury and Hahne,
-//! "Dynamic queue length thresholds in a shared-memory packet switch", IEEE/ACM Transactions on Networking 6(2), 1998.)
+//! everything; the more streams lag, the less each of them holds, and something stays free for those that do not. No
+//! count of streams has to be known in advance and nothing lies idle for a stream that needs nothing. (Choudhury and
+//! Hahne, "Dynamic queue length thresholds in a shared-memory packet switch", IEEE/ACM Transactions on Networking 6(2),
+//! 1998.)
 
 use std::{
     sync::{
@@ -61,8 +62,9 @@ impl ByteLimit {
         }))
     }
 
-    /// Takes bytes for each of some streams, or nothing when they would pass the limit or a stream's share. A stream may
-    /// occur more than once. A stream that holds nothing is within its share whatever it asks for. `None` for no parts.
+    /// Takes bytes for each of some streams, or nothing when they would pass the limit or a stream's share. A stream
+    /// may occur more than once. A stream that holds nothing is within its share whatever it asks for. `None` for
+    /// no parts.
     pub fn charge(&self, parts: impl IntoIterator<Item = (StreamId, usize)>) -> Option<Charge> {
         let parts = Parts::collect(parts)?;
         let bytes = parts
@@ -144,8 +146,8 @@ impl Charge {
         self.parts.iter().map(|(_, bytes)| bytes).sum()
     }
 
-    /// Leaves the bytes taken until [`ByteLimit::give_back`]. For what outlives the process, and would be too much to keep a
-    /// charge for each.
+    /// Leaves the bytes taken until [`ByteLimit::give_back`]. For what outlives the process, and would be too much to
+    /// keep a charge for each.
     pub(crate) fn keep(mut self) {
         self.kept = true;
     }

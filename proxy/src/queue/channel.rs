@@ -1,14 +1,14 @@
-//! The two ends of the spool: the endpoint puts batches in, delivery takes batches out. Whether a disk stands between them is decided
-//! when they are made.
+//! The two ends of the queue: the endpoint puts batches in, delivery takes them out. Whether a disk stands between the
+//! two is decided when they are made.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout_at},
 };
 
-use super::{ByteLimit, EventBatch, InFlight};
+use super::{ByteLimit, EventBatch, InFlight, in_flight::last_call};
 
 /// Why a batch was not taken, or not kept. Nothing of it is safe; the client must send it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,12 @@ pub enum AcceptError {
     #[error("the queue is full, {retry_after:?} until it is worth another try")]
     Full {
         /// When room is expected.
+        retry_after: Duration,
+    },
+    /// The disk has not answered for a while; nothing is taken until it does.
+    #[error("the disk does not answer, {retry_after:?} until it is worth another try")]
+    Stalled {
+        /// When the disk is worth another try.
         retry_after: Duration,
     },
     /// The request's deadline passed before the batch was known to be safe.
@@ -68,9 +74,9 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// Seconds a client is asked to wait when nothing better is known.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// A queue of at most `limit` bytes of batches, without a disk (`acknowledge: WhenDelivered`): a request is answered when
-/// Firehose has all of its events. The channel itself has no bound of its own: every batch in it holds a charge on the
-/// byte limit, and an empty batch is never queued.
+/// A queue of at most `limit` bytes of batches, without a disk (`acknowledge: WhenDelivered`): a request is answered
+/// when Firehose has all of its events. The channel itself has no bound of its own: every batch in it holds a charge on
+/// the byte limit, and an empty batch is never queued.
 pub fn memory(limit: usize) -> (Intake, Outlet) {
     let (sender, receiver) = mpsc::unbounded_channel();
     (Intake::to_memory(sender, limit), Outlet::new(receiver))
@@ -88,19 +94,31 @@ impl Intake {
 
     /// Takes the events of one request and resolves when all of them are safe.
     ///
-    /// Dropping the future abandons the batch: in memory, what has not been sent yet is not sent; on the way to a disk, it is
-    /// not written if its turn has not come.
+    /// Dropping the future abandons the batch: in memory, what has not been sent yet is not sent; on the way to a disk,
+    /// it is not written if its turn has not come.
     ///
     /// # Errors
     ///
     /// See [`AcceptError`]; the request must be answered 503.
     pub async fn accept(&self, events: EventBatch, deadline: Instant) -> Result<(), AcceptError> {
+        self.accept_from(events, deadline, || false).await
+    }
+
+    /// Like [`Self::accept`], of a client that may leave: then nobody hears a 503, so nobody would send the events again, and they
+    /// are kept until they are safe. `has_left` is asked once, shortly before the deadline.
+    ///
+    /// # Errors
+    ///
+    /// See [`AcceptError`]; the request must be answered 503.
+    pub async fn accept_from(
+        &self,
+        events: EventBatch,
+        deadline: Instant,
+        has_left: impl Fn() -> bool,
+    ) -> Result<(), AcceptError> {
         if events.is_empty() {
             return Ok(());
         }
-        let late = AcceptError::NotConfirmed {
-            retry_after: DEFAULT_RETRY_AFTER,
-        };
         match &self.0 {
             To::Memory { batches, byte_limit } => {
                 let parts = events.entries().map(|entry| (entry.stream, entry.size()));
@@ -108,8 +126,8 @@ impl Intake {
                     retry_after: DEFAULT_RETRY_AFTER,
                 })?;
                 let now = Instant::now();
-                // What cannot be delivered before the deadline is refused at once: taken in, it would go out just as its
-                // client gives up, and then again when the client sends it again.
+                // What cannot be delivered before the deadline is refused at once: taken in, it would go out just as
+                // its client gives up, and then again when the client sends it again.
                 let patience = deadline.saturating_duration_since(now) / 2;
                 if let Some(wait) = charge.wait().filter(|wait| *wait > patience) {
                     return Err(AcceptError::Full {
@@ -121,14 +139,13 @@ impl Intake {
                 batches
                     .send(Arc::clone(&batch))
                     .map_err(|_| AcceptError::ShuttingDown)?;
-                timeout_at(deadline, waiting.0.wait_until_settled())
-                    .await
-                    .map_err(|_| late)
+                let nobody_waits = || batch.waits_for_nobody();
+                wait_for(waiting.0.wait_until_settled(), deadline, has_left, nobody_waits).await
             }
             To::Disk(store) => {
                 let appended = store.append(events)?;
-                let answer = timeout_at(deadline, appended).await.map_err(|_| late)?;
-                // No answer: the committer has gone.
+                let answer = wait_for(appended, deadline, has_left, || {}).await?;
+                // No answer: the writer is gone.
                 answer.unwrap_or(Err(AcceptError::ShuttingDown))
             }
         }
@@ -143,13 +160,34 @@ impl Intake {
     }
 }
 
+/// Waits until events are safe: until the deadline while their client does, and as long as it takes when it has left.
+async fn wait_for<T>(
+    safe: impl Future<Output = T>,
+    deadline: Instant,
+    has_left: impl Fn() -> bool,
+    nobody_waits: impl FnOnce(),
+) -> Result<T, AcceptError> {
+    let mut safe = pin!(safe);
+    // What is not sent by then is withdrawn.
+    if let Ok(answer) = timeout_at(last_call(deadline), safe.as_mut()).await {
+        return Ok(answer);
+    }
+    if has_left() {
+        nobody_waits();
+        return Ok(safe.await);
+    }
+    timeout_at(deadline, safe).await.map_err(|_| AcceptError::NotConfirmed {
+        retry_after: DEFAULT_RETRY_AFTER,
+    })
+}
+
 impl Outlet {
     pub(crate) fn new(batches: mpsc::UnboundedReceiver<Arc<InFlight>>) -> Self {
         Self { batches }
     }
 
-    /// The next batch, or `None` when no more will come: every [`Intake`] of the memory queue is gone, or the disk was closed,
-    /// and the queue is empty.
+    /// The next batch, or `None` when no more will come: every [`Intake`] of the memory queue is gone, or the disk was
+    /// closed, and the queue is empty.
     pub async fn next(&mut self) -> Option<Arc<InFlight>> {
         self.batches.recv().await
     }
@@ -180,13 +218,13 @@ mod tests {
     };
 
     fn events(records: usize) -> EventBatch {
-        frame_for(
+        batch_for(
             Streams::default().intern(&StreamName::try_from("orders").unwrap()),
             records,
         )
     }
 
-    fn frame_for(stream: StreamId, records: usize) -> EventBatch {
+    fn batch_for(stream: StreamId, records: usize) -> EventBatch {
         let mut events = EventBatch::default();
         for _ in 0..records {
             events
@@ -233,13 +271,13 @@ mod tests {
         let mut waiting = tokio::task::JoinSet::new();
         for _ in 0..100 {
             let intake = intake.clone();
-            waiting.spawn(async move { intake.accept(frame_for(stuck, 1), later).await });
+            waiting.spawn(async move { intake.accept(batch_for(stuck, 1), later).await });
         }
         while waiting.len() > 80 {
             let refused = waiting.join_next().await.unwrap().unwrap();
             assert!(matches!(refused, Err(AcceptError::Full { .. })), "{refused:?}");
         }
-        let (accepted, ()) = tokio::join!(intake.accept(frame_for(healthy, 10), later), async {
+        let (accepted, ()) = tokio::join!(intake.accept(batch_for(healthy, 10), later), async {
             while let Some(batch) = outlet.next().await {
                 if batch.entry(0).unwrap().stream == healthy {
                     return batch.settle(10);
@@ -262,7 +300,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_leaves_takes_its_unsent_events_with_it() {
+    async fn the_events_of_a_client_that_has_left_without_an_answer_are_kept_past_the_deadline() {
+        let (intake, mut outlet) = memory(1000);
+        let deadline = Instant::now() + Duration::from_millis(700);
+        let waiting = tokio::spawn(async move { intake.accept_from(events(1), deadline, || true).await });
+        let batch = outlet.next().await.unwrap();
+        tokio::time::sleep_until(deadline + Duration::from_millis(100)).await;
+        assert!(!batch.is_too_late(Instant::now()) && !waiting.is_finished());
+        batch.settle(1);
+        assert_eq!(waiting.await.unwrap(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_waits_is_answered_at_the_deadline_and_what_was_not_sent_shortly_before_it_never_is() {
+        let (intake, mut outlet) = memory(1000);
+        let deadline = Instant::now() + Duration::from_millis(700);
+        let waiting = tokio::spawn(async move { intake.accept_from(events(1), deadline, || false).await });
+        let batch = outlet.next().await.unwrap();
+        tokio::time::sleep_until(deadline - Duration::from_millis(300)).await;
+        assert!(batch.is_too_late(Instant::now()) && !waiting.is_finished());
+        let refused = waiting.await.unwrap();
+        assert!(matches!(refused, Err(AcceptError::NotConfirmed { .. })), "{refused:?}");
+        assert!(Instant::now() >= deadline, "not before");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_given_up_takes_its_unsent_events_with_it() {
         let (intake, mut outlet) = memory(1000);
         let waiting =
             tokio::spawn(async move { intake.accept(events(1), Instant::now() + Duration::from_secs(60)).await });

@@ -68,7 +68,8 @@ impl EventBatch {
     ///
     /// # Errors
     ///
-    /// [`BatchTooLarge`] when offsets would no longer fit 32 bits, or whatever `write_record` returns. Either way the batch is as before.
+    /// [`BatchTooLarge`] when offsets would no longer fit 32 bits, or whatever `write_record` returns. Either way the
+    /// batch is as before.
     pub fn push<E: From<BatchTooLarge>>(
         &mut self,
         stream: StreamId,
@@ -190,7 +191,7 @@ impl EventBatch {
                 batches.len() - 1
             });
             let events = &mut batches[index].1;
-            let start = u32::try_from(events.bytes.len()).expect("a part of a events is smaller than the events");
+            let start = u32::try_from(events.bytes.len()).expect("a part of a batch is smaller than the batch");
             let length = entry.event_length + entry.type_length + entry.record_length;
             let bytes = &self.bytes[entry.start as usize..(entry.start + length) as usize];
             events.bytes.extend_from_slice(bytes);

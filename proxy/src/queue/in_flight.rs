@@ -1,7 +1,8 @@
-//! A batch: one batch on its way to Firehose, and the one answer its request waits for.
+//! A batch on its way to Firehose, and the one answer that its request waits for.
 //!
-//! A batch in memory is answered when all of its events are settled. A batch on a disk has been answered; when its events are
-//! settled the disk learns that it may forget them, and when the batch is dropped before that, they are handed out again.
+//! A batch in memory is answered when all of its events are settled. A batch on a disk has been answered; when its
+//! events are settled the disk learns that it may forget them, and when the batch is dropped before that, they are
+//! handed out again.
 
 use std::{
     fmt::Debug,
@@ -25,8 +26,10 @@ pub struct InFlight {
     outstanding: AtomicU32,
     abandoned: AtomicBool,
     settled: Notify,
-    /// When the request is answered whatever happens; `None` when nobody waits for its events.
+    /// When the request is answered whatever happens; `None` when it has been.
     deadline: Option<Instant>,
+    /// Whether its client has left without an answer: nobody else will send its events.
+    nobody_waits: AtomicBool,
     /// Given back when the last holder lets go of the batch's bytes.
     _charge: Charge,
     /// Where the batch is kept, if its request was answered when it was on a disk.
@@ -53,7 +56,7 @@ pub(crate) struct Slice {
 #[derive(Debug)]
 pub(crate) struct Stored {
     slice: Slice,
-    home: Arc<dyn SliceOwner>,
+    owner: Arc<dyn SliceOwner>,
 }
 
 /// Who keeps slices while they are handed out.
@@ -66,35 +69,35 @@ pub(crate) trait SliceOwner: Debug + Send + Sync {
 }
 
 impl Stored {
-    pub(crate) fn new(slice: Slice, home: Arc<dyn SliceOwner>) -> Self {
-        Self { slice, home }
+    pub(crate) fn new(slice: Slice, owner: Arc<dyn SliceOwner>) -> Self {
+        Self { slice, owner }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if let Some(Stored { slice, home }) = &self.stored
+        if let Some(Stored { slice, owner }) = &self.stored
             && !self.is_settled()
         {
-            home.returned(*slice);
+            owner.returned(*slice);
         }
     }
 }
 
 impl InFlight {
-    /// A batch of a batch in memory, whose request waits.
-    pub(crate) fn new(events: EventBatch, charge: Charge, accepted_at: Instant) -> Self {
+    /// A batch in memory, whose request waits for its events.
+    pub(super) fn new(events: EventBatch, charge: Charge, accepted_at: Instant) -> Self {
         Self::build(events, charge, accepted_at, None)
     }
 
-    /// A batch of a slice on a disk, whose request was answered `age` ago.
+    /// A slice on a disk, whose request was answered `age` ago.
     pub(crate) fn stored(events: EventBatch, stored: Stored, charge: Charge, age: Duration) -> Self {
         let now = Instant::now();
         Self::build(events, charge, now.checked_sub(age).unwrap_or(now), Some(stored))
     }
 
     fn build(events: EventBatch, charge: Charge, accepted_at: Instant, stored: Option<Stored>) -> Self {
-        let outstanding = u32::try_from(events.len()).expect("a events's entries have 32-bit offsets");
+        let outstanding = u32::try_from(events.len()).expect("a batch's entries have 32-bit offsets");
         Self {
             events,
             accepted_at,
@@ -102,6 +105,7 @@ impl InFlight {
             abandoned: AtomicBool::new(false),
             settled: Notify::new(),
             deadline: None,
+            nobody_waits: AtomicBool::new(false),
             _charge: charge,
             stored,
         }
@@ -122,27 +126,28 @@ impl InFlight {
         self.accepted_at
     }
 
-    /// Says that `events` of this batch need no more work: Firehose has them, or they were set aside for good. Each event
-    /// is settled once.
+    /// Says that `events` of this batch need no more work: Firehose has them, or they were set aside for good. Each
+    /// event is settled once.
     pub fn settle(&self, events: u32) {
         let before = self.outstanding.fetch_sub(events, Ordering::AcqRel);
         debug_assert!(before >= events, "an event was settled twice");
         if before == events {
             self.settled.notify_one();
-            if let Some(Stored { slice, home }) = &self.stored {
-                home.settled(*slice);
+            if let Some(Stored { slice, owner }) = &self.stored {
+                owner.settled(*slice);
             }
         }
     }
 
-    /// Whether nobody waits for the answer any more: the request's deadline passed or its client left. What has not been
-    /// sent yet must not be sent, since the client keeps the events and sends them again. The batch's share of the byte limit is
-    /// free again when its last holder drops it, so a queue that nobody sends from looks at its front at least once a second.
+    /// Whether nobody waits for the answer any more: the request's deadline passed or its client left. What has not
+    /// been sent yet must not be sent, since the client keeps the events and sends them again. The batch's share of
+    /// the byte limit is free again when its last holder drops it, so a queue that nobody sends from looks at its
+    /// front at least once a second.
     pub fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Acquire)
     }
 
-    pub(crate) fn abandon(&self) {
+    pub(super) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Release);
     }
 
@@ -162,14 +167,26 @@ const ANSWER_MARGIN: Duration = Duration::from_millis(500);
 
 impl InFlight {
     /// The request is answered 503 at `deadline` if not all of its events are settled.
-    pub(crate) fn due_at(mut self, deadline: Instant) -> Self {
+    pub(super) fn due_at(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// Whether what was not sent by `now` must not be sent any more: nobody waits for the answer, or hardly long enough
-    /// to hear it, and then the client would send the events again although they arrived.
-    pub fn is_too_late(&self, now: Instant) -> bool {
-        self.is_abandoned() || self.deadline.is_some_and(|deadline| now + ANSWER_MARGIN > deadline)
+    /// The client has left without an answer: there is no deadline any more.
+    pub(super) fn waits_for_nobody(&self) {
+        self.nobody_waits.store(true, Ordering::Release);
     }
+
+    /// Whether what was not sent by `now` must not be sent any more: the request was answered 503, or hardly has long
+    /// enough to be answered otherwise, and then the client would send the events again although they arrived.
+    pub fn is_too_late(&self, now: Instant) -> bool {
+        self.is_abandoned()
+            || self.deadline.is_some_and(|deadline| now > last_call(deadline))
+                && !self.nobody_waits.load(Ordering::Acquire)
+    }
+}
+
+/// Until when events may be sent whose request is answered at `deadline`.
+pub(super) fn last_call(deadline: Instant) -> Instant {
+    deadline.checked_sub(ANSWER_MARGIN).unwrap_or(deadline)
 }

@@ -1,8 +1,9 @@
-//! What lies between the endpoint and delivery, in memory: batches of events on their way, and the bound on their bytes.
+//! What lies between the endpoint and delivery, in memory: batches of events on their way, and the bound on their
+//! bytes.
 //!
-//! The endpoint puts the events of a request in as one [`EventBatch`] through [`Intake::accept`] and answers 200 when that
-//! resolves. Delivery takes [`InFlight`]s out of the [`Outlet`] and settles their events one by one. Knows no disk: who keeps
-//! batches somewhere else ([`SliceOwner`], [`Store`]) says so himself.
+//! The endpoint puts the events of a request in as one [`EventBatch`] through [`Intake::accept`] and answers 200 when
+//! that resolves. Delivery takes [`InFlight`]s out of the [`Outlet`] and settles their events one by one. Knows no
+//! disk: who keeps batches somewhere else ([`SliceOwner`], [`Store`]) says so himself.
 
 mod byte_limit;
 mod channel;

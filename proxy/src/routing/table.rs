@@ -1,7 +1,8 @@
-//! The routing table: event name before event type before `*`, each compared in lower case, exactly one stream an event.
+//! The routing table: event name before event type before `*`, each compared in lower case, exactly one stream an
+//! event.
 //!
-//! Lower case is Unicode's, with no trimming, no normalisation and no patterns, so a row matches exactly the events that
-//! RudderStack's destination would match.
+//! Lower case is Unicode's, with no trimming, no normalisation and no patterns, so a row matches exactly the events
+//! that RudderStack's destination would match.
 
 use std::collections::HashMap;
 
@@ -19,8 +20,9 @@ pub struct Table {
 impl Table {
     /// Builds the table of a document's rows.
     ///
-    /// A row with a blank event is skipped, a later row replaces an earlier one with the same lower-cased event, and a row
-    /// without a stream erases what it replaces. The custom resource refuses such rows; a hand-written document may have them.
+    /// A row with a blank event is skipped, a later row replaces an earlier one with the same lower-cased event, and a
+    /// row without a stream erases what it replaces. The custom resource refuses such rows; a hand-written document may
+    /// have them.
     ///
     /// # Errors
     ///
@@ -56,7 +58,8 @@ impl Table {
     }
 }
 
-/// Writes the lower-case form of `text` behind what `buffer` holds. ASCII, nearly every event name there is, costs one pass.
+/// Appends the lower-case form of `text` to `buffer`. ASCII, nearly every event name there is, costs one
+/// pass.
 pub fn push_lowercase(text: &str, buffer: &mut String) {
     if text.is_ascii() {
         let start = buffer.len();

@@ -1,5 +1,5 @@
-//! One number for everything observable that a history did, in order: equal numbers mean that a change of the code changed
-//! nothing that a disk, a client or Firehose could see.
+//! One number for everything observable that a history did, in order: equal numbers mean that a change of the code
+//! changed nothing that a disk, a client or Firehose could see.
 
 use std::{
     collections::BTreeMap,
@@ -26,8 +26,8 @@ impl Fingerprint {
     }
 }
 
-/// The fingerprints of many seeds, written to a file when an environment variable names one: a line a seed, in their order.
-/// Written on the tree before a change and on the tree after it, `diff` says which histories are not the same.
+/// The fingerprints of many seeds, written to a file when an environment variable names one: a line a seed, in their
+/// order. Written on the tree before a change and on the tree after it, `diff` says which histories are not the same.
 #[derive(Debug, Default)]
 pub(crate) struct Fingerprints(BTreeMap<u64, u64>);
 

@@ -1,16 +1,18 @@
-//! Makes room while a stream lags: the few slices of a segment that are not settled are written again at the end of the log, so
-//! that the segment can go.
+//! Makes room while a stream lags: the few slices of a segment that are not settled are written again at the end of the
+//! log, so that the segment can go.
 //!
-//! Nothing is forgotten at its old place before it is on the disk at the new one. When both places survive a crash, the old one
-//! counts (see `recover`).
-
-use std::sync::Arc;
+//! Nothing is forgotten at its old place before it is on the disk at the new one. When both places survive a crash, the
+//! old one counts (see `recovery`).
 
 use super::{
     disk::{Disk, File},
-    format::v1::{DATA_START, FrameHeader, slices},
+    format::{
+        Version,
+        frame::{DATA_START, FrameHeader},
+    },
+    index::Readable,
     log::{Fatal, Log},
-    writer::{Append, Content},
+    pending::{Append, Content},
 };
 use crate::{
     queue::{Position, Slice},
@@ -21,14 +23,23 @@ use crate::{
 const WORTH_MOVING: u64 = 75;
 
 impl<D: Disk> Log<D> {
-    /// Puts the slices of the emptiest segment in line to be written again, if room is short. False when it is not, or when
-    /// no segment is worth it.
+    /// Puts the slices of the emptiest segment in line to be written again, if room is short. False when it is not, or
+    /// when no segment is worth it.
     ///
     /// # Errors
     ///
     /// When the disk failed.
     pub(crate) fn compact(&self) -> Result<bool, Fatal> {
-        let Some((number, epoch, end, file)) = self.worth_moving() else {
+        let worth = self.lock().index.worth_moving(self.settings.limit, WORTH_MOVING);
+        let Some(Readable {
+            number,
+            version,
+            epoch,
+            end,
+            file,
+            ..
+        }) = worth
+        else {
             return Ok(false);
         };
         // Whatever an earlier move has left behind must be known as such before there is one more place.
@@ -51,30 +62,27 @@ impl<D: Disk> Log<D> {
         while (offset as u64) < end {
             let rest = bytes.get(offset..).unwrap_or_default();
             let frame = FrameHeader::decode(epoch, rest)
-                .and_then(|header| Some((header, slices::decode(header.body(rest)?, header.slices)?)));
+                .and_then(|header| Some((header, version.slices(header.body(rest)?, header.slices)?)));
             let Some((header, slices)) = frame else {
                 self.take_stock(number);
                 return Ok(true);
             };
             let state = self.lock();
-            let Some(segment) = state.segments.get(&number) else {
-                return Ok(true);
-            };
             for (slice, ordinal) in slices.iter().zip(header.first..) {
                 let Ok(stream) = StreamName::try_from(slice.stream) else {
                     continue;
                 };
-                if segment.settled.contains(ordinal) {
+                let position = Position {
+                    segment: number,
+                    ordinal,
+                };
+                if state.index.is_settled(position) {
                     continue;
                 }
                 if body.len() + slice.length() > self.settings.write_size && !moved.is_empty() {
                     appends.push((std::mem::take(&mut body), std::mem::take(&mut moved)));
                 }
-                let position = Position {
-                    segment: number,
-                    ordinal,
-                };
-                slices::encode_moved(slice, position, &mut body);
+                Version::WRITTEN.encode_moved(slice, position, &mut body);
                 moved.push(Slice {
                     position,
                     stream: self.streams.intern(&stream),
@@ -87,34 +95,16 @@ impl<D: Disk> Log<D> {
         appends.push((body, moved));
         appends.retain(|(_, moved)| !moved.is_empty());
         let any = !appends.is_empty();
-        self.lock().moving += appends.len();
+        self.lock().index.moves_begin(appends.len());
         let mut pending = self.pending();
         for (body, moved) in appends.into_iter().rev() {
             pending.appends.push_front(Append {
-                checksum: crc32c::crc32c(&body),
-                body,
-                content: Content::Moved(moved),
+                length: body.len(),
+                content: Content::Moved { body, slices: moved },
             });
         }
         drop(pending);
         self.to_commit.notify();
         Ok(any)
-    }
-
-    /// The segment with the least that is not settled, when fewer than a quarter of all segments are free and nothing is being moved.
-    fn worth_moving(&self) -> Option<(u64, u64, u64, Arc<D::File>)> {
-        let state = self.lock();
-        let limit = self.settings.limit;
-        if state.moving > 0 || state.no_room_to_move || !(state.full || state.allocated() + limit / 4 > limit) {
-            return None;
-        }
-        let complete = state
-            .segments
-            .iter()
-            .filter(|(_, segment)| segment.closed && segment.acks.sealed && !segment.gaps && !segment.is_done());
-        let (number, segment) =
-            complete.min_by_key(|(_, segment)| segment.live_bytes() * 1000 / segment.size.max(1))?;
-        let worth = segment.live_bytes() * 100 <= segment.size * WORTH_MOVING;
-        worth.then(|| (*number, segment.epoch, segment.end, Arc::clone(&segment.file)))
     }
 }

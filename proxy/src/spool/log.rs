@@ -1,28 +1,28 @@
 //! The log of a pod: frames on a disk, each answered once it is synced, each slice kept until it is settled.
 //!
-//! Two threads work on it and meet in [`State`]: the *writer* writes and syncs what has arrived ([`Log::commit`]), the *maintainer*
-//! does everything else ([`Log::keep`] and the steps it is made of). Neither holds the lock while the disk works. All steps are plain
-//! functions over a [`Disk`] and an [`Environment`], so a test runs them in any order, on any disk, from one seed.
-//! Knows no HTTP, no AWS and no async runtime.
+//! Two threads work on it and meet in [`State`]: the *writer* writes and syncs what has arrived ([`Log::commit`]), the
+//! *maintainer* does everything else ([`Log::maintain`] and the steps it is made of). Neither holds the lock while the
+//! disk works. All steps are plain functions over a [`Disk`] and an [`Environment`], so a test runs them in any order,
+//! on any disk, from one seed. Knows no HTTP, no AWS and no async runtime.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
     fmt::Debug,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
+    at_work::AtWork,
     disk::{Disk, is_full},
-    index::segment::Segment,
-    reader::Backlog,
+    index::{Index, Unsettled},
+    pending::Pending,
     signal::Signal,
-    writer::Append,
 };
 use crate::{
-    queue::{ByteLimit, EntryRef, InFlight, Position, Slice, SliceOwner},
+    queue::{ByteLimit, EntryRef, InFlight, Slice, SliceOwner},
     stream::{StreamId, Streams},
 };
 
@@ -30,6 +30,9 @@ use crate::{
 pub(crate) trait Environment: Debug + Send + Sync {
     /// Milliseconds since 1970. May jump; only the age of events depends on it.
     fn unix_milliseconds(&self) -> u64;
+
+    /// A point in time, for how long the disk takes to answer.
+    fn now(&self) -> Instant;
 
     /// A number that nobody outside can guess.
     fn random(&self) -> u64;
@@ -53,7 +56,10 @@ pub(crate) struct Settings {
     pub(crate) read_size: usize,
     /// Most bytes written in one go, unless a single frame is longer.
     pub(crate) write_size: usize,
-    /// Whether a segment is made before there is a frame for it. Costs its bytes on the disk, saves the first request the wait.
+    /// Most bytes of events in memory that are not synced, or not given up, together.
+    pub(crate) uncommitted: usize,
+    /// Whether a segment is made before there is a frame for it. Costs its bytes on the disk, saves the first request
+    /// the wait.
     pub(crate) made_ahead: bool,
 }
 
@@ -68,12 +74,17 @@ pub(crate) struct Log<D: Disk> {
     pub(super) byte_limit: ByteLimit,
     /// Bytes that are handed out.
     pub(super) window: ByteLimit,
+    /// Bytes of events that wait to be synced, in memory.
+    pub(super) uncommitted: ByteLimit,
+    /// Since when the writer waits for the disk.
+    pub(super) at_work: AtWork,
     /// What waits to be written; locked for moments only.
     pub(super) pending: Mutex<Pending>,
     /// What batches have said since the maintainer last looked.
     pub(super) reports: Mutex<Vec<Feedback>>,
     pub(super) state: Mutex<State<D::File>>,
-    /// Held while a segment is made, so that writer and maintainer do not both make one and segments are used in the order of their numbers.
+    /// Held while a segment is made, so that writer and maintainer do not both make one and segments are used in the
+    /// order of their numbers.
     pub(super) preparing: Mutex<()>,
     /// Held by the maintainer while it works: what it has taken in is neither reported nor written for moments.
     pub(super) maintaining: Mutex<()>,
@@ -83,48 +94,13 @@ pub(crate) struct Log<D: Disk> {
     pub(crate) to_maintain: Signal,
 }
 
-/// Frames in the order of their arrival.
-#[derive(Debug, Default)]
-pub(super) struct Pending {
-    pub(super) appends: VecDeque<Append>,
-    /// Nothing is taken any more.
-    pub(super) closed: bool,
-}
-
-/// Everything that writer and maintainer share.
+/// Everything that writer and maintainer share, under one lock.
 #[derive(Debug)]
 pub(super) struct State<F> {
-    /// By their numbers, which only rise.
-    pub(super) segments: BTreeMap<u64, Segment<F>>,
-    /// The one that frames are added to.
-    pub(super) active: Option<u64>,
-    /// Whether the writer is adding frames to it: it must not be closed meanwhile.
-    pub(super) writing: bool,
-    /// The next one, ready.
-    pub(super) spare: Option<Prepared<F>>,
-    pub(super) next_number: u64,
-    pub(super) next_sequence: u64,
-    pub(super) backlogs: BTreeMap<StreamId, Backlog>,
-    /// Which stream the maintainer reads for next.
-    pub(super) turn: Option<StreamId>,
-    /// Where slices went that were moved while they were handed out.
-    pub(super) moves: HashMap<Position, Position>,
-    /// Moved frames that are not written yet.
-    pub(super) moving: usize,
-    /// Whether slices could not be moved and nothing has been deleted since.
-    pub(super) no_room_to_move: bool,
-    /// Whether the disk had no room for a segment when one was last asked for.
-    pub(super) full: bool,
+    /// What is known of the log.
+    pub(super) index: Index<F>,
+    /// Where slices are handed out. `None` when nobody takes them.
     pub(super) outlet: Option<mpsc::UnboundedSender<Arc<InFlight>>>,
-}
-
-/// A segment that is on the disk with its directory entry and has no frame yet.
-#[derive(Debug)]
-pub(super) struct Prepared<F> {
-    pub(super) number: u64,
-    pub(super) epoch: u64,
-    pub(super) size: u64,
-    pub(super) file: Arc<F>,
 }
 
 /// What became of a slice that was handed out.
@@ -144,15 +120,6 @@ pub(crate) struct Fatal {
     source: io::Error,
 }
 
-/// What is not settled.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Unsettled {
-    /// Parts of requests, each for one stream.
-    pub slices: u64,
-    /// Bytes they are charged.
-    pub bytes: u64,
-}
-
 impl<D: Disk> Log<D> {
     pub(super) fn lock(&self) -> MutexGuard<'_, State<D::File>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -165,18 +132,44 @@ impl<D: Disk> Log<D> {
 
     /// What is not settled.
     pub(crate) fn left(&self) -> Unsettled {
-        let state = self.lock();
-        let live = state.segments.values().flat_map(|segment| segment.live.values());
-        live.fold(Unsettled::default(), |left, held| Unsettled {
-            slices: left.slices + u64::from(held.slices),
-            bytes: left.bytes + held.bytes,
-        })
+        self.lock().index.unsettled()
+    }
+
+    /// How long the writer has been waiting for the disk. `None` while it is not.
+    pub(crate) fn stalled_for(&self) -> Option<Duration> {
+        self.at_work.since(self.environment.now())
     }
 
     /// Takes nothing any more. What waits to be written is written if the writer takes another step.
     pub(crate) fn close_intake(&self) {
         self.pending().closed = true;
         self.to_commit.notify();
+    }
+
+    /// Whether everything that is known of the log agrees.
+    ///
+    /// # Panics
+    ///
+    /// When it does not: a count is wrong, and sooner or later an event would be lost or never leave.
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        let state = self.lock();
+        if let Err(broken) = state.index.check() {
+            panic!("{broken}");
+        }
+        let waiting: usize = self.pending().appends.iter().map(super::pending::Append::charged).sum();
+        let charged = self.byte_limit.used() as u64;
+        let expected = state.index.unsettled().bytes + waiting as u64;
+        assert_eq!(
+            charged, expected,
+            "bytes are charged that nobody holds, or held and not charged"
+        );
+    }
+
+    /// Checks after every so many changes from now on.
+    #[cfg(test)]
+    pub(crate) fn audit_every(&self, changes: u32) {
+        self.lock().index.audit_every(changes);
     }
 
     /// Hands nothing out any more; the outlet ends.
@@ -212,22 +205,6 @@ impl<D: Disk> Log<D> {
         if first {
             self.to_maintain.notify();
         }
-    }
-}
-
-impl<F> State<F> {
-    /// Bytes that all segments take on the disk.
-    pub(super) fn allocated(&self) -> u64 {
-        let segments: u64 = self.segments.values().map(|segment| segment.size).sum();
-        segments + self.spare.as_ref().map_or(0, |spare| spare.size)
-    }
-
-    /// Where a slice is now.
-    pub(super) fn resolve(&mut self, mut position: Position) -> Position {
-        while let Some(next) = self.moves.remove(&position) {
-            position = next;
-        }
-        position
     }
 }
 

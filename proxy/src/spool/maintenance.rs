@@ -1,7 +1,9 @@
-//! The maintainer's steps: write down what is settled, seal complete segments, delete those that are done, keep a spare one ready.
+//! The maintainer's steps: write down what is settled, seal complete segments, delete those that are done, keep a spare
+//! one ready.
 //!
-//! The order that safety rests on: a segment is sealed only when the acknowledgements of every slice that was moved into it are
-//! on the disk, and deleted only when everything in it is settled. What is lost of acknowledgements costs duplicates, never an event.
+//! The order that safety rests on: a segment is sealed only when the acknowledgements of every slice that was moved
+//! into it are on the disk, and deleted only when everything in it is settled. What is lost of acknowledgements costs
+//! duplicates, never an event.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -12,10 +14,8 @@ use tokio::time::Instant;
 
 use super::{
     disk::{Disk, File, is_full},
-    format::v1::{
-        DATA_START,
-        acks::{self, Record, Settled},
-    },
+    format::acks::{self, Record, Settled},
+    index::{AckFile, Removable, ToSeal},
     log::{Fatal, Feedback, Log, fatal, unless_full},
 };
 use crate::stream::StreamId;
@@ -85,14 +85,14 @@ impl<D: Disk> Log<D> {
             .disk_was_full
             .is_none_or(|since| now >= since + TRY_FULL_DISK_EVERY)
         {
-            let done = self.make_spare()? && !self.lock().full;
+            let done = self.make_spare()? && !self.lock().index.is_full();
             times.disk_was_full = (!done).then_some(now);
         }
         busy |= self.compact()?;
         if busy {
             return Ok(Some(Duration::ZERO));
         }
-        let (unwritten, unsynced) = self.acks_left();
+        let (unwritten, unsynced) = self.lock().index.acknowledgements_left();
         let sleep = match (unwritten, unsynced) {
             (true, _) => Some(WRITE_ACKS_EVERY),
             (false, true) => Some(SYNC_ACKS_EVERY),
@@ -102,15 +102,11 @@ impl<D: Disk> Log<D> {
         Ok(sleep.into_iter().chain(retry).chain(close).min())
     }
 
-    /// Closes an active segment that has had frames for a while, so that it goes when they are delivered, and not when it is full. A
-    /// backlog of little traffic does not become a file a minute: there is at most one closed before its time. Returns when
-    /// to look again.
+    /// Closes an active segment that has had frames for a while, so that it goes when they are delivered, and not when
+    /// it is full. A backlog of little traffic does not become a file a minute: there is at most one closed before
+    /// its time. Returns when to look again.
     fn close_old(&self, times: &mut MaintenanceTimes, now: Instant) -> Option<Duration> {
-        let active = {
-            let state = self.lock();
-            let active = state.active.filter(|_| state.segments.len() == 1);
-            active.filter(|number| state.segments[number].slices > 0)
-        };
+        let active = self.lock().index.lone_active();
         times.active = match (active, times.active) {
             (Some(number), Some((known, since))) if number == known => Some((number, since)),
             (active, _) => active.map(|number| (number, now)),
@@ -126,14 +122,7 @@ impl<D: Disk> Log<D> {
 
     /// Closes the active segment unless a frame is on its way into it. The next frame gets another one.
     pub(crate) fn close_active(&self) -> bool {
-        let mut state = self.lock();
-        let number = state.active.filter(|_| !state.writing);
-        let Some(segment) = number.and_then(|number| state.segments.get_mut(&number)) else {
-            return false;
-        };
-        segment.closed = true;
-        state.active = None;
-        true
+        self.lock().index.close_active()
     }
 
     /// Makes everything that was settled survive a power cut: the last step of a clean end.
@@ -159,47 +148,13 @@ impl<D: Disk> Log<D> {
         let mut state = self.lock();
         for report in reports {
             match report {
-                Feedback::Settled(slice) => {
-                    let position = state.resolve(slice.position);
-                    let Some(segment) = state.segments.get_mut(&position.segment) else {
-                        continue;
-                    };
-                    let charge = slice.charge as u64;
-                    let held = segment.charge_of(position.ordinal, charge);
-                    if let Some(waited) = segment.settle(position.ordinal, slice.stream, charge) {
-                        segment.acknowledge(position.ordinal, slice.stream, charge, false);
-                        self.byte_limit
-                            .give_back(slice.stream, usize::try_from(held).unwrap_or(usize::MAX));
-                        if waited {
-                            state.handed_out(slice.stream);
-                        }
-                    }
-                }
+                Feedback::Settled(slice) => state.index.settle(slice),
                 Feedback::Returned(slice) => {
-                    let position = state.resolve(slice.position);
-                    let Some(segment) = state.segments.get_mut(&position.segment) else {
-                        continue;
-                    };
-                    if segment.unreadable.contains(position.ordinal) {
-                        let returned = segment.settle(position.ordinal, slice.stream, slice.charge as u64);
-                        segment.damaged |= returned.is_some();
-                        Self::report_lost(u32::from(returned.is_some()), position.segment);
-                    } else if segment.give_back(position.ordinal, slice.stream) {
-                        state.wait(slice.stream, position.segment, DATA_START as u64);
-                    }
+                    let is_lost = state.index.give_back(slice);
+                    Self::report_lost(u32::from(is_lost), slice.position.segment);
                 }
             }
         }
-    }
-
-    /// Whether there are acknowledgements that are not written, or written and not synced.
-    pub(crate) fn acks_left(&self) -> (bool, bool) {
-        let state = self.lock();
-        let acks = || state.segments.values().map(|segment| &segment.acks);
-        (
-            acks().any(|acks| !acks.unwritten.is_empty()),
-            acks().any(|acks| acks.unsynced),
-        )
     }
 
     /// Whether everything that was settled is known to be on the disk. Not known while the maintainer is at it.
@@ -208,7 +163,7 @@ impl<D: Disk> Log<D> {
             return false;
         };
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        reports.is_empty() && self.acks_left() == (false, false)
+        reports.is_empty() && self.lock().index.acknowledgements_left() == (false, false)
     }
 
     /// Writes down what is settled, segment by segment. False when the disk is full.
@@ -221,25 +176,9 @@ impl<D: Disk> Log<D> {
     }
 
     fn write_acks_except(&self, except: Option<u64>) -> Result<bool, Fatal> {
-        let due: Vec<u64> = {
-            let state = self.lock();
-            let unwritten = state
-                .segments
-                .iter()
-                .filter(|(_, segment)| !segment.acks.unwritten.is_empty());
-            unwritten
-                .map(|(number, _)| *number)
-                .filter(|number| Some(*number) != except)
-                .collect()
-        };
+        let due = self.lock().index.with_unwritten(except);
         for number in due {
-            let unwritten = {
-                let mut state = self.lock();
-                let segment = state.segments.get_mut(&number);
-                segment
-                    .map(|segment| std::mem::take(&mut segment.acks.unwritten))
-                    .unwrap_or_default()
-            };
+            let unwritten = self.lock().index.take_unwritten(number);
             let mut settled = Vec::with_capacity(unwritten.len());
             for ((stream, elsewhere), (bytes, ordinals)) in &unwritten {
                 let mut sorted = ordinals.clone();
@@ -252,10 +191,7 @@ impl<D: Disk> Log<D> {
                 });
             }
             if !self.write_record(number, &Record::Settled(settled))? {
-                let mut state = self.lock();
-                if let Some(segment) = state.segments.get_mut(&number) {
-                    segment.acks.put_back(unwritten);
-                }
+                self.lock().index.put_back_unwritten(number, unwritten);
                 return Ok(false);
             }
         }
@@ -265,22 +201,21 @@ impl<D: Disk> Log<D> {
     /// Appends a record to the file beside a segment. False when the disk is full.
     fn write_record(&self, number: u64, record: &Record) -> Result<bool, Fatal> {
         let name = Self::acks_name(number);
-        let (file, epoch, index, end) = {
-            let state = self.lock();
-            let Some(segment) = state.segments.get(&number) else {
-                return Ok(true);
-            };
-            let acks = &segment.acks;
-            (acks.file.clone(), segment.epoch, acks.next_index, acks.end)
+        let Some(AckFile {
+            file,
+            epoch,
+            index,
+            end,
+        }) = self.lock().index.ack_file(number)
+        else {
+            return Ok(true);
         };
         let file = match file {
             Some(file) => file,
             None => match self.disk.create(&name, 0) {
                 Ok(file) => {
                     let file = Arc::new(file);
-                    if let Some(segment) = self.lock().segments.get_mut(&number) {
-                        segment.acks.file = Some(Arc::clone(&file));
-                    }
+                    self.lock().index.ack_file_made(number, &file);
                     file
                 }
                 Err(error) if is_full(&error) => return Ok(false),
@@ -292,11 +227,7 @@ impl<D: Disk> Log<D> {
         if !unless_full(file.write_at(&bytes, end), "write", name)? {
             return Ok(false); // written over by the next try
         }
-        if let Some(segment) = self.lock().segments.get_mut(&number) {
-            segment.acks.next_index = index + 1;
-            segment.acks.end = end + bytes.len() as u64;
-            segment.acks.unsynced = true;
-        }
+        self.lock().index.ack_written(number, bytes.len());
         Ok(true)
     }
 
@@ -306,14 +237,7 @@ impl<D: Disk> Log<D> {
     ///
     /// When the disk failed.
     pub(crate) fn sync_acks(&self) -> Result<(), Fatal> {
-        let mut files = Vec::new();
-        for (number, segment) in &mut self.lock().segments {
-            if std::mem::take(&mut segment.acks.unsynced)
-                && let Some(file) = &segment.acks.file
-            {
-                files.push((*number, Arc::clone(file)));
-            }
-        }
+        let files = self.lock().index.take_unsynced();
         if files.is_empty() {
             return Ok(());
         }
@@ -331,21 +255,21 @@ impl<D: Disk> Log<D> {
     ///
     /// When the disk failed.
     pub(crate) fn seal(&self) -> Result<bool, Fatal> {
-        let due = {
-            let state = self.lock();
-            let due = state
-                .segments
-                .iter()
-                .find(|(_, segment)| segment.closed && !segment.acks.sealed && !segment.gaps && !segment.is_done());
-            due.map(|(number, segment)| {
-                let seal = segment.seal(|stream: StreamId| self.streams.name(stream));
-                (*number, seal, Arc::clone(&segment.file), segment.size)
-            })
-        };
-        let Some((number, seal, file, size)) = due else {
+        let due = self
+            .lock()
+            .index
+            .next_to_seal(|stream: StreamId| self.streams.name(stream));
+        let Some(ToSeal {
+            number,
+            seal,
+            file,
+            size,
+        }) = due
+        else {
             return Ok(false);
         };
-        // Whoever reads the seal does not look for slices that were moved here, so their old places must be known as left.
+        // Whoever reads the seal does not look for slices that were moved here, so their old places must be known as
+        // left.
         if !self.write_acks()? {
             return Ok(false);
         }
@@ -354,18 +278,14 @@ impl<D: Disk> Log<D> {
         if size > end + self.settings.segment_size / 8 {
             file.truncate(end)
                 .map_err(fatal("truncate", Self::segment_name(number)))?;
-            if let Some(segment) = self.lock().segments.get_mut(&number) {
-                segment.size = end;
-            }
+            self.lock().index.cut_off(number);
         }
         file.sync().map_err(fatal("sync", Self::segment_name(number)))?;
         if !self.write_record(number, &Record::Seal(seal))? {
             return Ok(false);
         }
         self.sync_acks()?;
-        if let Some(segment) = self.lock().segments.get_mut(&number) {
-            segment.acks.sealed = true;
-        }
+        self.lock().index.sealed(number);
         Ok(true)
     }
 
@@ -375,22 +295,17 @@ impl<D: Disk> Log<D> {
     ///
     /// When the disk failed.
     pub(crate) fn remove_done(&self) -> Result<bool, Fatal> {
-        let done = {
-            let state = self.lock();
-            // A copy that is written after its origin is gone would come back as new.
-            if state.moving > 0 {
-                return Ok(false);
-            }
-            let done = state.segments.iter().find(|(_, segment)| segment.is_done());
-            done.map(|(number, segment)| {
-                let has_acks = segment.acks.file.is_some();
-                (*number, segment.damaged, has_acks, segment.copied_too_late)
-            })
-        };
-        let Some((number, damaged, has_acks, copied_too_late)) = done else {
+        let Some(Removable {
+            number,
+            damaged,
+            has_acks,
+            copied_too_late,
+        }) = self.lock().index.next_to_remove()
+        else {
             return Ok(false);
         };
-        // What was moved here and is settled must not come back from where it was. On a full disk it may: deleting makes room.
+        // What was moved here and is settled must not come back from where it was. On a full disk it may: deleting
+        // makes room.
         match self.write_acks_except(Some(number))? {
             true => self.sync_acks()?,
             false if copied_too_late => return Ok(false),
@@ -411,37 +326,29 @@ impl<D: Disk> Log<D> {
             let name = Self::acks_name(number);
             self.disk.remove(&name).map_err(fatal("remove", name))?;
         }
-        let mut state = self.lock();
-        state.segments.remove(&number);
-        state.no_room_to_move = false;
+        self.lock().index.remove(number);
         Ok(true)
     }
 
-    /// Makes the next segment when the active one is half full, so that no request waits for it. False when the disk is full.
+    /// Makes the next segment when the active one is half full, so that no request waits for it. False when the disk is
+    /// full.
     ///
     /// # Errors
     ///
     /// When the disk failed.
     pub(crate) fn make_spare(&self) -> Result<bool, Fatal> {
         let _alone = self.preparing.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = {
-            let state = self.lock();
-            let half_full = state
-                .active
-                .and_then(|number| state.segments.get(&number))
-                .map_or(self.settings.made_ahead, |segment| segment.end >= segment.size / 2);
-            let size = self.settings.segment_size;
-            half_full && state.spare.is_none() && state.allocated() + 3 * size <= self.settings.limit
-        };
+        let (size, limit) = (self.settings.segment_size, self.settings.limit);
+        let due = self.lock().index.wants_spare(size, limit, self.settings.made_ahead);
         if !due {
             return Ok(true);
         }
-        let prepared = self.prepare(self.settings.segment_size)?;
+        let prepared = self.prepare(size)?;
         let mut state = self.lock();
         let made = prepared.is_some();
-        state.full = !made;
+        state.index.set_full(!made);
         if let Some(prepared) = prepared {
-            state.keep_spare(prepared);
+            state.index.put_spare(prepared);
         }
         Ok(made)
     }

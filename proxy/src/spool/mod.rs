@@ -1,7 +1,8 @@
 //! The queue's promise on a disk: accepted events wait in a log until Firehose has them. Knows no HTTP and no AWS.
 //!
-//! [`open`] gives the two ends of a queue with a disk between them.
+//! [`open()`] gives the two ends of a queue with a disk between them.
 
+mod at_work;
 mod compaction;
 pub(crate) mod disk;
 mod format;
@@ -9,6 +10,7 @@ mod index;
 pub(crate) mod log;
 mod maintenance;
 mod open;
+mod pending;
 pub(crate) mod reader;
 pub(crate) mod recovery;
 mod signal;
@@ -18,7 +20,7 @@ mod threads;
 mod writer;
 
 pub use self::{
-    log::Unsettled,
+    index::Unsettled,
     open::{Error, Options, Router, Spool, memory_and_leftovers, open},
 };
 pub(crate) use self::{

@@ -4,10 +4,10 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Unsettled,
@@ -34,7 +34,11 @@ pub struct Options {
     pub window: usize,
 }
 
-/// Where an event of a backlog goes now, given where it went when it was accepted and its key. Called when it is read from the disk.
+/// Most bytes of events that wait for the disk, in memory: eight writes of the largest size.
+const UNCOMMITTED_BYTES: usize = 32 << 20;
+
+/// Where an event of a backlog goes now, given where it went when it was accepted and its key. Called when it is read
+/// from the disk.
 pub type Router = Box<dyn Fn(EntryRef<'_>) -> StreamId + Send + Sync>;
 
 /// An open spool. Dropping it closes it; [`Self::close`] also tells what is left.
@@ -62,8 +66,8 @@ pub enum Error {
     Log(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Opens the spool of a directory (`acknowledge: WhenSpooled`): a request is answered when its batch is on the disk. What an earlier
-/// process has left comes out of the outlet first.
+/// Opens the spool of a directory (`acknowledge: WhenSpooled`): a request is answered when its batch is on the disk.
+/// What an earlier process has left comes out of the outlet first.
 ///
 /// ```no_run
 /// # use std::{sync::Arc, time::Duration};
@@ -92,9 +96,9 @@ pub fn open(options: &Options, streams: Arc<Streams>, route: Router) -> Result<(
     Ok((intake, Outlet::new(receiver), Spool { running }))
 }
 
-/// A queue in memory of at most `limit` bytes ([`super::memory`]) whose outlet also gives what an earlier process has left in the
-/// spool of a directory: `acknowledge` was `WhenSpooled` and is `WhenDelivered` now. Nothing is added to the spool, and its
-/// files go as they are delivered.
+/// A queue in memory of at most `limit` bytes ([`queue::memory`](crate::queue::memory)) whose outlet also gives what an
+/// earlier process has left in the spool of a directory: `acknowledge` was `WhenSpooled` and is `WhenDelivered` now.
+/// Nothing is added to the spool, and its files go as they are delivered.
 ///
 /// # Errors
 ///
@@ -145,6 +149,7 @@ pub(crate) fn open_log(
         window: options.window,
         read_size: 1 << 20,
         write_size: 4 << 20,
+        uncommitted: UNCOMMITTED_BYTES,
         made_ahead: segments == Segments::MadeAhead,
     };
     let environment = Arc::new(System { route });
@@ -180,13 +185,18 @@ impl Spool {
         self.running.log().left()
     }
 
+    /// How long the disk has not answered a write. `None` while there is none.
+    pub fn stalled_for(&self) -> Option<Duration> {
+        self.running.log().stalled_for()
+    }
+
     /// Most bytes that may wait.
     pub fn limit(&self) -> u64 {
         self.running.log().byte_limit().limit() as u64
     }
 
-    /// Writes what was accepted, syncs what was settled, ends the outlet and the threads. Returns what the next process will deliver.
-    /// Takes as long as the disk takes for two syncs; call it where blocking is allowed.
+    /// Writes what was accepted, syncs what was settled, ends the outlet and the threads. Returns what the next process
+    /// will deliver. Takes as long as the disk takes for two syncs; call it where blocking is allowed.
     pub fn close(mut self) -> Unsettled {
         self.running.stop();
         self.running.log().left()
@@ -226,6 +236,10 @@ impl Environment for System {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
     fn random(&self) -> u64 {
         uuid::Uuid::new_v4().as_u64_pair().1
     }
@@ -237,10 +251,6 @@ impl Environment for System {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio::time::Instant;
-
     use super::*;
     use crate::{
         queue::BatchTooLarge,
@@ -360,7 +370,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lease_that_is_dropped_unsettled_is_handed_out_again_by_the_route_of_the_day() {
+    async fn a_batch_that_is_dropped_unsettled_is_handed_out_again_by_the_route_of_the_day() {
         let directory = tempfile::tempdir().unwrap();
         let streams = Arc::new(Streams::default());
         let fixed = streams.intern(&StreamName::try_from("orders").unwrap());

@@ -11,6 +11,17 @@ pub(super) struct WrittenPath {
     pub(super) line: usize,
     /// Whether it stands under `#[cfg(test)]`.
     pub(super) is_test: bool,
+    /// What it is where it stands in a `use`.
+    pub(super) import: Option<Import>,
+}
+
+/// What a `use` does with a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Import {
+    /// The name that it brings into scope; `*` for all.
+    pub(super) name: String,
+    /// Whether it hands the name on: `pub use`, however wide the `pub`.
+    pub(super) is_forwarded: bool,
 }
 
 /// What a file says.
@@ -19,6 +30,10 @@ pub(super) struct Scan {
     pub(super) paths: Vec<WrittenPath>,
     /// Modules declared under `#[cfg(test)]`: their files are tests.
     pub(super) test_modules: Vec<String>,
+    /// First and last line of each item under `#[cfg(test)]`.
+    pub(super) test_lines: Vec<(usize, usize)>,
+    /// Whether the `use` that is being read is a `pub use`.
+    forwards: bool,
     /// Whether what is being read stands under `#[cfg(test)]`.
     in_test: bool,
 }
@@ -65,9 +80,11 @@ impl Scan {
             return at + 2; // who may see it, which is no import
         }
         if is_word(tokens.get(at), "use") {
+            self.forwards = is_public(&tokens[..at]);
             return self.tree(tokens, at + 1, &[], within);
         }
         if is_word(tokens.get(at), "extern") && is_word(tokens.get(at + 1), "crate") {
+            self.forwards = false;
             return self.tree(tokens, at + 2, &[], within);
         }
         match &tokens[at] {
@@ -90,6 +107,7 @@ impl Scan {
                 within: within.to_vec(),
                 line,
                 is_test: self.in_test,
+                import: None,
             });
         }
         end
@@ -124,18 +142,35 @@ impl Scan {
             self.tree(&group.stream().into_iter().collect::<Vec<_>>(), 0, &path, within);
             return end + 1;
         }
+        let name = match (tokens.get(end), tokens.get(end + 1)) {
+            (Some(TokenTree::Ident(word)), Some(TokenTree::Ident(alias))) if word == "as" => alias.to_string(),
+            _ => path
+                .iter()
+                .rev()
+                .find(|word| *word != "self")
+                .cloned()
+                .unwrap_or_default(),
+        };
         self.paths.push(WrittenPath {
             segments: path,
             within: within.to_vec(),
             line: tokens[at].span().start().line,
             is_test: self.in_test,
+            import: Some(Import {
+                name,
+                is_forwarded: self.forwards,
+            }),
         });
         end
     }
 
-    /// Reads the item behind `#[cfg(test)]` as a test; a module that has its own file is remembered.
+    /// Reads the item after `#[cfg(test)]` as a test; a module that has its own file is remembered.
     fn test_item(&mut self, tokens: &[TokenTree], start: usize, within: &[String]) -> usize {
         let end = item_end(tokens, start);
+        if let (Some(first), Some(last)) = (tokens.get(start), tokens[start..end].last()) {
+            let lines = (first.span().start().line, last.span().end().line);
+            self.test_lines.push(lines);
+        }
         if let Some(TokenTree::Punct(last)) = tokens.get(end - 1)
             && last.as_char() == ';'
             && let Some(TokenTree::Ident(name)) = tokens.get(end - 2)
@@ -153,7 +188,7 @@ impl Scan {
     }
 }
 
-/// Where the item, field or variant ends that begins at `start`: behind its block, its semicolon or its comma.
+/// Where the item, field or variant ends that begins at `start`: after its block, its semicolon or its comma.
 fn item_end(tokens: &[TokenTree], start: usize) -> usize {
     let is_end = |token: &TokenTree| match token {
         TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
@@ -165,6 +200,15 @@ fn item_end(tokens: &[TokenTree], start: usize) -> usize {
     let mut rest = tokens.iter().enumerate().skip(start);
     let end = rest.find(|(_, token)| is_end(token) && !(is_use && matches!(token, TokenTree::Group(_))));
     end.map_or(tokens.len(), |(at, _)| at + 1)
+}
+
+/// Whether the words before an item end with `pub` or `pub(…)`.
+fn is_public(before: &[TokenTree]) -> bool {
+    match before {
+        [.., word, TokenTree::Group(whom)] if whom.delimiter() == Delimiter::Parenthesis => is_word(Some(word), "pub"),
+        [.., word] => is_word(Some(word), "pub"),
+        [] => false,
+    }
 }
 
 struct Attribute {
@@ -194,7 +238,7 @@ fn is_test_only(attribute: &TokenStream) -> bool {
     text == "cfg(test)" || text.starts_with("cfg(all(test,")
 }
 
-/// Words joined by `::` from `at` on, with a star at the end if there is one; and where they end, behind a last `::`.
+/// Words joined by `::` from `at` on, with a star at the end if there is one; and where they end, after a last `::`.
 fn segments(tokens: &[TokenTree], mut at: usize) -> (Vec<String>, usize) {
     let mut segments = Vec::new();
     loop {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Batch, CallId, Core, Effect, Event, Mode, OpenCall, Reason, pace::Answered, waiting::Suspicion};
+use super::{Batch, CallId, Core, Effect, Event, Mode, OpenCall, Reason, batch::Suspicion, pace::Answered};
 use crate::firehose::{FailedRecord, Operation, Outcome, limits::MAX_CALL_BYTES};
 
 /// How long single puts go on before the batch call is tried again.
@@ -168,7 +168,8 @@ impl<E: Event> Core<E> {
             refused_at: self.successes,
         });
         let mut events = batch.into_events();
-        // As long as the stream takes nothing at all, it may be the stream that refuses: then no more is split or judged.
+        // As long as the stream takes nothing at all, it may be the stream that refuses: then no more is split or
+        // judged.
         let nothing_since = self.refused_alone_at == Some(self.successes);
         if events.len() > 1 && !nothing_since {
             let second = events.split_off(events.len() / 2);

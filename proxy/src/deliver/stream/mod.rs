@@ -1,11 +1,12 @@
 //! The core of one stream's delivery: what to send and when; what an answer means is in `answer`.
 //!
 //! Synchronous and deterministic: events, answers and the time come in through [`Core::push`] and [`Core::step`], calls
-//! and settled events come out as [`Effect`]s, and the only randomness is a seed's. It never talks to anything and holds
-//! nothing of another stream, so a dead stream can delay no other.
+//! and settled events come out as [`Effect`]s, and the only randomness is a seed's. It never talks to anything and
+//! holds nothing of another stream, so a dead stream can delay no other.
 
 mod answer;
 mod backoff;
+mod batch;
 mod counters;
 mod event;
 mod pace;
@@ -19,12 +20,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-pub use self::{counters::Counters, event::Event, rates::Rates, settings::Settings, waiting::Batch};
+pub use self::{batch::Batch, counters::Counters, event::Event, rates::Rates, settings::Settings};
 
 use self::{
     backoff::Backoff,
+    batch::Limits,
     pace::Pace,
-    waiting::{Limits, Removed, SendPolicy, Waiting},
+    waiting::{Removed, SendPolicy, Waiting},
 };
 use crate::firehose::{
     Operation, Outcome, Reason,
@@ -214,8 +216,8 @@ impl<E: Event> Core<E> {
         self.waiting.oldest().into_iter().chain(in_flight).min()
     }
 
-    /// How the last call ended: [`Reason::Succeeded`] if any of its records arrived, and [`Reason::Throttled`] while the
-    /// rate is what a quota allows.
+    /// How the last call ended: [`Reason::Succeeded`] if any of its records arrived, and [`Reason::Throttled`] while
+    /// the rate is what a quota allows.
     pub fn health(&self, now: Instant) -> Reason {
         match self.health {
             Reason::Succeeded if self.pace.is_throttled(now) => Reason::Throttled,

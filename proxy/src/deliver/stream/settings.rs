@@ -1,4 +1,4 @@
-//! What a core goes by.
+//! The settings of a core.
 
 use std::time::Duration;
 

@@ -40,8 +40,8 @@ fn settings() -> Settings {
     }
 }
 
-/// Pushes `per_millisecond` events for `milliseconds`; each call is answered after 10 ms, and of every `failing`th the last
-/// record fails for `reason`. Returns the longest that an event took, and the core.
+/// Pushes `per_millisecond` events for `milliseconds`; each call is answered after 10 ms, and of every `failing`th the
+/// last record fails for `reason`. Returns the longest that an event took, and the core.
 fn run(
     per_millisecond: usize,
     milliseconds: u64,

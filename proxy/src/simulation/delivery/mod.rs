@@ -1,9 +1,9 @@
 //! Seeded histories of a core against a scripted Firehose.
 //!
-//! One seed is one history: settings, arrivals, the weather at Firehose, every latency and every fault. The oracle looks at
-//! each effect. Run more of them with `DELIVERY_SEEDS=1000000 cargo test --release -p firehose-proxy --lib
-//! deliver::core::simulation -- --nocapture`; replay one with `DELIVERY_SEED=…` in its place; `DELIVERY_FINGERPRINTS=file` writes
-//! down what each history did.
+//! One seed is one history: settings, arrivals, the weather at Firehose, every latency and every fault. The oracle
+//! looks at each effect. Run more of them with `DELIVERY_SEEDS=1000000 cargo test --release -p firehose-proxy --lib
+//! simulation::delivery -- --nocapture`; replay one with `DELIVERY_SEED=…` in its place; `DELIVERY_FINGERPRINTS=file`
+//! writes down what each history did.
 
 mod firehose;
 mod history;
@@ -60,7 +60,7 @@ fn number(variable: &str) -> Option<u64> {
 
 fn replay_command(seed: u64) -> String {
     format!(
-        "DELIVERY_SEED={seed} cargo test -p firehose-proxy --lib deliver::core::simulation::tests::seeded_histories -- --nocapture"
+        "DELIVERY_SEED={seed} cargo test -p firehose-proxy --lib simulation::delivery::tests::seeded_histories -- --nocapture"
     )
 }
 

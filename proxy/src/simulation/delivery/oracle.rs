@@ -29,7 +29,8 @@ pub(super) struct Facts {
     failures: Cell<u32>,
     unknown: Cell<u32>,
     stored: Cell<u32>,
-    /// How many calls the stream had accepted when a call with the event was first refused, and when it was refused alone.
+    /// How many calls the stream had accepted when a call with the event was first refused, and when it was refused
+    /// alone.
     first_refused: Cell<Option<u64>>,
     refused_alone: Cell<Option<u64>>,
 }

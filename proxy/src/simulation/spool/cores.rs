@@ -1,4 +1,5 @@
-//! Who takes batches: delivery's own cores with a Firehose that answers whatever a die says, or somebody who settles events in any order.
+//! Who takes batches: delivery's own cores with a Firehose that answers whatever a die says, or somebody who settles
+//! events in any order.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -22,7 +23,7 @@ pub(super) const POISON: &[u8] = b"poison";
 /// Everybody who holds batches in one life.
 pub(super) struct Consumers {
     cores: Option<Cores>,
-    batches: Leases,
+    batches: Outstanding,
 }
 
 struct Cores {
@@ -33,9 +34,9 @@ struct Cores {
     given_up: Vec<Queued>,
 }
 
-/// Leases that are out, each with the records of it that are settled.
+/// Batches that are out, each with the records of it that are settled.
 #[derive(Default)]
-struct Leases(Vec<(Arc<InFlight>, Vec<Vec<u8>>)>);
+struct Outstanding(Vec<(Arc<InFlight>, Vec<Vec<u8>>)>);
 
 impl Consumers {
     pub(super) fn new(random: &mut Random) -> Self {
@@ -50,7 +51,7 @@ impl Consumers {
         });
         Self {
             cores,
-            batches: Leases::default(),
+            batches: Outstanding::default(),
         }
     }
 
@@ -169,7 +170,7 @@ impl Cores {
         }
     }
 
-    fn input(&mut self, stream: StreamId, input: Input, batches: &mut Leases, oracle: &mut Oracle) {
+    fn input(&mut self, stream: StreamId, input: Input, batches: &mut Outstanding, oracle: &mut Oracle) {
         let core = self.cores.get_mut(&stream).expect("a core that is there");
         let effects = core.step(input, self.now, 4);
         for effect in effects {
@@ -196,7 +197,7 @@ impl Cores {
         &mut self,
         chosen: usize,
         random: Option<&mut Random>,
-        batches: &mut Leases,
+        batches: &mut Outstanding,
         oracle: &mut Oracle,
         summary: &mut Summary,
     ) -> Result<(), String> {
@@ -267,7 +268,7 @@ fn weather(records: &[Vec<Vec<u8>>], random: &mut Random, summary: &mut Summary)
     }
 }
 
-impl Leases {
+impl Outstanding {
     /// Events need no more work; a batch of which that is true as a whole goes.
     fn settle(&mut self, events: &[Queued], oracle: &mut Oracle) {
         Queued::settle(events);
@@ -322,7 +323,7 @@ impl Leases {
                 continue;
             }
             if random.per_mille(30) {
-                summary.happened.leases_dropped += 1;
+                summary.happened.batches_dropped += 1;
                 let (_, settled) = self.0.swap_remove(index);
                 settled.iter().for_each(|record| oracle.delivered_in_vain(record));
                 continue;

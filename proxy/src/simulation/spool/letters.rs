@@ -1,4 +1,5 @@
-//! The dead letters of a history: a log of their own on a disk of their own, written before the spool may forget, and sent again.
+//! The dead letters of a history: a log of their own on a disk of their own, written before the spool may forget, and
+//! sent again.
 
 use std::{ops::ControlFlow, sync::Arc};
 

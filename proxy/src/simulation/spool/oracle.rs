@@ -10,7 +10,8 @@ use crate::{simulation::Fingerprint, spool::disk::simulated::SimulatedDisk};
 pub(super) struct Oracle {
     fingerprint: Fingerprint,
     events: Vec<Event>,
-    /// Settled since the acknowledgements were last known to be on the disk, and how often: what came again may be there twice.
+    /// Settled since the acknowledgements were last known to be on the disk, and how often: what came again may be
+    /// there twice.
     unsynced: BTreeMap<usize, u32>,
     /// Dead letters that were put back since it was last known that the disk has forgotten them, likewise.
     put_back: BTreeMap<usize, u32>,
@@ -132,8 +133,8 @@ impl Oracle {
         }
     }
 
-    /// What was written down as settled could not be read: all of it may be delivered again, and what had been moved from both places,
-    /// though it was delivered from neither yet.
+    /// What was written down as settled could not be read: all of it may be delivered again, and what had been moved
+    /// from both places, though it was delivered from neither yet.
     pub(super) fn acknowledgements_unreadable(&mut self) {
         for event in &mut self.events {
             event.excused += event.set_aside + 1;

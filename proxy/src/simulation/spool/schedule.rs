@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     cores::{Consumers, POISON},
@@ -21,6 +21,9 @@ use crate::{
     stream::{RoutingKey, StreamId, StreamName, Streams},
 };
 
+/// The index is checked after each of its changes in histories before this seed, and after every 64th in the others;
+/// after a recovery and before a crash in all of them.
+const AUDITED_SEEDS: u64 = 10_000;
 /// Fewer make no history.
 const LEAST_EFFECTS: u64 = 200;
 /// Most events that a bad sector takes away: it has 512 bytes, and none of them is shorter than 28.
@@ -41,6 +44,8 @@ pub(super) struct Schedule {
     summary: Summary,
     /// Longest batch in events.
     most_events: usize,
+    /// After how many changes of the index it is checked. `None`: after each.
+    audit_every: Option<u32>,
 }
 
 /// A process: what a crash takes away.
@@ -57,11 +62,17 @@ struct World {
     seed: u64,
     mapped: Vec<StreamId>,
     random: std::sync::Mutex<Random>,
+    /// The disk of a history never takes any time.
+    started: Instant,
 }
 
 impl Environment for World {
     fn unix_milliseconds(&self) -> u64 {
         self.random.lock().unwrap().below(1 << 41) // a clock that jumps
+    }
+
+    fn now(&self) -> Instant {
+        self.started
     }
 
     fn random(&self) -> u64 {
@@ -107,6 +118,7 @@ impl Schedule {
             window: 100 + random.below(4000) as usize,
             read_size: 200 + random.below(3000) as usize,
             write_size: 300 + random.below(3000) as usize,
+            uncommitted: 1 << 20,
             made_ahead: random.per_mille(800),
         };
         Self {
@@ -122,6 +134,7 @@ impl Schedule {
             rots,
             summary: Summary::default(),
             most_events: 0,
+            audit_every: (seed >= AUDITED_SEEDS || mutant.is_some()).then_some(64),
         }
     }
 
@@ -154,6 +167,8 @@ impl Schedule {
             }
             if let Some(mut life) = self.open()? {
                 self.live(&mut life)?;
+                life.log.check();
+                life.letters.log.check();
                 life.letters.end(&mut self.oracle, &mut self.summary);
                 life.consumers.end(&mut self.random, &mut self.oracle)?;
             }
@@ -198,6 +213,10 @@ impl Schedule {
         let Some(log) = self.open_log(&self.disk.clone(), self.settings.clone(), Some(sender))? else {
             return Ok(None);
         };
+        if let Some(changes) = self.audit_every {
+            log.audit_every(changes);
+            letters.audit_every(changes);
+        }
         Ok(Some(Life {
             log,
             outlet,
@@ -221,6 +240,7 @@ impl Schedule {
             seed: self.random.next(),
             mapped,
             random: std::sync::Mutex::new(Random::new(self.random.next())),
+            started: Instant::now(),
         });
         let failed_reads = disk.struck().failed_reads;
         let opened = Log::open(disk.clone(), settings, Arc::clone(&self.streams), environment, outlet);

@@ -1,7 +1,7 @@
 //! What the spool asks of a disk: one flat directory of files, written at offsets and synced on demand.
 //!
-//! An argument of everything that stores, so that one seed replays one history: [`RealDisk`] in production, a simulated one in tests
-//! that forgets whatever was not synced. Nothing here buffers, retries or interprets an error.
+//! An argument of everything that stores, so that one seed replays one history: [`RealDisk`] in production, a simulated
+//! one in tests that forgets whatever was not synced. Nothing here buffers, retries or interprets an error.
 
 use std::{fmt::Debug, io};
 

@@ -1,6 +1,7 @@
-//! Finds the frames in a segment's bytes, and tells what was never finished from what was damaged. Pure: no file, no clock.
+//! Finds the frames in a segment's bytes, and tells what was never finished from what was damaged. Pure: no file, no
+//! clock.
 
-use super::v1::{DATA_START, FrameHeader};
+use super::frame::{DATA_START, FrameHeader};
 
 /// What a segment's bytes hold.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -15,8 +16,8 @@ pub(in crate::spool) struct Scan {
     pub(in crate::spool) torn: bool,
 }
 
-/// Reads a segment from its first frame on. Frames of a write that was under way are kept when they are whole: nobody was told
-/// that they are not.
+/// Reads a segment from its first frame on. Frames of a write that was under way are kept when they are whole: nobody
+/// was told that they are not.
 pub(in crate::spool) fn scan(bytes: &[u8], epoch: u64) -> Scan {
     let mut scan = Scan {
         end: DATA_START,
@@ -71,8 +72,8 @@ mod tests {
 
     const EPOCH: u64 = 42;
 
-    /// A segment of frames with these sequences and bodies; each says that everything before it was synced, unless it is
-    /// of the same write as the one before.
+    /// A segment of frames with these sequences and bodies; each says that everything before it was synced, unless it
+    /// is of the same write as the one before.
     fn segment(frames: &[(u64, &[u8], bool)]) -> Vec<u8> {
         let mut bytes = vec![0; DATA_START];
         let mut synced = DATA_START;
@@ -88,7 +89,7 @@ mod tests {
                 first: 0,
                 slices: 0,
             };
-            header.encode(EPOCH, &mut bytes);
+            bytes.extend_from_slice(&header.encode(EPOCH));
             bytes.extend_from_slice(body);
             bytes.resize(bytes.len().next_multiple_of(8), 0);
         }

@@ -8,7 +8,7 @@ use crate::{
     spool::{
         disk::Disk,
         format::scan,
-        index::segment::Segment,
+        index::Readable,
         log::{Feedback, Log},
     },
 };
@@ -20,8 +20,8 @@ pub(crate) struct Seen {
     pub(crate) batch: EventBatch,
 }
 
-/// Slices that somebody has chosen of what was shown. They are the holder's until they are forgotten, wherever they are moved meanwhile;
-/// dropped before that, they go back.
+/// Slices that somebody has chosen of what was shown. They are the holder's until they are forgotten, wherever they are
+/// moved meanwhile; dropped before that, they go back.
 #[derive(Debug)]
 pub(crate) struct Chosen<D: Disk> {
     log: Arc<Log<D>>,
@@ -39,11 +39,8 @@ impl<D: Disk> Chosen<D> {
 
     /// Adds one. False when it is no longer where it was shown, or somebody else has it.
     pub(crate) fn add(&mut self, slice: Slice) -> bool {
-        let mut state = self.log.lock();
-        let segment = state.segments.get_mut(&slice.position.segment);
-        let taken = segment.is_some_and(|segment| segment.take(slice.position.ordinal, slice.stream));
+        let taken = self.log.lock().index.take(slice);
         if taken {
-            state.handed_out(slice.stream);
             self.slices.push(slice);
         }
         taken
@@ -75,36 +72,29 @@ impl<D: Disk> Log<D> {
     pub(crate) fn look(&self, from: Option<Position>, mut visit: impl FnMut(Seen) -> ControlFlow<()>) {
         let mut next = from.map_or(0, |position| position.segment);
         loop {
-            let (number, epoch, end, slices, file) = {
-                let state = self.lock();
-                let Some((number, segment)) = state
-                    .segments
-                    .range(next..)
-                    .find(|(_, segment)| !segment.live.is_empty())
-                else {
-                    return;
-                };
-                (
-                    *number,
-                    segment.epoch,
-                    segment.end,
-                    segment.slices,
-                    Arc::clone(&segment.file),
-                )
+            let Some(Readable {
+                number,
+                version,
+                epoch,
+                end,
+                slices,
+                file,
+            }) = self.lock().index.next_unsettled(next)
+            else {
+                return;
             };
             next = number + 1;
             let Salvaged { bytes, .. } = salvage(&*file, end);
             let mut readable = BTreeSet::new();
             for (offset, header) in scan::scan(&bytes, epoch).frames {
-                for found in self.slices_of(number, &header, &bytes[offset..]).into_iter().flatten() {
+                for found in self
+                    .slices_of(version, number, &header, &bytes[offset..])
+                    .into_iter()
+                    .flatten()
+                {
                     let position = found.slice.position;
                     readable.insert(position.ordinal);
-                    let settled = |position: Position| {
-                        let state = self.lock();
-                        let segment = state.segments.get(&position.segment);
-                        segment.is_none_or(|segment| segment.settled.contains(position.ordinal))
-                    };
-                    if from.is_some_and(|from| position < from) || settled(position) {
+                    if from.is_some_and(|from| position < from) || self.lock().index.is_settled(position) {
                         continue;
                     }
                     let seen = Seen {
@@ -116,12 +106,10 @@ impl<D: Disk> Log<D> {
                     }
                 }
             }
-            let is_lost = |segment: &Segment<D::File>| {
-                let mut missing = (0..slices).filter(|ordinal| !readable.contains(ordinal));
-                missing.any(|ordinal| !segment.settled.contains(ordinal) && !segment.unreadable.contains(ordinal))
-            };
             // What cannot be shown cannot be asked for either, and would count for ever.
-            if self.lock().segments.get(&number).is_some_and(is_lost) {
+            let is_readable = |ordinal| readable.contains(&ordinal);
+            let has_others = self.lock().index.has_others(number, slices, is_readable);
+            if has_others {
                 self.take_stock(number);
             }
         }
@@ -129,11 +117,6 @@ impl<D: Disk> Log<D> {
 
     /// The place that the next slice gets, or a place before it and behind all others.
     pub(crate) fn end(&self) -> Position {
-        let state = self.lock();
-        let last = state.segments.last_key_value();
-        last.map_or(Position { segment: 0, ordinal: 0 }, |(number, segment)| Position {
-            segment: *number,
-            ordinal: segment.slices,
-        })
+        self.lock().index.end()
     }
 }

@@ -1,13 +1,14 @@
-//! The files that this version writes, byte by byte, against those that are checked in: what an older and a newer binary find.
+//! The files that this version writes, byte by byte, against those that are checked in: what an older and a newer
+//! binary find.
 //!
-//! `tests/spool/v1` is what format version 1 looks like for ever. The writer must still write it, so that the binary before this one reads
-//! what this one leaves behind; the reader must still read it. A change of the format gets a new version and a new folder, is read
-//! by this version and the one before first, and is written one release later.
+//! `tests/spool/v1` is what format version 1 looks like for ever. The writer must still write it, so that the binary
+//! before this one reads what this one leaves behind; the reader must still read it. A change of the format gets a new
+//! version and a new folder, is read by this version and the one before first, and is written one release later.
 //! `SPOOL_FIXTURES=write cargo test -p firehose-proxy --lib golden` writes the folder of a new version.
 
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     queue::{BatchTooLarge, EntryRef, EventBatch, InFlight},
@@ -25,6 +26,10 @@ struct Fixed;
 impl Environment for Fixed {
     fn unix_milliseconds(&self) -> u64 {
         1_767_225_600_000
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
     }
 
     fn random(&self) -> u64 {
@@ -54,6 +59,7 @@ fn settings() -> Settings {
         window: 1 << 20,
         read_size: 1 << 20,
         write_size: 2048,
+        uncommitted: 1 << 20,
         made_ahead: false,
     }
 }
@@ -92,8 +98,8 @@ fn batch(streams: &Streams, events: &[(&str, &str, &str)]) -> EventBatch {
     batch
 }
 
-/// One of everything: several streams and events in a request, requests that share a write, settled slices, segments that are full and
-/// sealed, slices that were moved out of one, a dead letter.
+/// One of everything: several streams and events in a request, requests that share a write, settled slices, segments
+/// that are full and sealed, slices that were moved out of one, a dead letter.
 fn write(disk: &SimulatedDisk) {
     let streams = Arc::new(Streams::default());
     let (log, mut outlet) = open(disk, &streams);
@@ -131,7 +137,7 @@ fn write(disk: &SimulatedDisk) {
     log.sync_acks().unwrap();
     while log.seal().unwrap() {}
     // What makes slices move is a disk without room.
-    log.lock().full = true;
+    log.lock().index.set_full(true);
     assert!(log.compact().unwrap(), "nothing was moved");
     commit(&log);
     assert!(log.write_acks().unwrap());

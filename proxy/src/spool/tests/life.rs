@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     queue::{Appended, BatchTooLarge, EntryRef, EventBatch, InFlight},
@@ -27,6 +27,10 @@ struct Fixed;
 impl Environment for Fixed {
     fn unix_milliseconds(&self) -> u64 {
         0
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
     }
 
     fn random(&self) -> u64 {
@@ -55,6 +59,7 @@ pub(super) fn open(disk: &SimulatedDisk, window: usize) -> Life {
         window,
         read_size: 1 << 20,
         write_size: 1 << 20,
+        uncommitted: 1 << 20,
         made_ahead: false,
     };
     let streams = Arc::new(Streams::default());
@@ -119,7 +124,7 @@ impl Life {
     }
 
     /// Writes down what was settled and removes what is done.
-    pub(super) fn keep_house(&self) {
+    pub(super) fn do_maintenance(&self) {
         self.log.apply_reports();
         assert!(self.log.write_acks().unwrap());
         self.log.sync_acks().unwrap();

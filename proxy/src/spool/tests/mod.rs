@@ -4,4 +4,5 @@ mod golden;
 mod life;
 pub(crate) mod mutants;
 mod retention;
+mod stalled;
 mod unreadable;

@@ -1,12 +1,10 @@
 //! Defects that the simulation must notice, made by changing bytes on their way to and from the disk.
 
 use crate::spool::format::{
+    acks::{self, Record},
+    frame::{DATA_START, SegmentHeader},
+    numbers::u64_at,
     scan::scan,
-    v1::{
-        DATA_START, SegmentHeader,
-        acks::{self, Record},
-        u64_at,
-    },
 };
 
 /// What a recovery would see that stops at the first batch that is not sound.
@@ -15,11 +13,11 @@ pub(crate) fn drop_behind_first_gap(bytes: &mut [u8]) {
         return;
     };
     let mut end = DATA_START;
-    for (offset, batch) in scan(bytes, header.epoch).frames {
+    for (offset, frame) in scan(bytes, header.epoch).frames {
         if offset != end {
             break;
         }
-        end = offset + batch.stride();
+        end = offset + frame.stride();
     }
     if let Some(rest) = bytes.get_mut(end..) {
         rest.fill(0);
@@ -32,7 +30,11 @@ pub(crate) fn settle_everything_before(bytes: &mut Vec<u8>) {
         return;
     }
     let (epoch, index) = (u64_at(bytes, 16), u64_at(bytes, 24));
-    let Some(Record::Settled(mut streams)) = acks::decode_one(bytes, epoch, index).map(|(record, _)| record) else {
+    let Some(Record::Settled(mut streams)) = acks::decode_one(bytes, epoch, index)
+        .ok()
+        .flatten()
+        .map(|(record, _)| record)
+    else {
         return;
     };
     for settled in &mut streams {

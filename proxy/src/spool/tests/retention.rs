@@ -42,7 +42,7 @@ fn a_backlog_of_little_traffic_is_not_a_file_a_minute() {
         now += A_MINUTE;
         life.log.maintain(&mut times, now).unwrap();
     }
-    assert_eq!(life.log.lock().segments.len(), 2);
+    assert_eq!(life.log.lock().index.segment_count(), 2);
     assert_eq!(life.deliver_all(), "abcde");
     for _ in 0..2 {
         life.log.maintain(&mut times, now).unwrap();

@@ -1,4 +1,5 @@
-//! Segments on a disk with a bad sector: what can be read is delivered, what is in somebody's hands counts, the rest is kept for a person.
+//! Segments on a disk with a bad sector: what can be read is delivered, what is in somebody's hands counts, the rest is
+//! kept for a person.
 
 use super::life::{NARROW, RECORD, WIDE, open};
 use crate::spool::disk::{Disk as _, File as _, simulated::SimulatedDisk};
@@ -41,7 +42,7 @@ fn what_is_delivered_is_acknowledged_though_the_disk_cannot_read_it_any_more() {
         "what waits is lost, what is in delivery's hands is not"
     );
     batches[0].settle(1);
-    life.keep_house();
+    life.do_maintenance();
     assert_eq!(life.left(), (0, 0));
     drop((life, batches));
     disk.restart(true);
@@ -67,7 +68,7 @@ fn what_comes_back_and_cannot_be_read_any_more_is_lost_and_its_file_is_kept_and_
     assert_eq!(life.left(), (0, 0));
     life.append("c");
     assert_eq!(life.deliver_all(), "c");
-    life.keep_house();
+    life.do_maintenance();
     assert_eq!(names(&disk), ["0000000000000001.damaged", "0000000000000002.log"]);
 }
 
@@ -82,7 +83,7 @@ fn one_bad_page_costs_the_events_on_it_and_no_others() {
         assert_eq!(life.recovered.damaged.len(), usize::from(!is_sealed));
         assert_eq!(life.deliver_all(), "abghijklmn", "sealed: {is_sealed}");
         assert_eq!(life.left(), (0, 0));
-        life.keep_house();
+        life.do_maintenance();
         assert_eq!(names(&disk)[0], "0000000000000001.damaged");
         // A person finds there what is not on the bad sector itself.
         assert!(is_kept(&disk, b'e') && is_kept(&disk, b'f'));
@@ -106,11 +107,12 @@ fn a_delivered_event_whose_frame_is_gone_does_not_confuse_the_count_of_the_other
     life.append("abc");
     let (_, batches) = life.take();
     batches[1].settle(1);
-    life.keep_house();
+    life.do_maintenance();
     drop(batches);
     drop(life);
     disk.restart(true);
-    // In the middle of the second batch of one write, behind which no other has begun: it looks like a write that never ended.
+    // In the middle of the second batch of one write, behind which no other has begun: it looks like a write that never
+    // ended.
     let file = disk.open(SEGMENT).unwrap();
     file.write_at(b"!", 3000).unwrap();
     file.sync().unwrap();

@@ -11,39 +11,26 @@ use tokio::sync::oneshot;
 
 use super::{
     disk::{Disk, File, is_full},
-    format::v1::{DATA_START, FrameHeader, SegmentHeader, slices, stride},
-    index::segment::Segment,
-    log::{Fatal, Log, Pending, Prepared, State, fatal, unless_full},
+    format::{
+        self, Version,
+        frame::{DATA_START, FRAME_HEADER, FrameHeader, SegmentHeader, stride},
+    },
+    index::{Assigned, Prepared, Reserved},
+    log::{Fatal, Log, fatal, unless_full},
+    pending::{Append, Content, Pending},
 };
 use crate::{
-    queue::{AcceptError, Appended, Charge, EventBatch, Slice},
+    queue::{AcceptError, Appended, Charge, EventBatch},
     stream::StreamId,
 };
 
-/// How long a client is asked to wait when the disk has no room.
-const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// How long a client is asked to wait when the disk has no room, or does not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// A frame on its way to the disk.
-#[derive(Debug)]
-pub(in crate::spool) struct Append {
-    pub(in crate::spool) body: Vec<u8>,
-    pub(in crate::spool) checksum: u32,
-    pub(in crate::spool) content: Content,
-}
-
-/// Whose frame it is.
-#[derive(Debug)]
-pub(in crate::spool) enum Content {
-    /// The events of a request, a frame a stream.
-    Request {
-        frames: Vec<(StreamId, EventBatch)>,
-        charge: Charge,
-        accepted_ms: u64,
-        reply: oneshot::Sender<Result<(), AcceptError>>,
-    },
-    /// Slices that make room by leaving their segments: where each is now, its stream and its charge.
-    Moved(Vec<Slice>),
-}
+/// How long the disk may take for a write before nothing more is taken. Disks that answer at all take milliseconds.
+const STALLED_AFTER: Duration = Duration::from_secs(2);
+/// How often what waits is looked through for what nobody waits for any more, while there is no room.
+const PURGE_EVERY: Duration = Duration::from_millis(100);
 
 /// Frames that go into one write.
 pub(in crate::spool) struct Group<F> {
@@ -59,31 +46,36 @@ impl<D: Disk> Log<D> {
     ///
     /// # Errors
     ///
-    /// When the log, or the share of one of the streams, is full.
-    pub(crate) fn append(&self, frame: EventBatch) -> Result<Appended, AcceptError> {
-        let frames: Vec<(StreamId, EventBatch)> = frame
+    /// When the log, the share of one of the streams, or the memory for what is not synced is full, and when the disk
+    /// does not answer.
+    pub(crate) fn append(&self, batch: EventBatch) -> Result<Appended, AcceptError> {
+        self.refuse_while_stalled()?;
+        let batches: Vec<(StreamId, EventBatch)> = batch
             .split()
             .into_iter()
-            .filter_map(|frame| Some((frame.entry(0)?.stream, frame)))
+            .filter_map(|batch| Some((batch.entry(0)?.stream, batch)))
             .collect();
-        let parts = frames
+        let full = AcceptError::Full {
+            retry_after: RETRY_AFTER,
+        };
+        let parts = batches
             .iter()
-            .map(|(stream, frame)| (*stream, slices::charge(frame.len(), frame.size())));
-        let charge = self.byte_limit.charge(parts).ok_or(AcceptError::Full {
-            retry_after: FULL_RETRY_AFTER,
-        })?;
+            .map(|(stream, batch)| (*stream, format::charge(batch.len(), batch.size())));
+        let charge = self.byte_limit.charge(parts).ok_or(full)?;
+        let uncommitted = self.room_in_memory(batches[0].0, charge.bytes()).ok_or(full)?;
         let accepted_ms = self.environment.unix_milliseconds();
-        let mut body = Vec::with_capacity(charge.bytes());
-        for (stream, frame) in &frames {
-            slices::encode(accepted_ms, self.streams.name(*stream).as_str(), frame, &mut body);
-        }
+        let length = batches.iter().map(|(stream, batch)| {
+            let stream = self.streams.name(*stream);
+            Version::WRITTEN.encoded_length(stream.as_str(), batch)
+        });
+        let length = length.sum();
         let (reply, appended) = oneshot::channel();
         let append = Append {
-            checksum: crc32c::crc32c(&body),
-            body,
+            length,
             content: Content::Request {
-                frames,
+                batches,
                 charge,
+                _uncommitted: uncommitted,
                 accepted_ms,
                 reply,
             },
@@ -98,6 +90,41 @@ impl<D: Disk> Log<D> {
         Ok(appended)
     }
 
+    /// Room for events until they are synced or given up.
+    fn room_in_memory(&self, stream: StreamId, bytes: usize) -> Option<Charge> {
+        // A request larger than the limit would be refused for ever; it waits alone.
+        let bytes = bytes.min(self.uncommitted.limit() / 2);
+        let charge = || self.uncommitted.charge([(stream, bytes)]);
+        charge().or_else(|| {
+            self.purge();
+            charge()
+        })
+    }
+
+    /// While the disk does not answer, a request would wait in vain and its client for nothing.
+    fn refuse_while_stalled(&self) -> Result<(), AcceptError> {
+        let Some(stalled) = self.stalled_for().filter(|stalled| *stalled >= STALLED_AFTER) else {
+            return Ok(());
+        };
+        if self.at_work.report() {
+            tracing::error!(?stalled, "the disk does not answer; requests are refused until it does");
+        }
+        Err(AcceptError::Stalled {
+            retry_after: RETRY_AFTER,
+        })
+    }
+
+    /// Drops what waits to be written and nobody waits for.
+    fn purge(&self) {
+        let now = self.environment.now();
+        let mut pending = self.pending();
+        let is_due = pending.purged.is_none_or(|purged| now >= purged + PURGE_EVERY);
+        if is_due {
+            pending.purged = Some(now);
+            pending.appends.retain(Append::is_wanted);
+        }
+    }
+
     pub(in crate::spool) fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,27 +133,37 @@ impl<D: Disk> Log<D> {
     ///
     /// # Errors
     ///
-    /// When the disk failed: nothing of the group is answered and the process must end. A failed sync is not tried again,
-    /// because the kernel may have dropped the pages and would call the next one a success.
+    /// When the disk failed: nothing of the group is answered and the process must end. A failed sync is not tried
+    /// again, because the kernel may have dropped the pages and would call the next one a success.
     pub(crate) fn commit(self: &Arc<Self>) -> Result<bool, Fatal> {
         let Some(first) = self.next_append() else {
             return Ok(false);
         };
-        let Some((segment, offset, room)) = self.make_room(&first)? else {
+        self.at_work.begin(self.environment.now());
+        let committed = self.commit_behind(first);
+        if let Some(stalled) = self.at_work.end(self.environment.now()) {
+            tracing::warn!(?stalled, "the disk answers again");
+        }
+        committed.map(|()| true)
+    }
+
+    /// Commits a frame and what fits behind it.
+    fn commit_behind(self: &Arc<Self>, first: Append) -> Result<(), Fatal> {
+        let Some(reserved) = self.make_room(&first)? else {
             self.refuse(first);
-            return Ok(true);
+            return Ok(());
         };
-        let group = self.gather(first, segment, offset, room);
-        let name = Self::segment_name(segment);
+        let group = self.gather(first, reserved);
+        let name = Self::segment_name(group.segment);
         if !unless_full(group.file.write_at(&group.bytes, group.offset), "write", &name)? {
-            self.lock().writing = false;
+            self.lock().index.release();
             // What of it was written is written over by the next group, whose sequences are higher.
             group.appends.into_iter().for_each(|(_, append)| self.refuse(append));
-            return Ok(true);
+            return Ok(());
         }
         group.file.sync().map_err(fatal("sync", name))?;
         self.publish(group);
-        Ok(true)
+        Ok(())
     }
 
     /// The next frame that somebody still waits for.
@@ -134,69 +171,69 @@ impl<D: Disk> Log<D> {
         let mut pending = self.pending();
         loop {
             let append = pending.appends.pop_front()?;
-            match &append.content {
-                Content::Request { reply, .. } if reply.is_closed() => {}
-                Content::Request { .. } | Content::Moved(_) => return Some(append),
+            if append.is_wanted() {
+                return Some(append);
             }
         }
     }
 
-    /// A place for a frame: segment, offset and the bytes from there to the segment's end. Nobody closes the segment until
-    /// the frame is published or refused.
-    fn make_room(&self, append: &Append) -> Result<Option<(u64, u64, usize)>, Fatal> {
-        let needed = stride(append.body.len());
-        let mut state = self.lock();
-        if let Some((number, segment)) = state.active() {
-            let room = usize::try_from(segment.size - segment.end).unwrap_or(usize::MAX);
-            if room >= needed && !segment.gaps {
-                let place = (number, segment.end, room);
-                state.writing = true;
-                return Ok(Some(place));
-            }
+    /// A place for a frame, in a new segment if need be. `None` when there is no room for one.
+    fn make_room(&self, append: &Append) -> Result<Option<Reserved>, Fatal> {
+        let needed = stride(append.length);
+        if let Some(reserved) = self.lock().index.reserve(needed) {
+            return Ok(Some(reserved));
         }
         let size = self.settings.segment_size.max((DATA_START + needed) as u64);
-        if state.spare.as_ref().is_none_or(|spare| spare.size < size) {
-            drop(state);
-            let _alone = self.preparing.lock().unwrap_or_else(PoisonError::into_inner);
-            state = self.lock();
-            if state.spare.as_ref().is_none_or(|spare| spare.size < size) {
-                // The last segments are for moving slices, which is how room is made.
-                let reserve = match append.content {
-                    Content::Request { .. } => 2 * self.settings.segment_size,
-                    Content::Moved(_) => 0,
-                };
-                if state.allocated() + size + reserve > self.settings.limit {
-                    self.to_maintain.notify();
-                    return Ok(None);
-                }
-                drop(state);
-                let prepared = self.prepare(size)?;
-                state = self.lock();
-                let Some(prepared) = prepared else {
-                    state.full = true;
-                    return Ok(None);
-                };
-                state.keep_spare(prepared);
+        // The last segments are for moving slices, which is how room is made.
+        let kept_free = match append.content {
+            Content::Request { .. } => 2 * self.settings.segment_size,
+            Content::Moved { .. } => 0,
+        };
+        if !self.lock().index.has_spare(size) && !self.make_segment(size, kept_free)? {
+            return Ok(None);
+        }
+        let mut state = self.lock();
+        state.index.start_spare();
+        let reserved = state
+            .index
+            .reserve(needed)
+            .expect("a new segment has room for its frame");
+        drop(state);
+        self.to_maintain.notify();
+        Ok(Some(reserved))
+    }
+
+    /// Has a segment of at least `size` bytes ready, unless that leaves less than `kept_free` of the limit. False when
+    /// there is no room for it.
+    fn make_segment(&self, size: u64, kept_free: u64) -> Result<bool, Fatal> {
+        let _alone = self.preparing.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let state = self.lock();
+            if state.index.has_spare(size) {
+                return Ok(true);
+            }
+            if state.index.allocated() + size + kept_free > self.settings.limit {
+                self.to_maintain.notify();
+                return Ok(false);
             }
         }
-        state.roll();
-        state.full = false;
-        self.to_maintain.notify();
-        let (number, segment) = state.active().expect("a spare was made active");
-        let room = usize::try_from(segment.size - segment.end).unwrap_or(usize::MAX);
-        let place = (number, segment.end, room);
-        state.writing = true;
-        Ok(Some(place))
+        let prepared = self.prepare(size)?;
+        let mut state = self.lock();
+        match prepared {
+            Some(prepared) => state.index.put_spare(prepared),
+            None => {
+                state.index.set_full(true);
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Makes a segment and everything that it needs to survive a power cut. `None` when the disk is full.
     pub(in crate::spool) fn prepare(&self, size: u64) -> Result<Option<Prepared<D::File>>, Fatal> {
-        let number = {
-            let mut state = self.lock();
-            state.next_number += 1;
-            state.next_number
-        };
+        let number = self.lock().index.next_number();
         let header = SegmentHeader {
+            version: Version::WRITTEN,
             number,
             epoch: self.environment.random(),
             owner: SegmentHeader::owner_bytes(&self.settings.owner).to_vec(),
@@ -222,6 +259,7 @@ impl<D: Disk> Log<D> {
             .map_err(fatal("sync the directory of", name))?;
         Ok(Some(Prepared {
             number,
+            version: header.version,
             epoch: header.epoch,
             size,
             file: Arc::new(file),
@@ -229,49 +267,68 @@ impl<D: Disk> Log<D> {
     }
 
     /// Everything that has arrived and fits goes along with the first.
-    fn gather(&self, first: Append, segment: u64, offset: u64, room: usize) -> Group<D::File> {
+    fn gather(&self, first: Append, reserved: Reserved) -> Group<D::File> {
         let mut appends = vec![first];
-        let mut length = stride(appends[0].body.len());
+        let mut length = stride(appends[0].length);
         while let Some(append) = self.next_append() {
-            let needed = stride(append.body.len());
-            if length + needed > room || length + needed > self.settings.write_size {
+            let needed = stride(append.length);
+            if length + needed > reserved.room || length + needed > self.settings.write_size {
                 self.pending().appends.push_front(append);
                 break;
             }
             length += needed;
             appends.push(append);
         }
-        let mut state = self.lock();
-        let sequence = state.next_sequence;
-        state.next_sequence += appends.len() as u64;
-        let active = &state.segments[&segment];
-        let (epoch, mut first_slice) = (active.epoch, active.slices);
-        let file = Arc::clone(&active.file);
-        drop(state);
+        let Assigned {
+            sequence,
+            epoch,
+            mut first_slice,
+            file,
+        } = self.lock().index.assign(reserved, appends.len());
         let mut bytes = Vec::with_capacity(length);
         let mut placed = Vec::with_capacity(appends.len());
         for (sequence, append) in (sequence..).zip(appends) {
-            let slices = append.slices();
+            let (start, slices) = (bytes.len(), append.slices());
             let header = FrameHeader {
                 sequence,
-                synced: offset,
-                length: u32::try_from(append.body.len()).expect("a frame is smaller than 4 GiB"),
-                body_checksum: append.checksum,
+                synced: reserved.offset,
+                length: 0,
+                body_checksum: 0,
                 first: first_slice,
                 slices,
             };
-            placed.push((bytes.len(), append));
-            header.encode(epoch, &mut bytes);
-            bytes.extend_from_slice(&placed.last().expect("just pushed").1.body);
-            bytes.resize(bytes.len().next_multiple_of(8), 0);
+            bytes.resize(start + FRAME_HEADER, 0);
+            self.encode_body(&append.content, &mut bytes);
+            debug_assert_eq!(
+                bytes.len(),
+                start + FRAME_HEADER + append.length,
+                "room was made for less"
+            );
+            header.enclose(epoch, start, &mut bytes);
+            placed.push((start, append));
             first_slice += slices;
         }
         Group {
             appends: placed,
             bytes,
-            segment,
-            offset,
+            segment: reserved.segment,
+            offset: reserved.offset,
             file,
+        }
+    }
+
+    /// Events are encoded here and not when they arrive: until then they are in memory once.
+    fn encode_body(&self, content: &Content, out: &mut Vec<u8>) {
+        match content {
+            Content::Request {
+                batches, accepted_ms, ..
+            } => {
+                for (stream, batch) in batches {
+                    let stream = self.streams.name(*stream);
+                    Version::WRITTEN.encode(*accepted_ms, stream.as_str(), batch, out);
+                }
+            }
+            Content::Moved { body, .. } => out.extend_from_slice(body),
         }
     }
 
@@ -281,52 +338,10 @@ impl<D: Disk> Log<D> {
                 drop(charge);
                 // Whoever has left needs no answer.
                 let _ = reply.send(Err(AcceptError::Full {
-                    retry_after: FULL_RETRY_AFTER,
+                    retry_after: RETRY_AFTER,
                 }));
             }
-            Content::Moved(_) => {
-                let mut state = self.lock();
-                state.moving -= 1;
-                state.no_room_to_move = true;
-            }
+            Content::Moved { .. } => self.lock().index.move_fails(),
         }
-    }
-}
-
-impl Append {
-    fn slices(&self) -> u32 {
-        let count = match &self.content {
-            Content::Request { frames, .. } => frames.len(),
-            Content::Moved(slices) => slices.len(),
-        };
-        u32::try_from(count).expect("a frame has fewer than 2^32 slices")
-    }
-}
-
-impl<F> State<F> {
-    fn active(&self) -> Option<(u64, &Segment<F>)> {
-        let number = self.active?;
-        Some((number, self.segments.get(&number)?))
-    }
-
-    /// Has a segment ready. One that was ready before is too small or no longer needed: it goes like every empty segment.
-    pub(in crate::spool) fn keep_spare(&mut self, prepared: Prepared<F>) {
-        if let Some(unused) = self.spare.replace(prepared) {
-            let mut segment = Segment::new(unused.file, unused.epoch, unused.size, DATA_START as u64);
-            segment.closed = true;
-            self.segments.insert(unused.number, segment);
-        }
-    }
-
-    /// Closes the active segment and goes on with the spare one.
-    fn roll(&mut self) {
-        if let Some(segment) = self.active.and_then(|number| self.segments.get_mut(&number)) {
-            segment.closed = true;
-        }
-        self.active = self.spare.take().map(|spare| {
-            let segment = Segment::new(spare.file, spare.epoch, spare.size, DATA_START as u64);
-            self.segments.insert(spare.number, segment);
-            spare.number
-        });
     }
 }

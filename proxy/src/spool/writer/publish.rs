@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Content, Group};
+use super::Group;
 use crate::{
-    queue::{EventBatch, InFlight, Position, Slice, SliceOwner, Stored},
+    queue::{Charge, EventBatch, InFlight, Slice, SliceOwner, Stored},
     spool::{
         disk::Disk,
-        format::v1::slices,
+        format,
         log::{Log, State},
+        pending::Content,
     },
     stream::StreamId,
 };
@@ -18,46 +19,45 @@ impl<D: Disk> Log<D> {
     pub(in crate::spool) fn publish(self: &Arc<Self>, group: Group<D::File>) {
         let mut replies = Vec::with_capacity(group.appends.len());
         let mut state = self.lock();
-        state.writing = false;
-        let backlogs = state.backlogs.len();
-        let active = state
-            .segments
-            .get_mut(&group.segment)
-            .expect("an active segment is never removed");
-        active.end = group.offset + group.bytes.len() as u64;
+        let backlogs = state.index.backlogs();
+        state
+            .index
+            .commit(group.segment, group.offset + group.bytes.len() as u64);
         for (start, append) in group.appends {
             match append.content {
                 Content::Request {
-                    frames,
+                    batches,
                     charge,
                     accepted_ms,
                     reply,
+                    _uncommitted,
                 } => {
                     charge.keep();
-                    for (stream, frame) in frames {
-                        let charge = slices::charge(frame.len(), frame.size());
-                        let position = state.place(group.segment, stream, charge);
-                        let slice = Slice {
-                            position,
-                            stream,
-                            charge,
-                        };
-                        let behind_others = state.backlogs.contains_key(&stream);
-                        if behind_others || !self.hand_out(&mut state, slice, frame, accepted_ms) {
-                            state.wait(stream, group.segment, group.offset + start as u64);
+                    for (stream, batch) in batches {
+                        let charge = format::charge(batch.len(), batch.size());
+                        let behind_others = state.index.has_backlog(stream);
+                        let room = (!behind_others)
+                            .then(|| self.room_for(&state, stream, &batch))
+                            .flatten();
+                        if let Some(room) = room {
+                            let slice = state.index.place_handed_out(group.segment, stream, charge);
+                            self.hand_out(&state, slice, batch, accepted_ms, room);
+                        } else {
+                            let offset = group.offset + start as u64;
+                            state.index.place_waiting(group.segment, stream, charge, offset);
                         }
                     }
                     replies.push(reply);
                 }
-                Content::Moved(slices) => {
-                    state.moving -= 1;
+                Content::Moved { slices, .. } => {
+                    state.index.move_ends();
                     for slice in slices {
-                        state.moved(slice, group.segment);
+                        state.index.relocate(slice, group.segment);
                     }
                 }
             }
         }
-        let more_waits = state.backlogs.len() > backlogs;
+        let more_waits = state.index.backlogs() > backlogs;
         drop(state);
         if more_waits {
             self.to_maintain.notify();
@@ -68,83 +68,34 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// Makes a batch of a slice, if the window has room for it.
+    /// Room in the window for a batch. `None` when there is none, or nobody takes batches.
+    pub(in crate::spool) fn room_for(
+        &self,
+        state: &State<D::File>,
+        stream: StreamId,
+        batch: &EventBatch,
+    ) -> Option<Charge> {
+        state.outlet.as_ref()?;
+        // A batch larger than the window would wait for ever; it is handed out alone.
+        let size = batch.size().min(self.window.limit() / 2);
+        self.window.charge([(stream, size)])
+    }
+
+    /// Gives a slice to delivery that the index says is handed out.
     pub(in crate::spool) fn hand_out(
         self: &Arc<Self>,
-        state: &mut State<D::File>,
+        state: &State<D::File>,
         slice: Slice,
-        frame: EventBatch,
+        batch: EventBatch,
         accepted_ms: u64,
-    ) -> bool {
-        let Some(outlet) = &state.outlet else {
-            return false;
-        };
-        // A frame larger than the window would wait for ever; it is handed out alone.
-        let size = frame.size().min(self.window.limit() / 2);
-        let Some(window) = self.window.charge([(slice.stream, size)]) else {
-            return false;
-        };
-        let home: Arc<dyn SliceOwner> = Arc::<Self>::clone(self);
+        room: Charge,
+    ) {
+        let owner: Arc<dyn SliceOwner> = Arc::<Self>::clone(self);
         let age = Duration::from_millis(self.environment.unix_milliseconds().saturating_sub(accepted_ms));
-        let batch = InFlight::stored(frame, Stored::new(slice, home), window, age);
-        let Slice { position, stream, .. } = slice;
-        if let Some(segment) = state.segments.get_mut(&position.segment) {
-            segment.take(position.ordinal, stream);
-        }
-        // When delivery is gone the batch is dropped here and reports the slice as returned.
-        let _ = outlet.send(Arc::new(batch));
-        true
-    }
-}
-
-impl<F> State<F> {
-    /// Counts a slice that is on the disk now.
-    fn place(&mut self, number: u64, stream: StreamId, charge: usize) -> Position {
-        let segment = self
-            .segments
-            .get_mut(&number)
-            .expect("an active segment is never removed");
-        Position {
-            segment: number,
-            ordinal: segment.push(stream, charge as u64),
-        }
-    }
-
-    /// A slice was moved: its old place is done with, unless it was settled meanwhile, which makes the new one done with.
-    fn moved(&mut self, slice: Slice, to: u64) {
-        let Slice {
-            position: from,
-            stream,
-            charge,
-        } = slice;
-        let to = self.place(to, stream, charge);
-        let old = self.segments.get_mut(&from.segment);
-        let uncharged = old.as_ref().is_some_and(|old| old.unreadable.contains(from.ordinal));
-        let moved = old.and_then(|old| {
-            let waited = old.settle(from.ordinal, stream, charge as u64)?;
-            old.acknowledge(from.ordinal, stream, charge as u64, true);
-            Some(waited)
-        });
-        let new = self
-            .segments
-            .get_mut(&to.segment)
-            .expect("an active segment is never removed");
-        if uncharged {
-            new.unreadable.insert(to.ordinal);
-        }
-        match moved {
-            Some(true) => {} // it waits there as it waited here
-            Some(false) => {
-                new.take(to.ordinal, stream);
-                self.moves.insert(from, to);
-            }
-            None => {
-                new.settle(to.ordinal, stream, charge as u64);
-                new.acknowledge(to.ordinal, stream, charge as u64, false);
-                if let Some(old) = self.segments.get_mut(&from.segment) {
-                    old.copied_too_late = true;
-                }
-            }
+        let batch = InFlight::stored(batch, Stored::new(slice, owner), room, age);
+        if let Some(outlet) = &state.outlet {
+            // When delivery is gone the batch is dropped here and reports the slice as returned.
+            let _ = outlet.send(Arc::new(batch));
         }
     }
 }

@@ -120,8 +120,8 @@ impl Pace {
         (self.idle, self.held_back) = (true, false);
     }
 
-    /// When the next call may be made: `None` is now. A call needs no more than a positive balance; what it takes beyond
-    /// that delays the next one.
+    /// When the next call may be made: `None` is now. A call needs no more than a positive balance; what it takes
+    /// beyond that delays the next one.
     pub(super) fn wait(&mut self, now: Instant) -> Option<Instant> {
         self.refill(now);
         self.idle = false;

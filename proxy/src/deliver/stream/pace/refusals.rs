@@ -140,9 +140,9 @@ impl Refusals {
         if !is_bulk && !is_enough {
             return Cause::Few;
         }
-        // Where there is nothing to hold back, a cut would only follow the load down. A quota that is really passed does
-        // not stay here: it runs out in the middle of a call, or what it refuses waits, goes out again, and more and more
-        // is refused.
+        // Where there is nothing to hold back, a cut would only follow the load down. A quota that is really passed
+        // does not stay here: it runs out in the middle of a call, or what it refuses waits, goes out again, and more
+        // and more is refused.
         let ran_out = is_bulk && is_partial;
         if look.by_load && part <= MOST_NOISE && !ran_out {
             return Cause::Chance;

@@ -10,8 +10,8 @@ fn share(bytes: f64) -> Rates {
     }
 }
 
-/// A stand-in for Firehose: a bucket that holds one second and refuses what does not fit, and now and then one record of
-/// a call that is refused for no reason.
+/// A stand-in for Firehose: a bucket that holds one second and refuses what does not fit, and now and then one record
+/// of a call that is refused for no reason.
 struct Limit {
     rate: f64,
     tokens: f64,
@@ -200,8 +200,8 @@ fn a_quota_far_below_the_share_is_found_and_used() {
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
-/// One record of every tenth call fails in the words of a quota, whatever the rate: a load that asks for a small part of
-/// the share, most of it, or more than all of it must neither be slowed down nor leave a low rate behind.
+/// One record of every tenth call fails in the words of a quota, whatever the rate: a load that asks for a small part
+/// of the share, most of it, or more than all of it must neither be slowed down nor leave a low rate behind.
 #[test]
 fn records_that_fail_now_and_then_slow_nothing_down() {
     let mut failed = Vec::new();

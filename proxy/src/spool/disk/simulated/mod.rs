@@ -1,7 +1,7 @@
 //! A disk that keeps exactly what was synced, and of the rest whatever hurts most.
 //!
-//! A power cut keeps any subset of the sectors and directory changes that were not synced. A failed sync writes some dirty sectors,
-//! forgets the others and calls all of them clean, as Linux does. Everything follows from the seed.
+//! A power cut keeps any subset of the sectors and directory changes that were not synced. A failed sync writes some
+//! dirty sectors, forgets the others and calls all of them clean, as Linux does. Everything follows from the seed.
 
 mod faults;
 mod inode;
@@ -176,7 +176,8 @@ impl SimulatedDisk {
 }
 
 impl World {
-    /// A byte of a file that `choose` likes, where there is data: the reserved rest of a file is zeros that nobody reads.
+    /// A byte of a file that `choose` likes, where there is data: the reserved rest of a file is zeros that nobody
+    /// reads.
     fn somewhere(&mut self, choose: impl Fn(&str) -> bool) -> Option<(usize, usize)> {
         let names = self.names.iter().filter(|(name, _)| choose(name));
         let inodes = names.map(|(_, inode)| *inode);
