@@ -1,4 +1,5 @@
-//! Admits the events of one request: checks each, routes it, and writes the records of those that are sent into one batch.
+//! Admits the events of one request: checks each, routes it, and writes the records of those that are sent into one
+//! batch.
 
 use std::ops::Range;
 

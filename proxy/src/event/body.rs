@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 /// A request's body as text.
 pub(super) struct Body<'a> {
-    /// The text behind a byte order mark. A copy when it is not UTF-8: each byte that is not is a control character there, which
-    /// JSON allows nowhere, so that whatever it stands in is not JSON, and all the rest stays in its place.
+    /// The text behind a byte order mark. A copy when it is not UTF-8: each byte that is not is a control character
+    /// there, which JSON allows nowhere, so that whatever it stands in is not JSON, and all the rest stays in its
+    /// place.
     pub(super) text: Cow<'a, str>,
     /// Bytes of the byte order mark.
     pub(super) skipped: usize,

@@ -25,17 +25,17 @@ use crate::telemetry::{CONTENT_TYPE, Exposition};
 pub struct Admin {
     /// `/metrics`.
     pub exposition: Exposition,
-    /// `/status`, and `/readyz` by its `ready`: whether a Service should send events here. Being unable to reach AWS, or a
-    /// full queue, is no reason not to be: a client that finds no endpoint is refused a connection, one that finds this
-    /// pod is told when to come again.
+    /// `/status`, and `/readyz` by its `ready`: whether a Service should send events here. Being unable to reach AWS,
+    /// or a full queue, is no reason not to be: a client that finds no endpoint is refused a connection, one that finds
+    /// this pod is told when to come again.
     pub report: Arc<dyn Fn() -> Report + Send + Sync>,
 }
 
 /// Description of the event endpoint, in OpenAPI 3.1.
 const OPENAPI: &str = include_str!("openapi.json");
 
-/// Bounds of their own, so that probes get through whatever the event endpoint is busy with: one request a connection, which
-/// begins at once, and nothing lingers.
+/// Bounds of their own, so that probes get through whatever the event endpoint is busy with: one request a connection,
+/// which begins at once, and nothing lingers.
 const CONNECTIONS: Connections = Connections {
     most: 256,
     head_timeout: Duration::from_secs(5),

@@ -4,31 +4,31 @@
 //!
 //! The SDKs of RudderStack and Segment, which nobody patches for us. They read the status and little else:
 //!
-//! * **200** means that the events are safe, and the SDK forgets them. It must be exactly 200: one SDK takes 202 and 204
-//!   for failures and sends again.
-//! * **400, 401, 404, 413, 415** make every SDK drop the request's events for good; on 401 a mobile SDK shuts itself down, and
-//!   on 404 it turns its source off until the next start. So these five are said only of what the client itself has to
-//!   change, never because something on our side is missing, late or full.
-//! * **429 and 5xx** make every SDK keep its events and try again later. Everything that is our fault, or may pass, is a
-//!   **503**: no configuration yet, write keys that are named but not mounted, a full queue, Firehose unreachable, a
+//! * **200** means that the events are safe, and the SDK forgets them. It must be exactly 200: one SDK takes 202 and
+//!   204 for failures and sends again.
+//! * **400, 401, 404, 413, 415** make every SDK drop the request's events for good; on 401 a mobile SDK shuts itself
+//!   down, and on 404 it turns its source off until the next start. So these five are said only of what the client
+//!   itself has to change, never because something on our side is missing, late or full.
+//! * **429 and 5xx** make every SDK keep its events and try again later. Everything that is our fault, or may pass, is
+//!   a **503**: no configuration yet, write keys that are named but not mounted, a full queue, Firehose unreachable, a
 //!   shutdown, a body that a slow network did not bring in time.
 //!
-//! `Retry-After` stands on every 429 and 503, in whole seconds, and is never below [`SHORTEST_RETRY_AFTER`]. It is not a
-//! courtesy: `@rudderstack/rudder-sdk-node` tries four times in all and then forgets, a second and a half after the first
-//! try if nobody tells it to wait. What it is told to wait decides how long an outage it survives.
+//! `Retry-After` stands on every 429 and 503, in whole seconds, and is never below [`SHORTEST_RETRY_AFTER`]. It is not
+//! a courtesy: `@rudderstack/rudder-sdk-node` tries four times in all and then forgets, a second and a half after the
+//! first try if nobody tells it to wait. What it is told to wait decides how long an outage it survives.
 //!
 //! # What they are told
 //!
-//! The bodies are the sentences of RudderStack's gateway where it has one, since SDKs and people's scripts have met them.
-//! They are `text/plain`: one SDK retries for ever on a JSON error that lacks `code` and `message`.
+//! The bodies are the sentences of RudderStack's gateway where it has one, since SDKs and people's scripts have met
+//! them. They are `text/plain`: one SDK retries for ever on a JSON error that lacks `code` and `message`.
 //!
 //! # All or nothing
 //!
-//! A request has one answer. With 200 every valid event in it is safe. With any other answer none of it is kept, so that
-//! an SDK that sends all of it again creates no duplicates, except where Firehose had already taken some of the events
-//! when their deadline passed. An event that is not valid is the client's mistake and no reason to send the others again:
-//! it is counted and set aside, and its batch is answered 200, unless it has no valid event at all or the destination
-//! asks for `RejectBatch`.
+//! A request has one answer. With 200 every valid event in it is safe. With any other answer none of it is kept, so
+//! that an SDK that sends all of it again creates no duplicates, except where Firehose had already taken some of the
+//! events when their deadline passed. An event that is not valid is the client's mistake and no reason to send the
+//! others again: it is counted and set aside, and its batch is answered 200, unless it has no valid event at all or the
+//! destination asks for `RejectBatch`.
 
 use std::time::Duration;
 
@@ -128,8 +128,8 @@ impl Refusal {
         }
     }
 
-    /// What an SDK is told that asks for its configuration. Those for phones know 400 as the answer to a wrong write key;
-    /// 401 is for requests with events.
+    /// What an SDK is told that asks for its configuration. Those for phones know 400 as the answer to a wrong write
+    /// key; 401 is for requests with events.
     pub(super) fn before_start(self) -> Self {
         match self {
             Self::NoWriteKey | Self::UnknownWriteKey => Self::UnknownSource,

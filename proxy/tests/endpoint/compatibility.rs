@@ -1,5 +1,5 @@
-//! What RudderStack's gateway promises, row by row: request, status, body, headers. Variants and reasons are in the other
-//! files; here each row of its two tables is one row, so that they can be laid side by side.
+//! What RudderStack's gateway promises, row by row: request, status, body, headers. Variants and reasons are in the
+//! other files; here each row of its two tables is one row, so that they can be laid side by side.
 
 use firehose_proxy::queue;
 use tempfile::TempDir;
@@ -237,8 +237,8 @@ async fn every_refusal_is_the_one_that_sdks_know() {
     }
 }
 
-/// Health is whether events are accepted; an SDK may start all the same, and what it asks for says so only when the source
-/// is gone.
+/// Health is whether events are accepted; an SDK may start all the same, and what it asks for says so only when the
+/// source is gone.
 #[tokio::test]
 async fn health_and_start_go_by_the_situation() {
     for (situation, health, source) in [

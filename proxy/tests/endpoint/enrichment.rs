@@ -1,4 +1,5 @@
-//! What is checked and added, row by row: an event, and what its record says, whether the event is alone or one of a batch.
+//! What is checked and added, row by row: an event, and what its record says, whether the event is alone or one of a
+//! batch.
 
 use serde_json::{Value, json};
 

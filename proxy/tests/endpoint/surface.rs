@@ -1,5 +1,5 @@
-//! Every path that SDKs ask for besides the events themselves: health, version, what they need to start, images, and the
-//! headers that browsers insist on.
+//! Every path that SDKs ask for besides the events themselves: health, version, what they need to start, images, and
+//! the headers that browsers insist on.
 
 use serde_json::{Value, json};
 

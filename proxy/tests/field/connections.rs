@@ -1,5 +1,5 @@
-//! dwave-cloud-client#439: a body that arrives slowly and steadily. Idle time of balancers and pools, heads that never end,
-//! connections that never close, and what is not HTTP/1.1: seen on the endpoint itself, without a public report.
+//! dwave-cloud-client#439: a body that arrives slowly and steadily. Idle time of balancers and pools, heads that never
+//! end, connections that never close, and what is not HTTP/1.1: seen on the endpoint itself, without a public report.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,6 +1,6 @@
-//! tryretool/retool-helm#335: a cluster of IPv6 alone, in which nothing listened. The program with its defaults, in network
-//! namespaces of its own with one family of addresses each; they need `unshare` and `ip`, and a kernel that lets a test have
-//! a namespace.
+//! tryretool/retool-helm#335: a cluster of IPv6 alone, in which nothing listened. The program with its defaults, in
+//! network namespaces of its own with one family of addresses each; they need `unshare` and `ip`, and a kernel that
+//! lets a test have a namespace.
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
-//! What people who run such endpoints have reported about others, each with its right value here. Beside each case stands
-//! the public report it comes from, as repository and number; the words are ours.
+//! What people who run such endpoints have reported about others, each with its right value here. Beside each case
+//! stands the public report it comes from, as repository and number; the words are ours.
 
 // All of it runs in tests: a panic is the report.
 #![allow(clippy::unwrap_used)]

@@ -98,11 +98,11 @@ pub(crate) fn check_splitter(body: &[u8]) {
 /// The text of an event inside a string, as a client that knows JSON writes it there.
 const PLANTED: &str = r#"},{\"event\":\"planted\",\"userId\":\"p\"},{\"a\":\""#;
 
-/// An event that is damaged costs itself: what a string of it holds is never taken for another event, its neighbours are
-/// read, and how many elements there are is what JSON's lexical rules say.
+/// An event that is damaged costs itself: what a string of it holds is never taken for another event, its neighbours
+/// are read, and how many elements there are is what JSON's lexical rules say.
 ///
-/// The first byte of `damage` chooses the strings that hold the planted event, the rest comes in threes: what is done, where,
-/// and with which byte.
+/// The first byte of `damage` chooses the strings that hold the planted event, the rest comes in threes: what is done,
+/// where, and with which byte.
 pub(crate) fn check_planted(damage: &[u8]) {
     let (strings, damage) = damage.split_first().unwrap_or((&0, &[]));
     let held = |bit: u8| if strings >> bit & 1 == 1 { PLANTED } else { "x" };
@@ -177,7 +177,8 @@ fn is_json(element: &[u8]) -> bool {
     std::str::from_utf8(element).is_ok() && serde_json::from_slice::<IgnoredAny>(element).is_ok()
 }
 
-/// The elements of a list by JSON's lexical rules, if it ends and what follows is the rest of an object; written anew, slowly.
+/// The elements of a list by JSON's lexical rules, if it ends and what follows is the rest of an object; written anew,
+/// slowly.
 fn elements(text: &[u8]) -> Option<Vec<&[u8]>> {
     let (mut open, mut elements, mut start) = (Vec::new(), Vec::new(), 0);
     let mut at = 0;

@@ -1,5 +1,5 @@
-//! Routing against its definition, written a second time as it is read: rows and events of every shape, and the stream that
-//! the events come out at.
+//! Routing against its definition, written a second time as it is read: rows and events of every shape, and the stream
+//! that the events come out at.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,5 @@
-//! JSON's grammar ([RFC 8259](https://www.rfc-editor.org/rfc/rfc8259)), read strictly, in one pass and without recursion.
+//! JSON's grammar ([RFC 8259](https://www.rfc-editor.org/rfc/rfc8259)), read strictly, in one pass and without
+//! recursion.
 //!
 //! Finds where values begin and end. Converts nothing: numbers, escapes and key order stay text.
 
@@ -107,8 +108,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Reads an object, whose opening brace is next. For each member, `member` is given the key and must read the value.
-    /// Returns whether there was a member.
+    /// Reads an object, whose opening brace is next. For each member, `member` is given the key and must read the
+    /// value. Returns whether there was a member.
     pub(in crate::event) fn object(
         &mut self,
         mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Syntax>,
@@ -287,12 +288,13 @@ impl Levels {
     }
 }
 
-/// Bytes before the first that ends or interrupts a string: a quote, a backslash or a control character. Eight at a time.
+/// Bytes before the first that ends or interrupts a string: a quote, a backslash or a control character. Eight at a
+/// time.
 fn plain_length(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-    // The high bit of each byte that is below `limit`. A borrow may mark bytes above a marked one, so that only the lowest
-    // mark can be trusted, and only the lowest is used.
+    // The high bit of each byte that is below `limit`. A borrow may mark bytes above a marked one, so that only the
+    // lowest mark can be trusted, and only the lowest is used.
     let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGH_BITS;
     let equal = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
 

@@ -11,12 +11,13 @@ struct Brackets {
 }
 
 impl<'a> Cursor<'a> {
-    /// Passes over something that is not JSON, from where it begins to the byte that ends it in its container: a comma or
-    /// `closing` outside of strings and brackets. Returns it without the white space around it.
+    /// Passes over something that is not JSON, from where it begins to the byte that ends it in its container: a comma
+    /// or `closing` outside of strings and brackets. Returns it without the white space around it.
     ///
-    /// Knows JSON's lexical rules and nothing else: a string begins and ends with a double quote, a backslash in it takes the
-    /// next byte with it, brackets outside of strings come in pairs of a kind. What obeys them has one end, whatever else is
-    /// wrong with it, so that nothing in it is ever taken for what stands behind it. What does not has no end.
+    /// Knows JSON's lexical rules and nothing else: a string begins and ends with a double quote, a backslash in it
+    /// takes the next byte with it, brackets outside of strings come in pairs of a kind. What obeys them has one end,
+    /// whatever else is wrong with it, so that nothing in it is ever taken for what stands behind it. What does not has
+    /// no end.
     pub(in crate::event) fn skim(&mut self, closing: u8) -> Result<&'a str, Syntax> {
         let bytes = self.text.as_bytes();
         let start = self.at;

@@ -7,8 +7,8 @@ pub(in crate::event) struct Text<'a> {
     escaped: bool,
 }
 
-/// The characters that a string means. An escape that is half of a surrogate pair without its other half means U+FFFD, as
-/// Go's `encoding/json` reads it and RudderStack with it.
+/// The characters that a string means. An escape that is half of a surrogate pair without its other half means U+FFFD,
+/// as Go's `encoding/json` reads it and RudderStack with it.
 #[derive(Debug, Clone)]
 pub(in crate::event) struct Characters<'a>(std::str::Chars<'a>);
 
@@ -108,8 +108,8 @@ fn code_unit(characters: &mut std::str::Chars<'_>) -> Option<u16> {
 /// Whether a person sees something where this character stands. A space counts as seen; whether it may stand at an end
 /// is the caller's question.
 ///
-/// Not seen are controls, white space other than the space, format characters (Unicode category Cf), private use, and the
-/// letters and symbols that are drawn as nothing.
+/// Not seen are controls, white space other than the space, format characters (Unicode category Cf), private use, and
+/// the letters and symbols that are drawn as nothing.
 pub(in crate::event) fn is_visible(character: char) -> bool {
     match character {
         ' '..='~' => true,

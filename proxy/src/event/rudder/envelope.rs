@@ -89,8 +89,9 @@ fn element<'a>(cursor: &mut Cursor<'a>, elements: &mut impl Elements<'a>) -> Res
     Ok(())
 }
 
-/// The `writeKey` beside the members of the event or envelope that `text` is, or begins with: the last one in it. `None`
-/// when there is none, or it is not a string, or empty. Reads as far as it can; what is wrong with the rest is for others.
+/// The `writeKey` beside the members of the event or envelope that `text` is, or begins with: the last one in it.
+/// `None` when there is none, or it is not a string, or empty. Reads as far as it can; what is wrong with the rest is
+/// for others.
 pub(in crate::event) fn write_key(text: &str) -> Option<String> {
     let mut cursor = Cursor::new(text);
     let mut write_key = None;
@@ -112,8 +113,8 @@ pub(in crate::event) fn write_key(text: &str) -> Option<String> {
     (!write_key.is_empty()).then_some(write_key)
 }
 
-/// The `sentAt` that stands behind the last list of an envelope, where most SDKs write it. A guess, made without reading
-/// the events: [`read`] tells the truth afterwards.
+/// The `sentAt` that stands behind the last list of an envelope, where most SDKs write it. A guess, made without
+/// reading the events: [`read`] tells the truth afterwards.
 pub(in crate::event) fn guess_sent_at(text: &str) -> Stated<'_> {
     let value = || {
         let behind = &text[memchr::memrchr(b']', text.as_bytes())? + 1..];
@@ -127,8 +128,8 @@ pub(in crate::event) fn guess_sent_at(text: &str) -> Stated<'_> {
     value().map_or(Stated::Nothing, stated)
 }
 
-/// What an envelope's `sentAt` says to its events. Each of them that has none of its own gets what cannot be read, so that
-/// something longer than any point in time is not kept that often.
+/// What an envelope's `sentAt` says to its events. Each of them that has none of its own gets what cannot be read, so
+/// that something longer than any point in time is not kept that often.
 fn stated(value: Value<'_>) -> Stated<'_> {
     const MAX_BYTES: usize = 128;
     match Stated::of(Some(value)) {

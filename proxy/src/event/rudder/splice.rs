@@ -129,7 +129,8 @@ fn write_plain(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Copies the client's bytes. A record is one line: raw line breaks, which JSON allows between tokens only, become spaces.
+/// Copies the client's bytes. A record is one line: raw line breaks, which JSON allows between tokens only, become
+/// spaces.
 fn copy(text: &str, line_breaks: bool, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(text.as_bytes());

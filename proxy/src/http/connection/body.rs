@@ -63,8 +63,8 @@ impl Body {
         &self.bytes
     }
 
-    /// Reads it. `entrance` sees what has been read as soon as it is all of the body or [`ENTRANCE_BYTES`] of it, and decides
-    /// whether the rest is read.
+    /// Reads it. `entrance` sees what has been read as soon as it is all of the body or [`ENTRANCE_BYTES`] of it, and
+    /// decides whether the rest is read.
     ///
     /// # Errors
     ///
@@ -141,8 +141,8 @@ async fn encoded(mut arriving: Arriving<'_>, mut decoder: Decoder<Sink<'_>>) -> 
     decoder.into_sink().map_err(|_| Refusal::UnreadableBody)?.finish()
 }
 
-/// Reads the rest of a body and forgets it, so that a client that is still sending gets its answer: closing a connection
-/// with unread bytes may destroy what was written to it. Gives up after so many bytes or so long.
+/// Reads the rest of a body and forgets it, so that a client that is still sending gets its answer: closing a
+/// connection with unread bytes may destroy what was written to it. Gives up after so many bytes or so long.
 pub(in crate::http) async fn discard(headers: &HeaderMap, incoming: &mut Incoming) {
     // A client that waits to be told to go on is answered instead.
     if incoming.is_end_stream() || headers.contains_key(header::EXPECT) {
@@ -190,8 +190,8 @@ async fn next(incoming: &mut Incoming) -> Result<Option<Bytes>, Refusal> {
     Ok(None)
 }
 
-/// Where bytes are collected: never more than the limit, never more than there is memory for, and no more than those that
-/// the entrance sees before it lets the rest in.
+/// Where bytes are collected: never more than the limit, never more than there is memory for, and no more than those
+/// that the entrance sees before it lets the rest in.
 struct Sink<'a> {
     bytes: Vec<u8>,
     limit: usize,

@@ -1,7 +1,7 @@
 //! How bodies are compressed, and one bounded decoder for each way.
 //!
-//! A decoder hands what it makes to a sink a few kilobytes at a time, so that the sink's bound is the bound on what comes out;
-//! what a decoder itself may hold is bounded here, by the window that it grants.
+//! A decoder hands what it makes to a sink a few kilobytes at a time, so that the sink's bound is the bound on what
+//! comes out; what a decoder itself may hold is bounded here, by the window that it grants.
 
 use std::io::{self, Write};
 
@@ -15,9 +15,11 @@ use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, InBuffer, Operation 
 pub(super) enum Coding {
     /// [RFC 1952](https://www.rfc-editor.org/rfc/rfc1952), any number of members.
     Gzip,
-    /// [RFC 1950](https://www.rfc-editor.org/rfc/rfc1950), and what some clients send under its name: RFC 1951 without a frame.
+    /// [RFC 1950](https://www.rfc-editor.org/rfc/rfc1950), and what some clients send under its name: RFC 1951 without
+    /// a frame.
     Deflate,
-    /// [RFC 8878](https://www.rfc-editor.org/rfc/rfc8878), any number of frames, a window of at most 8 MiB as RFC 9659 asks.
+    /// [RFC 8878](https://www.rfc-editor.org/rfc/rfc8878), any number of frames, a window of at most 8 MiB as RFC 9659
+    /// asks.
     Zstd,
     /// [RFC 7932](https://www.rfc-editor.org/rfc/rfc7932), a window of at most 4 MiB.
     Brotli,
@@ -283,8 +285,8 @@ impl Engine {
     }
 }
 
-/// The window that a body of brotli announces in its first byte, as a power of two (RFC 7932, section 9.1). `None` for the
-/// pattern that is reserved, which a variant with windows of up to 1 GiB uses.
+/// The window that a body of brotli announces in its first byte, as a power of two (RFC 7932, section 9.1). `None` for
+/// the pattern that is reserved, which a variant with windows of up to 1 GiB uses.
 fn brotli_window_log(first: u8) -> Option<u8> {
     match (first & 1, first >> 1 & 7, first >> 4 & 7) {
         (0, ..) => Some(16),
@@ -324,7 +326,8 @@ mod tests {
         }
     }
 
-    /// Brotli without compression (RFC 7932, section 9.2): a window of 64 KiB, one meta-block of literals, an empty last one.
+    /// Brotli without compression (RFC 7932, section 9.2): a window of 64 KiB, one meta-block of literals, an empty
+    /// last one.
     fn uncompressed_brotli(text: &[u8]) -> Vec<u8> {
         let length = u32::try_from(text.len() - 1).unwrap();
         assert!(length < 1 << 16);

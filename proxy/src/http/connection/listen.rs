@@ -8,12 +8,12 @@ use std::{
 use rustix::{io::Errno, net::sockopt};
 use tokio::net::{TcpListener, TcpSocket};
 
-/// Connections that the kernel keeps for us until they are accepted: as many as there are clients that come back at once when
-/// a pod is replaced. The kernel takes less where `net.core.somaxconn` says so.
+/// Connections that the kernel keeps for us until they are accepted: as many as there are clients that come back at
+/// once when a pod is replaced. The kernel takes less where `net.core.somaxconn` says so.
 const BACKLOG: u32 = 4096;
 
-/// Listens at an address, which is used as given. `[::]` means every address of both families, or of IPv4 alone where the
-/// kernel has no IPv6.
+/// Listens at an address, which is used as given. `[::]` means every address of both families, or of IPv4 alone where
+/// the kernel has no IPv6.
 ///
 /// # Errors
 ///

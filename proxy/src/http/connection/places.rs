@@ -89,8 +89,8 @@ impl Places {
         let _every_place = self.free.acquire_many(all).await;
     }
 
-    /// Asks the connection that has been idle for longest among those of the peer that holds most places. The peer's own
-    /// clients pay for it first.
+    /// Asks the connection that has been idle for longest among those of the peer that holds most places. The peer's
+    /// own clients pay for it first.
     fn ask_one_to_leave(&self, now: Instant) {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let mut places: HashMap<IpAddr, usize> = HashMap::new();
@@ -115,8 +115,8 @@ impl Place {
         &self.held.progress
     }
 
-    /// Resolves when the connection was asked to leave and is idle still. Whoever waits for this polls the connection first, so
-    /// that not a byte of a request has been read. Looked at only while the connection is idle.
+    /// Resolves when the connection was asked to leave and is idle still. Whoever waits for this polls the connection
+    /// first, so that not a byte of a request has been read. Looked at only while the connection is idle.
     pub(super) async fn has_to_leave(&self) {
         let mut asked = pin!(self.held.asked_to_leave.notified());
         poll_fn(|context| {

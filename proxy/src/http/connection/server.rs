@@ -38,11 +38,11 @@ pub struct Connections {
     pub most: usize,
     /// How long a request's head may take from its first byte to its end.
     pub head_timeout: Duration,
-    /// How long a connection may be idle: before its first request, and between two. Longer than clients and the balancers
-    /// before us keep theirs, so that it is not we who close one that is about to be used.
+    /// How long a connection may be idle: before its first request, and between two. Longer than clients and the
+    /// balancers before us keep theirs, so that it is not we who close one that is about to be used.
     pub idle_timeout: Duration,
-    /// Age at which a connection is told to close with its next answer, a fifth more or less, so that clients find new pods
-    /// behind a Service and not all at once.
+    /// Age at which a connection is told to close with its next answer, a fifth more or less, so that clients find new
+    /// pods behind a Service and not all at once.
     pub max_age: Duration,
     /// Whether a connection serves more than one request.
     pub reused: bool,
@@ -52,9 +52,9 @@ pub struct Connections {
 }
 
 impl Default for Connections {
-    /// 10,000 connections; 10 s for a head; 620 s idle, which is above the 600 s of Google's balancers, the 60 and 350 s of
-    /// AWS's, and the 90 s of the pools of Go, reqwest and hyper; ten minutes of age; and 30 s, in which an answer of a few
-    /// hundred bytes crosses every network.
+    /// 10,000 connections; 10 s for a head; 620 s idle, which is above the 600 s of Google's balancers, the 60 and 350
+    /// s of AWS's, and the 90 s of the pools of Go, reqwest and hyper; ten minutes of age; and 30 s, in which an answer
+    /// of a few hundred bytes crosses every network.
     fn default() -> Self {
         Self {
             most: 10_000,
@@ -67,8 +67,8 @@ impl Default for Connections {
     }
 }
 
-/// Largest head of a request that is waited for, and the unit in which bodies arrive. One that is complete by the time it is
-/// looked at may be twice as large.
+/// Largest head of a request that is waited for, and the unit in which bodies arrive. One that is complete by the time
+/// it is looked at may be twice as large.
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Most lines of a head. Tracing, meshes and cookies add up; hyper's own bound is 100.
 const MOST_HEADERS: usize = 200;
@@ -239,8 +239,8 @@ async fn connection<H: Handler>(
 
 /// Resolves when what a connection does takes too long, with what that is.
 ///
-/// It is polled whenever the connection is, so that it sees every change, and moves its alarm only to an earlier time: at
-/// most once in the time of the shortest deadline, however many requests there are.
+/// It is polled whenever the connection is, so that it sees every change, and moves its alarm only to an earlier time:
+/// at most once in the time of the shortest deadline, however many requests there are.
 async fn in_time(progress: &Progress, limits: Connections) -> progress::Phase {
     let deadline = || {
         let (phase, since) = progress.now();

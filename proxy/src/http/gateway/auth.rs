@@ -50,7 +50,8 @@ pub(super) fn check(configuration: &Snapshot, keys: &KeyRing, presented: Option<
         return Ok(());
     };
     let presented = presented.filter(|key| !key.is_empty()).ok_or(Refusal::NoWriteKey);
-    // Whether the keys are there comes first: a client must not be told that it lacks one by a pod that has none itself.
+    // Whether the keys are there comes first: a client must not be told that it lacks one by a pod that has none
+    // itself.
     match (keys.judge(named, presented.unwrap_or_default()), presented) {
         (Verdict::NoKeys, _) => Err(Refusal::unavailable(Unavailable::NoWriteKeys)),
         (_, Err(missing)) => Err(missing),
@@ -71,8 +72,8 @@ pub(super) fn are_there(configuration: &Snapshot, keys: &KeyRing) -> Result<(), 
     }
 }
 
-/// The user of HTTP Basic authentication ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)), unless it is empty; its password
-/// counts for nothing.
+/// The user of HTTP Basic authentication ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)), unless it is empty; its
+/// password counts for nothing.
 pub(super) fn basic_user(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, credentials) = value.split_once(' ')?;

@@ -58,8 +58,9 @@ impl Complaints {
 }
 
 impl Complaints {
-    /// Notes a request that was refused, and writes the line if it is time for one of its reason: it shows this request, and
-    /// how many there were since the last. No path and no query, in which keys may stand, and nothing of the body.
+    /// Notes a request that was refused, and writes the line if it is time for one of its reason: it shows this
+    /// request, and how many there were since the last. No path and no query, in which keys may stand, and nothing of
+    /// the body.
     pub(super) fn note_refused(
         &self,
         reason: &'static str,

@@ -6,12 +6,14 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::config::TrustedProxies;
 
-/// The value of `request_ip`: where `X-Forwarded-For` says that a request came from, as far as it is believed, else the peer.
+/// The value of `request_ip`: where `X-Forwarded-For` says that a request came from, as far as it is believed, else the
+/// peer.
 ///
-/// Each proxy on the way writes behind what it received the address that it received it from, so the header is read from its
-/// end: an entry is true when the one who wrote it is trusted. With networks configured, the answer is the first address
-/// from the right outside of them, and that of the peer when it is outside itself. An entry that is no address (`unknown`)
-/// ends what is known. Without any networks the first entry counts, as in RudderStack, if it is an address.
+/// Each proxy on the way writes behind what it received the address that it received it from, so the header is read
+/// from its end: an entry is true when the one who wrote it is trusted. With networks configured, the answer is the
+/// first address from the right outside of them, and that of the peer when it is outside itself. An entry that is no
+/// address (`unknown`) ends what is known. Without any networks the first entry counts, as in RudderStack, if it is an
+/// address.
 pub(super) fn request_ip(headers: &HeaderMap, peer: IpAddr, trusted: &TrustedProxies) -> IpAddr {
     let peer = peer.to_canonical();
     let lines = headers.get_all("x-forwarded-for");
@@ -99,7 +101,8 @@ mod tests {
             ),
             (&["10.3.3.3, 10.2.2.2"], "10.1.1.1", "10.3.3.3"),
             (&[], "10.1.1.1", "10.1.1.1"),
-            // The proxy before the trusted one does not say who asked it; whatever stands left of that, its client wrote.
+            // The proxy before the trusted one does not say who asked it; whatever stands left of that, its client
+            // wrote.
             (&["203.0.113.9, unknown"], "10.1.1.1", "10.1.1.1"),
             (&["unknown, 203.0.113.9"], "10.1.1.1", "203.0.113.9"),
         ] {

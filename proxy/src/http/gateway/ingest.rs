@@ -55,8 +55,8 @@ impl Gateway {
         let body = Body::read(&head.headers, incoming, limit, bodies, pace, &entrance).await?;
         self.endpoint.metrics.received(body.bytes().len());
         let admission = self.judge(&configuration, head, peer.address, payload, body.bytes())?;
-        // The records are in the batch; unless something else is kept of it, the body's memory is free for others while this
-        // request waits.
+        // The records are in the batch; unless something else is kept of it, the body's memory is free for others while
+        // this request waits.
         let body = sets_aside(&configuration, &admission).then_some(body);
         self.accept(&configuration, admission, body, peer).await
     }
@@ -140,7 +140,8 @@ impl Gateway {
         self.endpoint.metrics.accepted(&counts);
         if let (Some(body), Some(dead_letters)) = (body, &self.endpoint.dead_letters) {
             let letters = refused.iter().map(|refused| letter(refused, body.bytes()));
-            // The client cannot mend them and the others are safe: without room for them they are what was counted above.
+            // The client cannot mend them and the others are safe: without room for them they are what was counted
+            // above.
             let _ = timeout_at(deadline, dead_letters.put_all(letters).synced()).await;
         }
         Ok(())

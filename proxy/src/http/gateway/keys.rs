@@ -28,8 +28,8 @@ struct Watched {
     keys: Slot,
 }
 
-/// Where the watch of one directory leaves what it reads; empty while there is nothing usable. Each watch has its own, so
-/// that the last look of a watch that has ended overwrites nothing.
+/// Where the watch of one directory leaves what it reads; empty while there is nothing usable. Each watch has its own,
+/// so that the last look of a watch that has ended overwrites nothing.
 type Slot = Arc<ArcSwapOption<Keys>>;
 
 /// Usable write keys: at least one.

@@ -3,8 +3,8 @@
 //! ```no_run
 //! # use std::sync::Arc;
 //! # use firehose_proxy::{config::Live, http::{self, gateway::Endpoint}, queue, shutdown::shutdown};
-//! # async fn example(intake: queue::Intake, registry: &mut prometheus_client::registry::Registry) -> std::io::Result<()> {
-//! let listener = http::listen("[::]:8080".parse().expect("an address"))?;
+//! # async fn example(intake: queue::Intake, registry: &mut prometheus_client::registry::Registry) ->
+//! std::io::Result<()> { let listener = http::listen("[::]:8080".parse().expect("an address"))?;
 //! let endpoint = Endpoint::new(Arc::new(Live::default()), intake, http::Metrics::register(registry));
 //! let (controller, shutdown) = shutdown();
 //! http::gateway::serve(listener, endpoint, shutdown).await;
@@ -61,7 +61,8 @@ pub struct Endpoint {
     pub live: Arc<Live>,
     /// Where accepted events go.
     pub intake: Intake,
-    /// Where events go that are not valid, with `invalidEventPolicy: DeadLetter`. `None`: they are counted and go nowhere.
+    /// Where events go that are not valid, with `invalidEventPolicy: DeadLetter`. `None`: they are counted and go
+    /// nowhere.
     pub dead_letters: Option<DeadLetters>,
     /// What is counted.
     pub metrics: Metrics,
@@ -235,8 +236,8 @@ impl Gateway {
         }
     }
 
-    /// The configuration in force, if there is a source under it. An SDK that starts while events are not accepted queues
-    /// them; one that is refused its start, and asks only once, never sends any.
+    /// The configuration in force, if there is a source under it. An SDK that starts while events are not accepted
+    /// queues them; one that is refused its start, and asks only once, never sends any.
     fn source(&self) -> Result<Arc<Snapshot>, Refusal> {
         let current = self.endpoint.live.load();
         let snapshot = current

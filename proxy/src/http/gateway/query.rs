@@ -16,8 +16,8 @@ pub(super) fn segment(text: &str) -> String {
     decode(text, b'+')
 }
 
-/// A path in which repeated slashes are one and a trailing one is gone, as clients mean them that put together an address
-/// and a path. Nothing is decoded and no dots are resolved.
+/// A path in which repeated slashes are one and a trailing one is gone, as clients mean them that put together an
+/// address and a path. Nothing is decoded and no dots are resolved.
 pub(super) fn plain_path(path: &str) -> Cow<'_, str> {
     if !path.contains("//") && (path.len() == 1 || !path.ends_with('/')) {
         return path.into();
@@ -38,8 +38,8 @@ pub(super) fn value(query: Option<&str>, name: &str) -> Option<String> {
     pairs(query?).find(|(found, _)| found == name).map(|(_, value)| value)
 }
 
-/// Undoes the encoding of forms and paths: `+` is what is given, `%` and two hexadecimal digits a byte; anything else is
-/// itself.
+/// Undoes the encoding of forms and paths: `+` is what is given, `%` and two hexadecimal digits a byte; anything else
+/// is itself.
 fn decode(text: &str, plus: u8) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -31,8 +31,8 @@ pub(super) enum Payload {
 }
 
 impl<'a> Route<'a> {
-    /// The meaning of a path without repeated and trailing slashes ([`super::query::plain_path`]), or `None` when there is
-    /// nothing at it.
+    /// The meaning of a path without repeated and trailing slashes ([`super::query::plain_path`]), or `None` when there
+    /// is nothing at it.
     pub(super) fn of(path: &'a str) -> Option<Self> {
         use Payload::{Batch, Single};
         Some(match path {

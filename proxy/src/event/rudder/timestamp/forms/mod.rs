@@ -1,8 +1,9 @@
 //! The other ways in which people and programs write points in time: those that the date parser of RudderStack's server
 //! reads ([araddon/dateparse](https://github.com/araddon/dateparse)), with its meaning where one has two.
 //!
-//! That parser guesses a layout from the text and has Go's `time.Parse` read it; this one is a grammar: a day, a time of
-//! day, and what follows. Where the two differ is listed in `tests/field/departures.tsv`, with the reason beside each.
+//! That parser guesses a layout from the text and has Go's `time.Parse` read it; this one is a grammar: a day, a time
+//! of day, and what follows. Where the two differ is listed in `tests/field/departures.tsv`, with the reason beside
+//! each.
 
 mod clock;
 mod date;
