@@ -51,7 +51,8 @@ pub struct Intake {
     unanswered: Unanswered,
 }
 
-/// Events in memory whose clients have left without an answer: nobody has them but this process. Clones share the count.
+/// Events in memory whose clients have left without an answer: nobody has them but this process. Clones share the
+/// count.
 #[derive(Debug, Clone, Default)]
 pub struct Unanswered(Arc<AtomicUsize>);
 
@@ -138,8 +139,8 @@ impl Intake {
         self.accept_from(events, deadline, || false).await
     }
 
-    /// Like [`Self::accept`], of a client that may leave: then nobody hears a 503, so nobody would send the events again, and they
-    /// are kept until they are safe. `has_left` is asked once, shortly before the deadline.
+    /// Like [`Self::accept`], of a client that may leave: then nobody hears a 503, so nobody would send the events
+    /// again, and they are kept until they are safe. `has_left` is asked once, shortly before the deadline.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! segmentio/analytics-php#65: clients that write a request and close at once. hyperium/hyper#1981: clients that close their
-//! side and wait for the answer.
+//! segmentio/analytics-php#65: clients that write a request and close at once. hyperium/hyper#1981: clients that close
+//! their side and wait for the answer.
 
 use std::time::Duration;
 
