@@ -13,26 +13,29 @@ pub(crate) const NAMESPACE: &str = "firehose-system";
 /// Name of the release and of its Deployment.
 const OPERATOR: &str = "firehose-operator";
 
-/// Installs it and waits until it runs.
+/// Installs it and waits until it runs, once for all tests that share it.
 pub(crate) fn installed() {
     static ONCE: OnceLock<()> = OnceLock::new();
-    ONCE.get_or_init(|| {
-        fresh_namespace(NAMESPACE);
-        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/firehose-operator");
-        // The chart's own image names are those that `cargo xtask image` gives.
-        let endpoint = format!("proxy.endpointURL={}", simulator::ENDPOINT);
-        helm([
-            "upgrade",
-            "--install",
-            OPERATOR,
-            chart,
-            "--namespace",
-            NAMESPACE,
-            "--set",
-            &endpoint,
-        ]);
-        rolled_out();
-    });
+    ONCE.get_or_init(installed_anew);
+}
+
+/// Installs it in a namespace that is made anew, and waits until it runs.
+pub(crate) fn installed_anew() {
+    fresh_namespace(NAMESPACE);
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/firehose-operator");
+    // The chart's own image names are those that `cargo xtask image` gives.
+    let endpoint = format!("proxy.endpointURL={}", simulator::ENDPOINT);
+    helm([
+        "upgrade",
+        "--install",
+        OPERATOR,
+        chart,
+        "--namespace",
+        NAMESPACE,
+        "--set",
+        &endpoint,
+    ]);
+    rolled_out();
 }
 
 /// Ends every pod of the operator and returns when the last one is gone.
