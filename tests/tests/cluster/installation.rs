@@ -13,15 +13,17 @@ pub(crate) const NAMESPACE: &str = "firehose-system";
 /// Name of the release and of its Deployment.
 const OPERATOR: &str = "firehose-operator";
 
-/// Installs it and waits until it runs, once for all tests that share it.
+/// Installs it and waits until it runs.
 pub(crate) fn installed() {
     static ONCE: OnceLock<()> = OnceLock::new();
-    ONCE.get_or_init(installed_anew);
+    ONCE.get_or_init(|| {
+        fresh_namespace(NAMESPACE);
+        upgraded();
+    });
 }
 
-/// Installs it in a namespace that is made anew, and waits until it runs.
-pub(crate) fn installed_anew() {
-    fresh_namespace(NAMESPACE);
+/// Installs it, or makes what is installed what the chart says by itself, and waits until that runs.
+pub(crate) fn upgraded() {
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/firehose-operator");
     // The chart's own image names are those that `cargo xtask image` gives.
     let endpoint = format!("proxy.endpointURL={}", simulator::ENDPOINT);
