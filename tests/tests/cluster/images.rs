@@ -12,7 +12,7 @@ use std::{
 use firehose_tests::workspace;
 use serde_json::Value;
 
-use crate::environment::{profile, registry, trusting_the_registry, xtask};
+use crate::environment::{profile, trusting_the_registry, xtask};
 
 /// What an image may weigh, as the file that is loaded.
 const LIMIT: u64 = 40 << 20;
@@ -194,28 +194,22 @@ fn the_bill_of_materials_names_what_is_in_the_image_and_nothing_else() {
     }
 }
 
-#[test]
-#[ignore = "needs a registry: cargo xtask cluster test"]
-fn the_bill_of_materials_is_found_beside_an_image_from_a_registry() {
-    let mine = format!("{}/bills", registry());
-    let pushed = trusting_the_registry(xtask())
-        .args(["image", "--profile", &profile(), "--push", &mine])
-        .output()
-        .unwrap();
-    assert!(pushed.status.success(), "{pushed:?}");
+/// Every image below `registry` has its bill of materials beside it, as the usual client finds it.
+pub(crate) fn assert_bills_are_beside_the_images_in(registry: &str) {
     for program in PROGRAMS {
-        let image = format!("{mine}/{program}:{}", env!("CARGO_PKG_VERSION"));
+        let image = format!("{registry}/{program}:{}", env!("CARGO_PKG_VERSION"));
         let found = oras(&["discover", "--platform", &platform(), "--format", "json", &image]);
         let found: Value = serde_json::from_str(&found).unwrap();
         let [referrer] = found["referrers"].as_array().unwrap().as_slice() else {
             panic!("{image} has not one referrer: {found}");
         };
         assert_eq!(referrer["artifactType"], "application/vnd.cyclonedx+json");
-        let folder_of_bill = tempfile::tempdir().unwrap();
-        let output = folder_of_bill.path().to_str().unwrap();
-        oras(&["pull", "--output", output, referrer["reference"].as_str().unwrap()]);
+        let pulled = tempfile::tempdir().unwrap();
+        let reference = referrer["reference"].as_str().unwrap();
+        oras(&["pull", "--output", pulled.path().to_str().unwrap(), reference]);
         let file = format!("{program}.cdx.json");
-        assert!(fs::read(folder_of_bill.path().join(&file)).unwrap() == fs::read(folder().join(&file)).unwrap());
+        let (pulled, written) = (fs::read(pulled.path().join(&file)), fs::read(folder().join(&file)));
+        assert!(pulled.unwrap() == written.unwrap(), "{file} is another one");
     }
 }
 

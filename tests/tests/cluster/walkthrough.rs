@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::{
     destination::Destination,
     environment::{environment, registry, trusting_the_registry, xtask},
-    installation,
+    images, installation,
     kubectl::{get, helm, kubectl},
 };
 
@@ -48,13 +48,14 @@ fn the_readmes_commands_lead_to_an_event_in_its_stream_with_images_from_a_regist
         ("firehose-system", "firehose-operator"),
         ("analytics", "firehose-proxy"),
     ] {
-        let image = images(namespace);
+        let image = image_of_the_pods_in(namespace);
         let (name, digest) = image.name.rsplit_once('@').unwrap();
         assert_eq!(image.digest, digest);
         assert_eq!(name, format!("{mine}/{program}"));
         assert!(values.contains(&format!("repository: {name}\n")), "{values}");
         assert!(values.contains(&format!("digest: {digest}\n")), "{values}");
     }
+    images::assert_bills_are_beside_the_images_in(&mine);
     the_documented_command_lists_dead_letters();
     // `cargo xtask demo` makes it anew.
     kubectl("delete namespace analytics --wait --timeout 120s");
@@ -118,7 +119,7 @@ fn the_chart_and_the_manifest_as_they_are_run_images_of_the_published_names(valu
         ("firehose-system", "firehose-operator"),
         ("firehose-simulator", "firehose-simulator"),
     ] {
-        let image = images(namespace);
+        let image = image_of_the_pods_in(namespace);
         assert_eq!(
             image.name,
             format!("{PUBLISHED}/{program}:{}", env!("CARGO_PKG_VERSION"))
@@ -186,7 +187,7 @@ struct Image {
     digest: String,
 }
 
-fn images(namespace: &str) -> Image {
+fn image_of_the_pods_in(namespace: &str) -> Image {
     let list = get(&format!("pods --namespace {namespace}"));
     let mut images: Vec<Image> = list["items"]
         .as_array()
