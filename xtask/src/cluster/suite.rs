@@ -5,7 +5,7 @@ use std::env;
 
 use anyhow::{Context as _, Result};
 
-use super::{Access, network};
+use super::{Access, network, programs};
 use crate::{command::Run, image, repository, tools};
 
 /// Names the address of this machine as pods see it, for stand-ins that run here. Ours is known.
@@ -36,6 +36,7 @@ pub(crate) fn prepare(profile: &str, filter: Option<&str>) -> Result<Run> {
         .env("CLUSTER_NODES", if access.own { "own" } else { "given" })
         .env("CLUSTER_XTASK", this_program()?)
         .env("CLUSTER_PROFILE", profile)
+        .env("CLUSTER_HELM_3", programs::helm_3()?)
         .within(&repository());
     match &access.registry {
         Some(registry) => {
