@@ -6,6 +6,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 
 use super::{daemons::Daemon, network, state::State};
+use crate::image::PUBLISHED;
 
 /// The name of the program, and of its files.
 const NAME: &str = "docker-registry";
@@ -17,7 +18,8 @@ pub(crate) fn address() -> String {
 
 /// The registries that nodes reach through this one: itself, and the one that the chart names.
 pub(crate) fn names() -> [String; 2] {
-    [address(), "ghcr.io".to_owned()]
+    let (published, _) = PUBLISHED.split_once('/').expect("a path follows the registry");
+    [address(), published.to_owned()]
 }
 
 /// Starts it.
