@@ -22,7 +22,8 @@ pub(crate) fn environment() -> &'static Environment {
     })
 }
 
-/// The registry that this machine pushes to and the nodes pull from. Tests that need one are left out where there is none.
+/// The registry that this machine pushes to and the nodes pull from. Tests that need one are left out where there is
+/// none.
 pub(crate) fn registry() -> String {
     variable("CLUSTER_REGISTRY")
 }

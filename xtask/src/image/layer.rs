@@ -1,5 +1,5 @@
-//! A root file system, and the one layer that it becomes. The same content gives the same bytes: owners, times and order
-//! are fixed.
+//! A root file system, and the one layer that it becomes. The same content gives the same bytes: owners, times and
+//! order are fixed.
 
 use std::{collections::BTreeMap, fs, io::Write as _, path::PathBuf};
 

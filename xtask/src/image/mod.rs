@@ -1,5 +1,6 @@
-//! `cargo xtask image`: the images of the project's programs, without a container engine. Each is written as a file that
-//! engines and clusters load, as a layout that is pushed to a registry, and as a folder that the Dockerfile copies.
+//! `cargo xtask image`: the images of the project's programs, without a container engine. Each is written as a file
+//! that engines and clusters load, as a layout that is pushed to a registry, and as a folder that the Dockerfile
+//! copies.
 
 pub(crate) mod archive;
 pub(crate) mod contents;
@@ -91,7 +92,8 @@ pub(crate) struct Image {
     digest: String,
 }
 
-/// Builds the programs, writes their images, and hands them on. Only what a shell may want is written to standard output.
+/// Builds the programs, writes their images, and hands them on. Only what a shell may want is written to standard
+/// output.
 ///
 /// # Errors
 /// When a program does not build, a file cannot be written, or the registry refuses something.

@@ -1,5 +1,5 @@
-//! Pushes images with their bills of materials. The client is oras: it knows how registries want to be asked, and finds the
-//! credentials that `docker login` and `oras login` keep.
+//! Pushes images with their bills of materials. The client is oras: it knows how registries want to be asked, and finds
+//! the credentials that `docker login` and `oras login` keep.
 
 use std::fmt::Write as _;
 

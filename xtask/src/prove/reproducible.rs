@@ -1,5 +1,5 @@
-//! Anyone who builds a commit gets the published images: two checkouts in two folders, built from nothing, are compared.
-//! `test` packs what is built a second time; that the programs themselves come out the same is shown here.
+//! Anyone who builds a commit gets the published images: two checkouts in two folders, built from nothing, are
+//! compared. `test` packs what is built a second time; that the programs themselves come out the same is shown here.
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
-//! The crates that are linked into programs, as Cargo resolves them for exactly the build that makes the images: those of
-//! other platforms, of tests, and those that only run in the compiler are not among them.
+//! The crates that are linked into programs, as Cargo resolves them for exactly the build that makes the images: those
+//! of other platforms, of tests, and those that only run in the compiler are not among them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -181,8 +181,21 @@ mod tests {
 
     #[test]
     fn checksums_are_those_of_the_lock_file_and_a_package_of_the_workspace_has_none() {
-        let lock = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"registry\"\n\
-                    checksum = \"ab12\"\ndependencies = [\n \"b\",\n]\n\n[[package]]\nname = \"b\"\nversion = \"0.1.0\"\n";
+        let lock = r#"version = 4
+
+[[package]]
+name = "a"
+version = "1.0.0"
+source = "registry"
+checksum = "ab12"
+dependencies = [
+ "b",
+]
+
+[[package]]
+name = "b"
+version = "0.1.0"
+"#;
         let checksums: Vec<(Id, String)> = checksums(lock).into_iter().collect();
         let id = Id {
             name: "a".to_owned(),

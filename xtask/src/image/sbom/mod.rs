@@ -1,6 +1,6 @@
 //! The bill of materials of an image, in CycloneDX: the crates in the program, Rust's standard library, and the Debian
-//! packages of everything beside it. The same image gives the same document: it has no time, and its number is made from
-//! its content.
+//! packages of everything beside it. The same image gives the same document: it has no time, and its number is made
+//! from its content.
 
 mod crates;
 mod debian;
