@@ -22,7 +22,7 @@ use self::{
     contents::Contents,
     layout::{Label, Layout},
 };
-use crate::{command::Run, repository, target};
+use crate::{command::Run, repository, target, tools};
 
 /// Where images are published, and where manifests look for them when they are told nothing else.
 pub(crate) const PUBLISHED: &str = "ghcr.io/firehose-operator";
@@ -50,7 +50,7 @@ pub(crate) struct ImageArgs {
     /// The registry speaks HTTP without TLS
     #[arg(long, requires = "push")]
     plain_http: bool,
-    /// Print the commands that load the images into the nodes of a cluster of this kind
+    /// Print the commands that load the images into the nodes of a cluster of this kind (no such cluster is in our tests)
     #[arg(long, value_name = "CLUSTER")]
     load: Option<ClusterKind>,
     /// Add the images of another architecture: a copy of `target/image/oci` of the machine that built them
@@ -98,6 +98,8 @@ pub(crate) struct Image {
 /// # Errors
 /// When a program does not build, a file cannot be written, or the registry refuses something.
 pub(crate) fn run(args: &ImageArgs) -> Result<()> {
+    // Before the build, which takes minutes.
+    let client = args.push.as_ref().map(|_| tools::oras()).transpose()?;
     let output = args.output.clone().unwrap_or_else(folder);
     compile(&args.profile)?;
     let images = pack(&args.profile, &output, &args.with)?;
@@ -116,11 +118,9 @@ pub(crate) fn run(args: &ImageArgs) -> Result<()> {
             println!("{} {}", kind.command(), image.file.display());
         }
     }
-    if let Some(registry) = &args.push {
-        print!(
-            "{}",
-            registry::push(&images, registry.trim_end_matches('/'), args.plain_http)?
-        );
+    if let (Some(registry), Some(client)) = (&args.push, &client) {
+        let registry = registry.trim_end_matches('/');
+        print!("{}", registry::push(&images, client, registry, args.plain_http)?);
     }
     Ok(())
 }

@@ -1,26 +1,25 @@
 //! Pushes images with their bills of materials. The client is oras: it knows how registries want to be asked, and finds
 //! the credentials that `docker login` and `oras login` keep.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 use anyhow::{Context as _, Result};
 
 use super::{Image, VERSION};
-use crate::{command::Run, tools};
+use crate::command::Run;
 
 /// Pushes the images below `registry`, each under the name of its program, and returns what to tell the chart. Names by
 /// digest: whatever the registry holds later, this is what runs.
 ///
 /// # Errors
-/// When there is no client, or the registry refuses something.
-pub(crate) fn push(images: &[Image], registry: &str, plain_http: bool) -> Result<String> {
-    let oras = tools::oras()?;
+/// When the registry refuses something.
+pub(crate) fn push(images: &[Image], oras: &Path, registry: &str, plain_http: bool) -> Result<String> {
     for image in images {
         let reference = format!("{registry}/{}:{VERSION}", image.program);
         eprintln!("pushing {reference}");
         let mut source = image.layout.clone().into_os_string();
         source.push(format!(":{VERSION}"));
-        Run::new(&oras)
+        Run::new(oras)
             .args(["cp", "--recursive", "--from-oci-layout"])
             .arg(source)
             .args(plain_http.then_some("--to-plain-http"))
