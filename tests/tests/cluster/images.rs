@@ -183,8 +183,9 @@ fn the_bill_of_materials_names_what_is_in_the_image_and_nothing_else() {
             if !path.starts_with("lib") || !path.contains(".so") {
                 continue;
             }
+            // Where /lib is a link, packages name their files below /usr.
             let owner = Command::new("dpkg")
-                .args(["--search", &format!("/{path}")])
+                .args(["--search", &format!("/{path}"), &format!("/usr/{path}")])
                 .output()
                 .unwrap();
             let owner = String::from_utf8(owner.stdout).unwrap();
