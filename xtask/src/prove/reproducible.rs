@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 
 use crate::{command::Run, image, repository, target};
 
@@ -26,7 +27,11 @@ pub(crate) fn run() -> Result<()> {
     for program in image::PROGRAMS {
         let (one, other) = (index(&first, program)?, index(&second, program)?);
         if one == other {
-            println!("{program}: {}", image::contents::digest(&one));
+            let list: Value = serde_json::from_slice(&one)?;
+            println!(
+                "{program}: {}",
+                list["manifests"][0]["digest"].as_str().unwrap_or_default()
+            );
         } else {
             let files = Run::line("diff --recursive --brief").args([first.join(program), second.join(program)]);
             println!("{program}:");
