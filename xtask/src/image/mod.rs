@@ -9,6 +9,7 @@ mod layout;
 mod registry;
 mod root;
 mod sbom;
+mod written;
 
 use std::{
     env, fs,
@@ -21,6 +22,7 @@ use clap::{Args, ValueEnum};
 use self::{
     contents::Contents,
     layout::{Label, Layout},
+    written::{Image, VERSION},
 };
 use crate::{command::Run, repository, target, tools};
 
@@ -34,9 +36,6 @@ pub(crate) const PROGRAMS: [&str; 4] = [
     "firehose-simulator",
     "firehose-local",
 ];
-
-/// The version of the programs: the tag of their images.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The command line of `cargo xtask image`.
 #[derive(Args)]
@@ -78,18 +77,6 @@ impl ClusterKind {
             Self::Minikube => "minikube image load",
         }
     }
-}
-
-/// An image that was written.
-pub(crate) struct Image {
-    /// The program in it.
-    program: &'static str,
-    /// The file that an engine or cluster loads; the image is then called as it is published.
-    pub(crate) file: PathBuf,
-    /// The layout that a registry gets.
-    layout: PathBuf,
-    /// Digest of the layout's index, which stands for all architectures.
-    digest: String,
 }
 
 /// Builds the programs, writes their images, and hands them on. Only what a shell may want is written to standard

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::Path};
 
 use anyhow::{Context as _, Result};
 
-use super::{Image, VERSION};
+use super::written::{Image, VERSION};
 use crate::command::Run;
 
 /// Pushes the images below `registry`, each under the name of its program, and returns what to tell the chart. Names by
