@@ -7,7 +7,8 @@ fn a_tiny_run_delivers_every_event_and_prints_a_ratio_for_each_scenario() {
     let bench = Path::new(env!("CARGO_BIN_EXE_firehose-bench"));
     let mut command = Command::new(bench);
     command.args(["--rounds", "1", "--thousand-events", "1"]);
-    // A test of the whole workspace has built the proxy already; a build of it alone has other features and takes minutes.
+    // A test of the whole workspace has built the proxy already; a build of it alone has other features and takes
+    // minutes.
     let proxy = bench.with_file_name("firehose-proxy");
     if proxy.exists() {
         command.arg("--proxy").arg(proxy);

@@ -2,7 +2,8 @@
 
 #[path = "../../proxy/src/event/mod.rs"]
 pub mod event;
+pub mod queue;
+#[path = "../../proxy/src/routing/mod.rs"]
 pub mod routing;
-pub mod spool;
 #[path = "../../proxy/src/stream.rs"]
 pub mod stream;

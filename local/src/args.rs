@@ -4,7 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
-/// Runs a FirehoseDestination on this machine: the operator's own plan, the proxy, and a simulator of Firehose, in one process.
+/// Runs a FirehoseDestination on this machine: the operator's own plan, the proxy, and a simulator of Firehose, in one
+/// process.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "firehose-local", version)]
 pub(crate) struct Args {
@@ -27,8 +28,8 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// Deliver to AWS instead of the simulator. Credentials come from the environment or, with `credentials.type: Ambient`,
-    /// from the AWS default chain.
+    /// Deliver to AWS instead of the simulator. Credentials come from the environment or, with `credentials.type:
+    /// Ambient`, from the AWS default chain.
     #[arg(long)]
     pub(crate) aws: bool,
 }

@@ -16,8 +16,8 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use firehose_proxy::{
     app::{Options, Proxy},
-    aws::Transport,
-    mounted::{self, Mounted},
+    config::{self, Mounted},
+    firehose::Transport,
 };
 use firehose_simulator::Simulator;
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,7 +45,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn run(args: &Args) -> anyhow::Result<()> {
     let first = manifest::read(&args.manifest, None)?;
-    let simulator = match args.aws || first.destination.spec.endpoint_url.is_some() {
+    let simulator = match args.aws || first.destination.spec.endpoints.firehose.url().is_some() {
         true => None,
         false => Some(start_simulator(args).await?),
     };
@@ -137,7 +137,7 @@ fn follow(path: &Path, first: Manifest, mounts: Mounts) -> anyhow::Result<Mounte
             Err(problem) => error!("the last good manifest stays in force: {problem:#}"),
         }
     };
-    mounted::watch(&directory, look).context("failed to watch the manifest")
+    config::watch(&directory, look).context("failed to watch the manifest")
 }
 
 async fn told_to_end() -> std::io::Result<()> {

@@ -1,4 +1,5 @@
-//! From a manifest on disk to a validated destination: the steps that API server and operator would take, in their order.
+//! From a manifest on disk to a validated destination: the steps that API server and operator would take, in their
+//! order.
 
 use std::{
     fmt, fs, io,

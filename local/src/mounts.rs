@@ -30,14 +30,15 @@ pub(crate) struct Mounts {
     unnamed: Unnamed,
 }
 
-/// Who answers for Firehose when the manifest names no `endpointURL`.
+/// Who answers for Firehose when the manifest names no address of its own.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Unnamed {
     /// The simulator.
     Simulator(SocketAddr),
     /// AWS itself, because the caller said so.
     Aws,
-    /// Nobody: the manifest named an address when the process started, so that there is no simulator, and nobody said AWS.
+    /// Nobody: the manifest named an address when the process started, so that there is no simulator, and nobody said
+    /// AWS.
     Refused,
 }
 
@@ -70,7 +71,9 @@ impl Mounts {
                 self.aim_at(simulator, &mut document)?;
             }
             Unnamed::Refused if document.endpoint_url.is_none() => {
-                bail!("spec.endpointURL: was taken away; start again for the simulator, or with --aws for AWS")
+                bail!(
+                    "spec.endpoints.firehose: its address was taken away; start again for the simulator, or with --aws for AWS"
+                )
             }
             _ if document.credentials.kind == CredentialsType::Static => self.write_key_from_environment()?,
             _ => {}

@@ -1,4 +1,5 @@
-//! The operator's admin endpoint: `/metrics`, `/livez`, `/readyz`. Nothing on it is secret and nothing can be changed by it.
+//! The operator's admin endpoint: `/metrics`, `/livez`, `/readyz`. Nothing on it is secret and nothing can be changed
+//! by it.
 
 use std::sync::{
     Arc,

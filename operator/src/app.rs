@@ -17,12 +17,12 @@ use tracing::{debug, error, info};
 
 use crate::{
     admin::{self, Admin},
-    args::Run,
+    args::{self, Run},
     client,
     lease::Elector,
     metrics::Metrics,
     observe::{Scope, Stores, watch as watch_cluster},
-    plan::Installation,
+    plan::{Installation, ProxyUser},
     reconcile::{Context, reconcile, retry},
 };
 
@@ -69,6 +69,11 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
             Installation {
                 proxy_image: run.proxy_image.clone(),
                 image_pull_policy: run.proxy_image_pull_policy.clone(),
+                architecture: Some(run.proxy_architecture.clone()).filter(|architecture| !architecture.is_empty()),
+                proxy_user: match run.proxy_user {
+                    args::ProxyUser::Fixed => ProxyUser::Fixed,
+                    args::ProxyUser::Cluster => ProxyUser::Cluster,
+                },
             },
             run.default_endpoint_url.clone(),
             leadership.clone(),

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -17,9 +17,15 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the controller.
-    Run(Run),
+    Run(Box<Run>),
     /// Print the CustomResourceDefinition.
     Crd,
+    /// Say what API server and operator would say about manifests, without either.
+    Check {
+        /// Files with FirehoseDestination objects. Other objects in them are skipped.
+        #[arg(required = true)]
+        manifests: Vec<PathBuf>,
+    },
 }
 
 /// Settings of the installation. None of them can be set by a destination.
@@ -32,6 +38,19 @@ pub struct Run {
     /// When nodes pull the image of the proxy: Always, IfNotPresent or Never.
     #[arg(long, env = "FIREHOSE_OPERATOR_PROXY_IMAGE_PULL_POLICY")]
     pub proxy_image_pull_policy: Option<String>,
+
+    /// Architecture of the nodes that the proxies' image runs on, as nodes are labelled; empty for an image of
+    /// several.
+    #[arg(
+        long,
+        env = "FIREHOSE_OPERATOR_PROXY_ARCHITECTURE",
+        default_value = own_architecture()
+    )]
+    pub proxy_architecture: String,
+
+    /// As whom the proxies run: a fixed user, or whom the cluster assigns, as OpenShift does.
+    #[arg(long, env = "FIREHOSE_OPERATOR_PROXY_USER", value_enum, default_value = "fixed")]
+    pub proxy_user: ProxyUser,
 
     /// Address of the Firehose API for destinations that name none. For demos and tests.
     #[arg(long, env = "FIREHOSE_OPERATOR_DEFAULT_ENDPOINT_URL")]
@@ -56,6 +75,24 @@ pub struct Run {
     /// Form of the log on standard error.
     #[arg(long, env = "FIREHOSE_OPERATOR_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
+}
+
+/// As whom the proxies run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProxyUser {
+    /// A user and a group of fixed numbers.
+    Fixed,
+    /// Whom the cluster assigns.
+    Cluster,
+}
+
+/// This program's architecture in the words of Kubernetes: both images are built together.
+fn own_architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }
 
 /// Form of the log.

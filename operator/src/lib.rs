@@ -1,4 +1,4 @@
-//! Kubernetes operator that reconciles `FirehoseDestination` objects: observe → plan → apply → verify.
+//! Kubernetes operator that reconciles `FirehoseDestination` objects: observe → validate → plan → apply → verify.
 //!
 //! Without the feature `controller` this crate is its pure core, [`plan`], which the local path shares.
 

@@ -1,7 +1,8 @@
 //! Kubernetes operator that reconciles FirehoseDestination objects.
 
-use std::io::Write as _;
+use std::{fs, io::Write as _, path::PathBuf, process::ExitCode};
 
+use anyhow::Context as _;
 use clap::Parser as _;
 use firehose_operator::{
     app,
@@ -10,16 +11,35 @@ use firehose_operator::{
 };
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Crd => std::io::stdout().write_all(cli::crd()?.as_bytes())?,
+        Command::Check { manifests } => return check(&manifests),
         Command::Run(run) => {
             log_to_stderr(run.log_format);
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(app::run(run))?;
+            runtime.block_on(app::run(*run))?;
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A complaint a line on standard output; fails when there is one, or nothing to check.
+fn check(manifests: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let mut output = std::io::stdout().lock();
+    let mut failed = false;
+    for path in manifests {
+        let text = fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+        let checked = cli::check(&text).with_context(|| format!("{} is not YAML", path.display()))?;
+        failed |= checked.destinations == 0 || !checked.complaints.is_empty();
+        for complaint in &checked.complaints {
+            writeln!(output, "{}: {complaint}", path.display())?;
+        }
+        if checked.destinations == 0 {
+            writeln!(output, "{}: holds no FirehoseDestination", path.display())?;
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// At `info` unless RUST_LOG says otherwise.

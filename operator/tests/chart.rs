@@ -1,4 +1,5 @@
-//! The rights that the chart grants: only what the operator uses, and nothing that could read a secret or swap an image.
+//! The rights that the chart grants: only what the operator uses, and nothing that could read a secret or swap an
+//! image.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
@@ -17,11 +18,21 @@ struct Rule {
 }
 
 fn rules() -> Vec<Rule> {
-    serde_yaml::from_str(rights::rules()).unwrap()
+    parse(rights::rules())
 }
 
 fn lease_rules() -> Vec<Rule> {
-    serde_yaml::from_str(rights::lease_rules()).unwrap()
+    parse(rights::lease_rules())
+}
+
+/// A loop over no rules would find nothing wrong with them.
+fn parse(rules: &str) -> Vec<Rule> {
+    let rules: Vec<Rule> = serde_yaml::from_str(rules).unwrap();
+    assert!(!rules.is_empty(), "the chart grants nothing, or is read wrongly");
+    for rule in &rules {
+        assert!(!rule.resources.is_empty() && !rule.verbs.is_empty(), "{rule:?}");
+    }
+    rules
 }
 
 #[test]
@@ -49,10 +60,13 @@ fn no_rule_has_a_wildcard_and_none_is_about_secrets_or_rights() {
 
 #[test]
 fn of_pods_only_the_status_may_be_patched() {
-    for rule in rules()
+    let rules = rules();
+    let about_pods: Vec<&Rule> = rules
         .iter()
         .filter(|rule| rule.resources.iter().any(|one| one.starts_with("pods")))
-    {
+        .collect();
+    assert_eq!(about_pods.len(), 2, "pods to watch and their status to patch");
+    for rule in about_pods {
         match rule.resources[0].as_str() {
             "pods" => assert_eq!(rule.verbs, ["get", "list", "watch"]),
             _ => assert_eq!(

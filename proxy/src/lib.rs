@@ -1,17 +1,22 @@
 //! The data-plane proxy: customer events in over HTTP, Amazon Kinesis Data Firehose records out.
 //!
-//! Imports run one way: `http → event → routing → spool ← deliver → aws`. Only [`app`] sees everything. The proxy has no
-//! access to the Kubernetes API; its configuration is a mounted directory.
+//! Accepted events go `http → event → queue → deliver → firehose`, by way of `spool` where a disk is to hold them. Only
+//! [`app`] sees everything; who else imports whom is drawn in `docs/ARCHITECTURE.md`. The proxy has no access to the
+//! Kubernetes API; its configuration is a mounted directory.
 
 pub mod app;
-pub mod args;
-pub mod aws;
+pub mod cli;
+pub mod config;
+pub mod dead_letters;
 pub mod deliver;
 pub mod event;
+pub mod firehose;
 pub mod http;
-pub mod metrics;
-pub mod mounted;
+pub mod queue;
 pub mod routing;
 pub mod shutdown;
+#[cfg(test)]
+mod simulation;
 pub mod spool;
 pub mod stream;
+pub mod telemetry;

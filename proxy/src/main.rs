@@ -1,49 +1,66 @@
 //! The proxy binary.
 
+use std::io;
+
 use clap::Parser as _;
 use firehose_proxy::{
     app,
-    args::{Args, Command, LogFormat},
-    spool::dead_letters,
+    cli::{self, Args, Command},
+    dead_letters, telemetry,
 };
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     if let Some(Command::DeadLetters { command }) = &args.command {
         let directory = args.spool_dir.join(dead_letters::DIRECTORY);
-        return dead_letters::run(
+        return cli::dead_letters(
             &directory.join(dead_letters::SOCKET),
             command,
             &mut std::io::stdout().lock(),
         );
     }
-    log_to_stderr(args.log_format);
+    telemetry::log_to_stderr(args.log_format);
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
         .block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            let told_to_end = async {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
+            let (first, second) = (Signals::new()?, Signals::new()?);
+            let options = (&args).into();
+            tokio::select! {
+                ended = app::run(&options, first.told(1)) => ended,
+                () = second.told(2) => {
+                    tracing::warn!("told to end a second time, the process ends at once; what waits and is not on the disk is lost");
+                    std::process::exit(ENDED_BY_SIGTERM)
                 }
-            };
-            app::run(&(&args).into(), told_to_end).await
+            }
         })
 }
 
-/// `RUST_LOG` chooses what is logged; by default everything from INFO on.
-fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
+/// What a shell reports of a process that SIGTERM has ended.
+const ENDED_BY_SIGTERM: i32 = 128 + 15;
+
+/// The signals that tell a process to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Resolves when it was told so many times, counted from the start.
+    async fn told(mut self, times: usize) {
+        for _ in 0..times {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Names of delivery streams and the small numbers that stand for them inside one process.
 //!
-//! An event carries a [`StreamId`] from the routing table to the delivery queue: copying it costs nothing, and the queue
-//! of a stream is found by index. The registry only grows; its entries come from configuration documents, never from
-//! clients, so a process holds as many as it has ever had mappings.
+//! An event carries a [`StreamId`] from the routing table to the delivery queue: copying it costs nothing, and the
+//! queue of a stream is found by index. The registry only grows; its entries come from configuration documents, never
+//! from clients, so a process holds as many as it has ever had mappings.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,8 @@ use std::{
 
 /// Name of a delivery stream, exactly as AWS knows it: 1 to 64 of `a-z A-Z 0-9 _ . -`.
 ///
-/// Source: `DeliveryStreamName` in the [Firehose API](https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecord.html).
+/// Source: `DeliveryStreamName` in the [Firehose
+/// API](https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecord.html).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamName(Arc<str>);
 
@@ -21,9 +22,24 @@ pub struct StreamName(Arc<str>);
 #[error("{0:?} is not a delivery stream name: 1 to 64 letters, digits, '_', '.' or '-'")]
 pub struct InvalidStreamName(String);
 
+/// Most bytes of one record before base64: 1,000 KiB.
+///
+/// Source: [Record](https://docs.aws.amazon.com/firehose/latest/APIReference/API_Record.html).
+pub const MAX_RECORD_BYTES: usize = 1_024_000;
+
 /// Number of a stream in the [`Streams`] registry that issued it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(u32);
+
+/// What an event is routed by: its lower-cased name and type, empty when absent. Kept so that a backlog can be routed
+/// again when its stream is no longer mapped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RoutingKey<'key> {
+    /// Lower-cased `event`.
+    pub event: &'key str,
+    /// Lower-cased `type`.
+    pub r#type: &'key str,
+}
 
 /// The streams this process has met, numbered from zero in the order of their first appearance.
 #[derive(Debug, Default)]
@@ -82,7 +98,7 @@ impl Streams {
         id
     }
 
-    /// The name behind a number that this registry issued.
+    /// The name of a number that this registry issued.
     pub fn name(&self, id: StreamId) -> StreamName {
         let registry = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         registry.names[id.index()].clone()

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Sessions that roles have given out and that are still known; over it the oldest is forgotten.
-const MAX_SESSIONS: usize = 1_000;
+const MAX_REMEMBERED_SESSIONS: usize = 1_000;
 
 /// What a caller must bring. The default believes everybody, which is what a demo wants.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -251,7 +251,7 @@ impl Access {
             arn: format!("arn:aws:sts::{}:assumed-role/{role_name}/{name}", self.account),
             expires_at: now.saturating_add(lifetime).unwrap_or(Timestamp::MAX),
         };
-        if state.sessions.len() == MAX_SESSIONS {
+        if state.sessions.len() == MAX_REMEMBERED_SESSIONS {
             state.sessions.pop_front();
         }
         state.sessions.push_back(session.clone());

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     deaggregate,
-    put::to_json,
+    protocol::to_json,
     reply::Reply,
     service::{ConfigureError, Service, UnknownStream},
     stream::Record,
@@ -20,7 +20,7 @@ pub(crate) const PREFIX: &str = "/_simulator/";
 /// Records of one answer when the request does not say.
 const DEFAULT_LIMIT: usize = 1_000;
 /// Records of one answer at most.
-const MAX_LIMIT: usize = 10_000;
+const MAX_RECORDS_PER_ANSWER: usize = 10_000;
 
 /// A line of `GET …/records`.
 #[derive(Serialize)]
@@ -113,7 +113,10 @@ fn page(service: &Service, name: &str, query: &str) -> Result<Vec<Record>, Reply
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let parsed = match pair.split_once('=') {
             Some(("after", value)) => value.parse().map(|value| after = value).is_ok(),
-            Some(("limit", value)) => value.parse().map(|value: usize| limit = value.min(MAX_LIMIT)).is_ok(),
+            Some(("limit", value)) => value
+                .parse()
+                .map(|value: usize| limit = value.min(MAX_RECORDS_PER_ANSWER))
+                .is_ok(),
             Some(_) | None => false,
         };
         if !parsed {

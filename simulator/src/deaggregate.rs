@@ -7,14 +7,14 @@
 use serde_json::value::RawValue;
 
 /// Events of one record at most.
-const MAX_EVENTS: usize = 500;
+const MAX_EVENTS_PER_RECORD: usize = 500;
 
 /// The events of a record, or `None` when the service would give it up.
 pub(crate) fn events(data: &[u8]) -> Option<Vec<&str>> {
     let mut events = Vec::new();
     for event in serde_json::Deserializer::from_slice(data).into_iter::<&RawValue>() {
         let event = event.ok()?.get();
-        if !event.starts_with('{') || events.len() == MAX_EVENTS {
+        if !event.starts_with('{') || events.len() == MAX_EVENTS_PER_RECORD {
             return None;
         }
         events.push(event);

@@ -66,7 +66,8 @@ pub struct Rule {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Fault {
-    /// 200 with an error for some records, which are not kept. A `PutRecord` fails as a whole, as it does at the service.
+    /// 200 with an error for some records, which are not kept. A `PutRecord` fails as a whole, as it does at the
+    /// service.
     RecordsFail {
         /// `ServiceUnavailableException` or `InternalFailure`; the service knows no other for a record.
         error_code: ErrorCode,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     error::{ApiError, ErrorCode},
-    put::{parse, stream_name, to_json},
+    protocol::{parse, stream_name, to_json},
     registry::lock,
     reply::Reply,
     service::Service,

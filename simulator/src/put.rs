@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{ApiError, ErrorCode},
     faults::{Fault, Operation, TakesEffect},
+    protocol::{missing, parse, stream_name, to_json},
     registry::lock,
     reply::Reply,
     service::Service,
@@ -128,32 +129,6 @@ pub(crate) async fn put_record_batch(service: &Service, body: &[u8]) -> Result<R
         },
     )
     .await
-}
-
-pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
-    // The service's own text names Java classes; what matters to a client is the type.
-    serde_json::from_slice(body).map_err(|error| ApiError::new(ErrorCode::SerializationException, error.to_string()))
-}
-
-pub(crate) fn stream_name(name: Option<String>) -> Result<String, ApiError> {
-    let name = name.ok_or_else(|| missing("deliveryStreamName"))?;
-    let constraint = match name.len() {
-        0 => "have length greater than or equal to 1",
-        1..=64 => "satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
-        _ => "have length less than or equal to 64",
-    };
-    if crate::registry::valid_name(&name) {
-        return Ok(name);
-    }
-    Err(ApiError::constraint(
-        &format!("'{name}'"),
-        "deliveryStreamName",
-        constraint,
-    ))
-}
-
-pub(crate) fn missing(member: &str) -> ApiError {
-    ApiError::constraint("null", member, "not be null")
 }
 
 /// Strict base64: the standard alphabet with padding, no white space, no stray bits in the last character.
@@ -316,10 +291,6 @@ fn batch_answer(request_responses: Vec<Entry>) -> Reply {
         encrypted: false,
         request_responses,
     }))
-}
-
-pub(crate) fn to_json(output: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(output).expect("the outputs have string keys and no fallible serializer")
 }
 
 /// Whether `text` occurs in `data`. An empty text occurs everywhere.

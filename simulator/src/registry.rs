@@ -39,7 +39,8 @@ pub(crate) fn valid_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
-/// The guard even when a test panicked while it held the lock: the state is counters and a queue, valid after each step.
+/// The guard even when a test panicked while it held the lock: the state is counters and a queue, valid after each
+/// step.
 pub(crate) fn lock(stream: &Shared) -> MutexGuard<'_, DeliveryStream> {
     stream.lock().unwrap_or_else(PoisonError::into_inner)
 }

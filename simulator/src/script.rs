@@ -1,9 +1,9 @@
 //! Which fault the next call of a stream has. Holds no clock and sends nothing.
 //!
 //! Rules are a list; for each call the first rule that applies decides, and a call has at most one fault. Every rule
-//! counts the calls of its own operation, whether or not an earlier rule took them, and draws from random numbers of its
-//! own, so that adding a rule does not shift the others. With one seed and one order of calls on a stream, the same calls
-//! fail in the same way.
+//! counts the calls of its own operation, whether or not an earlier rule took them, and draws from random numbers of
+//! its own, so that adding a rule does not shift the others. With one seed and one order of calls on a stream, the same
+//! calls fail in the same way.
 
 use crate::{
     faults::{Fault, Operation, Records, Rule},

@@ -27,11 +27,12 @@ use crate::{
     access::AccessSettings,
     availability::ServiceSettings,
     control,
+    dispatch::{self, MAX_REQUEST_BODY_BYTES},
     error::{ApiError, ErrorCode},
     faults::StreamSettings,
     options::Options,
     reply::{Reply, ReplyBody, ResetConnection},
-    service::{ConfigureError, MAX_BODY_BYTES, Service, UnknownStream},
+    service::{ConfigureError, Service, UnknownStream},
     stream::{Record, Summary},
 };
 
@@ -257,7 +258,7 @@ async fn respond(service: &Service, request: Request<Incoming>) -> Result<Respon
         Err(refusal) => refusal,
         Ok(body) => match head.uri.path().strip_prefix(control::PREFIX) {
             Some(path) => control::call(service, &head.method, path, head.uri.query().unwrap_or(""), &body),
-            None => service.call(&head, &body, &request_id).await,
+            None => dispatch::call(service, &head, &body, &request_id).await,
         },
     };
     let mut response = reply.into_response(&request_id)?;
@@ -271,10 +272,10 @@ async fn respond(service: &Service, request: Request<Incoming>) -> Result<Respon
 
 async fn read(body: Incoming) -> Result<Bytes, Reply> {
     let too_large = || ApiError::new(ErrorCode::RequestEntityTooLargeException, "Request entity too large");
-    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+    if body.size_hint().lower() > MAX_REQUEST_BODY_BYTES as u64 {
         return Err(too_large().into());
     }
-    match tokio::time::timeout(READ_DEADLINE, Limited::new(body, MAX_BODY_BYTES).collect()).await {
+    match tokio::time::timeout(READ_DEADLINE, Limited::new(body, MAX_REQUEST_BODY_BYTES).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large().into()),
         Ok(Err(_)) => Err(Reply::Reset),

@@ -1,38 +1,23 @@
-//! The simulated service: which operation a request names, and the state that all operations share. Opens no socket.
+//! The state that all operations of the simulated service share. Knows no operation and opens no socket.
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use serde::Deserialize;
-
-use http::{Method, request::Parts};
 use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::{
-    access::{Access, AccessSettings, Caller},
-    availability::{Availability, ServiceSettings},
+    access::{Access, AccessSettings},
+    availability::ServiceSettings,
     error::{ApiError, ErrorCode},
     faults::StreamSettings,
-    manage,
     options::Options,
-    put,
     random::Random,
     registry::{InvalidStreamName, Registry, Shared, TooManyStreams, lock, valid_name},
-    reply::Reply,
-    signature,
     stream::{Record, Summary},
-    sts,
 };
-
-/// The version prefix of the service's target header.
-const TARGET_PREFIX: &str = "Firehose_20150804.";
-
-/// Bytes of a request's body that are read. Above the largest valid one (500 records of 4 MiB in all are 5.6 MB of
-/// base64), so that a call over the service's own limits gets the service's own error.
-pub(crate) const MAX_BODY_BYTES: usize = 16 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -84,65 +69,6 @@ impl Service {
             service.configure(name, StreamSettings::default())?;
         }
         Ok(service)
-    }
-
-    /// One request of the simulated services: Firehose, or STS.
-    pub(crate) async fn call(&self, head: &Parts, body: &[u8], request_id: &str) -> Reply {
-        let for_sts = sts::is_for_sts(head);
-        let settings = self.service_settings();
-        if settings.latency_milliseconds > 0 {
-            tokio::time::sleep(Duration::from_millis(settings.latency_milliseconds)).await;
-        }
-        match if for_sts { settings.sts } else { settings.firehose } {
-            Availability::Available if for_sts => sts::call(self, head, body, request_id),
-            Availability::Available => self.firehose(head, body).await.unwrap_or_else(Reply::from),
-            Availability::Unavailable => {
-                ApiError::new(ErrorCode::ServiceUnavailableException, "The service is unavailable.").into()
-            }
-            Availability::Resetting => Reply::Reset,
-            Availability::Silent => std::future::pending().await,
-        }
-    }
-
-    async fn firehose(&self, head: &Parts, body: &[u8]) -> Result<Reply, ApiError> {
-        let unknown = || ApiError::new(ErrorCode::UnknownOperationException, "");
-        if head.method != Method::POST {
-            return Err(unknown());
-        }
-        let target = head
-            .headers
-            .get("x-amz-target")
-            .and_then(|target| target.to_str().ok())
-            .ok_or_else(unknown)?;
-        let operation = target.strip_prefix(TARGET_PREFIX).ok_or_else(unknown)?;
-        if self.access.verifies() {
-            let caller = signature::verify(&self.access, head, body, "firehose", &[&self.options.region])?;
-            self.authorize(&caller, operation, body)?;
-        }
-        match operation {
-            "PutRecord" => put::put_record(self, body).await,
-            "PutRecordBatch" => put::put_record_batch(self, body).await,
-            "DescribeDeliveryStream" => manage::describe(self, body),
-            "ListDeliveryStreams" => manage::list(self, body),
-            "CreateDeliveryStream" => manage::create(self, body),
-            "DeleteDeliveryStream" => manage::delete(self, body),
-            _ => Err(unknown()),
-        }
-    }
-
-    fn authorize(&self, caller: &Caller, operation: &str, body: &[u8]) -> Result<(), ApiError> {
-        /// The member that names the resource.
-        #[derive(Deserialize, Default)]
-        #[serde(rename_all = "PascalCase")]
-        struct Named {
-            #[serde(default)]
-            delivery_stream_name: String,
-        }
-        caller.authorize(&format!("firehose:{operation}"), || {
-            // Read only when the answer is no. A body that is not JSON is refused before it reaches a stream.
-            let named: Named = serde_json::from_slice(body).unwrap_or_default();
-            self.arn(&named.delivery_stream_name)
-        })
     }
 
     pub(crate) fn stream_for_put(&self, name: &str) -> Result<Shared, ApiError> {

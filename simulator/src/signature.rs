@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How far the signature's date may be from the service's clock.
-const MAX_SKEW: SignedDuration = SignedDuration::from_mins(5);
+const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const DATE_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 
@@ -138,14 +138,14 @@ fn check_date(date: &str, now: Timestamp) -> Result<(), ApiError> {
     let age = now.duration_since(signed_at);
     let text = |timestamp: Timestamp| timestamp.strftime(DATE_FORMAT).to_string();
     let edge = |offset: SignedDuration| text(now.saturating_add(offset).unwrap_or(now));
-    if age > MAX_SKEW {
-        let (edge, now) = (edge(-MAX_SKEW), text(now));
+    if age > MAX_CLOCK_SKEW {
+        let (edge, now) = (edge(-MAX_CLOCK_SKEW), text(now));
         return Err(invalid(&format!(
             "Signature expired: {date} is now earlier than {edge} ({now} - 5 min.)"
         )));
     }
-    if age < -MAX_SKEW {
-        let (edge, now) = (edge(MAX_SKEW), text(now));
+    if age < -MAX_CLOCK_SKEW {
+        let (edge, now) = (edge(MAX_CLOCK_SKEW), text(now));
         return Err(invalid(&format!(
             "Signature not yet current: {date} is still later than {edge} ({now} + 5 min.)"
         )));

@@ -22,7 +22,7 @@ const SESSION_SECONDS: std::ops::RangeInclusive<u64> = 900..=43_200;
 const DEFAULT_SESSION_SECONDS: u64 = 3_600;
 
 /// An error of the query protocol.
-struct Refusal {
+struct StsError {
     status: StatusCode,
     code: &'static str,
     message: String,
@@ -43,7 +43,7 @@ pub(crate) fn call(service: &Service, head: &Parts, body: &[u8], request_id: &st
     let answer = match form.get("Action").map(String::as_str) {
         Some("AssumeRole") => assume_role(service, head, body, &form, request_id),
         Some("AssumeRoleWithWebIdentity") => assume_role_with_web_identity(service, &form, request_id),
-        Some(_) | None => Err(refusal(
+        Some(_) | None => Err(sts_error(
             StatusCode::BAD_REQUEST,
             "InvalidAction",
             "Could not find operation",
@@ -51,7 +51,7 @@ pub(crate) fn call(service: &Service, head: &Parts, body: &[u8], request_id: &st
     };
     let (status, body) = match answer {
         Ok(body) => (StatusCode::OK, body),
-        Err(Refusal { status, code, message }) => {
+        Err(StsError { status, code, message }) => {
             let (code, message) = (escape(code), escape(&message));
             let body = format!(
                 r#"<ErrorResponse xmlns="{NAMESPACE}"><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"#
@@ -68,7 +68,13 @@ pub(crate) fn call(service: &Service, head: &Parts, body: &[u8], request_id: &st
 
 type Form = HashMap<String, String>;
 
-fn assume_role(service: &Service, head: &Parts, body: &[u8], form: &Form, request_id: &str) -> Result<String, Refusal> {
+fn assume_role(
+    service: &Service,
+    head: &Parts,
+    body: &[u8],
+    form: &Form,
+    request_id: &str,
+) -> Result<String, StsError> {
     let caller = if service.access.verifies() {
         // The global endpoint is signed for us-east-1 whatever the region of the rest.
         signature::verify(
@@ -87,7 +93,7 @@ fn assume_role(service: &Service, head: &Parts, body: &[u8], form: &Form, reques
             "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
             caller.arn
         );
-        refusal(StatusCode::FORBIDDEN, "AccessDenied", message)
+        sts_error(StatusCode::FORBIDDEN, "AccessDenied", message)
     };
     caller
         .authorize("sts:AssumeRole", || arn.to_owned())
@@ -104,12 +110,12 @@ fn assume_role(service: &Service, head: &Parts, body: &[u8], form: &Form, reques
     Ok(answer("AssumeRole", &session, "", request_id))
 }
 
-fn assume_role_with_web_identity(service: &Service, form: &Form, request_id: &str) -> Result<String, Refusal> {
+fn assume_role_with_web_identity(service: &Service, form: &Form, request_id: &str) -> Result<String, StsError> {
     let arn = required(form, "RoleArn")?;
     let token = required(form, "WebIdentityToken")?;
     let Some(role) = service.access.role(arn) else {
         let message = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
-        return Err(refusal(StatusCode::FORBIDDEN, "AccessDenied", message));
+        return Err(sts_error(StatusCode::FORBIDDEN, "AccessDenied", message));
     };
     if role
         .web_identity_tokens
@@ -117,15 +123,15 @@ fn assume_role_with_web_identity(service: &Service, form: &Form, request_id: &st
         .is_some_and(|tokens| !tokens.iter().any(|known| known == token))
     {
         let message = "The web identity token that was passed could not be validated by AWS.";
-        return Err(refusal(StatusCode::BAD_REQUEST, "InvalidIdentityToken", message));
+        return Err(sts_error(StatusCode::BAD_REQUEST, "InvalidIdentityToken", message));
     }
     let session = open_session(service, form, &role)?;
     let subject = "<SubjectFromWebIdentityToken>simulated</SubjectFromWebIdentityToken>";
     Ok(answer("AssumeRoleWithWebIdentity", &session, subject, request_id))
 }
 
-fn open_session(service: &Service, form: &Form, role: &Role) -> Result<Session, Refusal> {
-    let invalid = |message: &str| refusal(StatusCode::BAD_REQUEST, "ValidationError", message);
+fn open_session(service: &Service, form: &Form, role: &Role) -> Result<Session, StsError> {
+    let invalid = |message: &str| sts_error(StatusCode::BAD_REQUEST, "ValidationError", message);
     let name = required(form, "RoleSessionName")?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
     if !(2..=64).contains(&name.len()) || !name.bytes().all(allowed) {
@@ -162,22 +168,22 @@ fn to_the_second(timestamp: Timestamp) -> String {
     timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, Refusal> {
+fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, StsError> {
     form.get(name).map(String::as_str).filter(|value| !value.is_empty()).ok_or_else(|| {
         let message = format!("1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null");
-        refusal(StatusCode::BAD_REQUEST, "ValidationError", message)
+        sts_error(StatusCode::BAD_REQUEST, "ValidationError", message)
     })
 }
 
-fn refusal(status: StatusCode, code: &'static str, message: impl Into<String>) -> Refusal {
-    Refusal {
+fn sts_error(status: StatusCode, code: &'static str, message: impl Into<String>) -> StsError {
+    StsError {
         status,
         code,
         message: message.into(),
     }
 }
 
-impl From<ApiError> for Refusal {
+impl From<ApiError> for StsError {
     /// STS names the same errors as the JSON services do, but answers them with 403.
     fn from(error: ApiError) -> Self {
         let code = match error.code.name() {

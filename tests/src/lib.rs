@@ -7,10 +7,14 @@
 
 pub mod architecture;
 pub mod arrived;
+pub mod client;
+pub mod document;
+pub mod glossary;
 pub mod http;
 pub mod local_path;
 pub mod moto;
 pub mod program;
+pub mod proxy;
 pub mod readme;
 pub mod sdk;
 pub mod simulator;

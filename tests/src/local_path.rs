@@ -54,7 +54,7 @@ impl LocalPath {
     ///
     /// When the manifest names another address.
     pub fn simulator(&self) -> Simulator {
-        assert_ne!(self.simulator, "-", "the manifest's endpointURL is taken at its word");
+        assert_ne!(self.simulator, "-", "the address in the manifest is taken at its word");
         Simulator {
             url: self.simulator.clone(),
         }

@@ -4,14 +4,14 @@ use std::fs;
 
 use crate::workspace;
 
-/// What a block of shell commands is for: the word behind `sh` on its fence. A block without a known word is one that no test
-/// runs.
+/// What a block of shell commands is for: the word after `sh` on its fence. A block without a known word is one that
+/// no test runs.
 pub const KINDS: [&str; 4] = ["run", "try", "test", "cluster"];
 
 /// A fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// What stands behind the opening fence: `sh try`, `yaml`.
+    /// What stands after the opening fence: `sh try`, `yaml`.
     pub info: String,
     /// The lines between the fences.
     pub text: String,

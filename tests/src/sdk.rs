@@ -52,8 +52,9 @@ impl Sdk {
         }
     }
 
-    /// Sends `count` each of identify, track and page, and ends with 0 when all were taken: by what the SDK says, or by what
-    /// its browser was answered. The names of the events ([`crate::arrived::name`]) are the SDK's, the type and a number.
+    /// Sends `count` each of identify, track and page, and ends with 0 when all were taken: by what the SDK says, or by
+    /// what its browser was answered. The names of the events ([`crate::arrived::name`]) are the SDK's, the type and a
+    /// number.
     pub fn command(self, url: &str, count: usize) -> Command {
         let mut command = match self {
             Self::RudderNode => node("send.cjs"),

@@ -7,6 +7,19 @@ use std::{
     sync::OnceLock,
 };
 
+/// Every package of the workspace, and its folder.
+pub const PACKAGES: &[(&str, &str)] = &[
+    ("firehose-operator", "operator"),
+    ("firehose-operator-api", "operator/api"),
+    ("firehose-proxy", "proxy"),
+    ("firehose-proxy-config", "proxy/config"),
+    ("firehose-simulator", "simulator"),
+    ("firehose-local", "local"),
+    ("firehose-tests", "tests"),
+    ("firehose-bench", "bench"),
+    ("xtask", "xtask"),
+];
+
 /// The workspace's root.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

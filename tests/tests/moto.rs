@@ -14,7 +14,14 @@ fn motos_objects_hold_what_the_sdks_sent() {
     let example = fs::read_to_string(workspace::root().join("examples/orders.yaml")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let manifest = folder.path().join("orders.yaml");
-    fs::write(&manifest, format!("{example}  endpointURL: {}\n", moto.url)).unwrap();
+    fs::write(
+        &manifest,
+        format!(
+            "{example}  endpoints: {{ firehose: {{ type: Custom, custom: {{ url: \"{}\" }} }} }}\n",
+            moto.url
+        ),
+    )
+    .unwrap();
     let local = LocalPath::start(&manifest);
     assert!(local.has_no_simulator());
 

@@ -1,44 +1,27 @@
 //! What the API server does with a manifest, without an API server: schema, unknown fields, defaults, CEL rules.
 //!
-//! For the local path, for `firehose-operator check`, and for the tests of the rules themselves. The rules are those of the
-//! definition; there is no second copy of them here. Not a client, and no judge of what only the plan can see.
+//! For the local path, for `firehose-operator check`, and for the tests of the rules themselves. The rules are those of
+//! the definition; there is no second copy of them here. Not a client, and no judge of what only the plan can see.
 
-use std::fmt;
+use std::sync::LazyLock;
 
 use kube::core::cel::{Validator, apply_defaults};
 use serde::{Deserialize as _, de::Error as _};
 use serde_json::Value;
 
-use crate::{FirehoseDestination, crd::schema, structure};
+use crate::{
+    FirehoseDestination,
+    crd::schema,
+    structure::{self, shown},
+};
+
+pub use crate::field_error::FieldError;
 
 const API_VERSION: &str = "firehose-operator.dev/v1alpha1";
 const KIND: &str = "FirehoseDestination";
 
-/// One reason for which a manifest is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The field, for example `spec.mappings[3].event`.
-    pub field: String,
-    /// What is wrong with it.
-    pub message: String,
-}
-
-impl Refusal {
-    pub(crate) fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            message: message.into(),
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.field, self.message)
-    }
-}
-
-impl std::error::Error for Refusal {}
+/// Derived once: the types do not change while a program runs.
+static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
 
 /// The YAML documents of a file, empty ones left out, whatever kind they are of.
 ///
@@ -51,10 +34,32 @@ pub fn documents(text: &str) -> Result<Vec<Value>, serde_yaml::Error> {
         // Through YAML's own value, because it refuses a key that occurs twice and JSON's would take the last.
         let value = serde_yaml::Value::deserialize(document)?;
         if !value.is_null() {
-            documents.push(serde_json::to_value(value).map_err(serde_yaml::Error::custom)?);
+            let mut value = serde_json::to_value(value).map_err(serde_yaml::Error::custom)?;
+            whole_numbers(&mut value);
+            documents.push(value);
         }
     }
     Ok(documents)
+}
+
+/// `1e3` is a number with a fraction to this YAML reader and a whole one to kubectl, which writes it as JSON on the
+/// way.
+fn whole_numbers(value: &mut Value) {
+    /// Above it, not every whole number is one of these numbers.
+    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|_| number.is_f64());
+            if let Some(whole) = whole.filter(|whole| whole.fract() == 0.0 && whole.abs() <= MAX_EXACT) {
+                #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+                let whole = whole as i64;
+                *value = whole.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
 }
 
 /// Whether a document says that it is a `FirehoseDestination`, of any version.
@@ -67,7 +72,7 @@ pub fn is_destination(document: &Value) -> bool {
 /// # Errors
 ///
 /// Everything that is wrong with it, by field.
-pub fn admit(manifest: &Value) -> Result<FirehoseDestination, Vec<Refusal>> {
+pub fn admit(manifest: &Value) -> Result<FirehoseDestination, Vec<FieldError>> {
     admit_after(manifest, None)
 }
 
@@ -76,13 +81,13 @@ pub fn admit(manifest: &Value) -> Result<FirehoseDestination, Vec<Refusal>> {
 /// # Errors
 ///
 /// Everything that is wrong with it, by field.
-pub fn admit_change(manifest: &Value, old: &FirehoseDestination) -> Result<FirehoseDestination, Vec<Refusal>> {
+pub fn admit_change(manifest: &Value, old: &FirehoseDestination) -> Result<FirehoseDestination, Vec<FieldError>> {
     let old = serde_json::to_value(old).expect("an admitted object serializes");
     admit_after(manifest, Some(&old))
 }
 
-fn admit_after(manifest: &Value, old: Option<&Value>) -> Result<FirehoseDestination, Vec<Refusal>> {
-    let mut refusals = check_head(manifest);
+fn admit_after(manifest: &Value, old: Option<&Value>) -> Result<FirehoseDestination, Vec<FieldError>> {
+    let mut errors = check_head(manifest);
     let mut object = manifest.clone();
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status"); // the API server takes it from the status subresource only
@@ -90,44 +95,43 @@ fn admit_after(manifest: &Value, old: Option<&Value>) -> Result<FirehoseDestinat
             drop_nulls(spec, 0);
         }
     }
-    let schema = schema();
     match object.get("spec") {
-        Some(spec) => structure::check(&schema["properties"]["spec"], spec, "spec", &mut refusals),
-        None => refusals.push(Refusal::new("spec", "is required")),
+        Some(spec) => structure::check(&SCHEMA["properties"]["spec"], spec, "spec", &mut errors),
+        None => errors.push(FieldError::new("spec", "is required")),
     }
     for name in object.as_object().into_iter().flat_map(serde_json::Map::keys) {
         if !["apiVersion", "kind", "metadata", "spec"].contains(&name.as_str()) {
-            refusals.push(Refusal::new(name, "unknown field"));
+            errors.push(FieldError::new(name, "unknown field"));
         }
     }
-    if !refusals.is_empty() {
-        return Err(refusals); // the rules are only for values of the right shape
+    if !errors.is_empty() {
+        return Err(errors); // the rules are only for values of the right shape
     }
-    let object = apply_defaults(&schema, &object);
-    if let Err(errors) = Validator::new().validate(&schema, &object, old) {
-        let refused = errors.into_vec().into_iter();
-        return Err(refused
-            .map(|error| Refusal::new(field_of(&error.field_path), error.message))
+    let object = apply_defaults(&SCHEMA, &object);
+    if let Err(broken) = Validator::new().validate(&SCHEMA, &object, old) {
+        let broken = broken.into_vec().into_iter();
+        return Err(broken
+            .map(|error| FieldError::new(field_of(&error.field_path), error.message))
             .collect());
     }
-    serde_json::from_value(object).map_err(|error| vec![Refusal::new("spec", error.to_string())])
+    serde_json::from_value(object).map_err(|error| vec![FieldError::new("spec", error.to_string())])
 }
 
 /// What stands above the spec.
-fn check_head(manifest: &Value) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
+fn check_head(manifest: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
     for (field, expected) in [("apiVersion", API_VERSION), ("kind", KIND)] {
         if manifest[field] != expected {
-            refusals.push(Refusal::new(
+            errors.push(FieldError::new(
                 field,
-                format!("must be {expected}, not {}", manifest[field]),
+                format!("must be {expected}, not {}", shown(&manifest[field].to_string())),
             ));
         }
     }
     if !manifest["metadata"]["name"].is_string() {
-        refusals.push(Refusal::new("metadata.name", "is required"));
+        errors.push(FieldError::new("metadata.name", "is required"));
     }
-    refusals
+    errors
 }
 
 /// A rule about the whole object is about its name.
@@ -140,8 +144,8 @@ fn field_of(path: &str) -> String {
 
 /// The API server drops a null where the schema does not allow one, and the default takes its place.
 fn drop_nulls(value: &mut Value, depth: usize) {
-    const DEEPER_THAN_THE_SCHEMA: usize = 16;
-    if depth > DEEPER_THAN_THE_SCHEMA {
+    const MAX_SCHEMA_DEPTH: usize = 16;
+    if depth > MAX_SCHEMA_DEPTH {
         return;
     }
     match value {

@@ -8,9 +8,9 @@ use crate::FirehoseDestination;
 
 /// The CustomResourceDefinition of [`FirehoseDestination`].
 ///
-/// Beside what the types derive, a description's lines are joined (`kubectl explain` wraps them itself), and no field is
-/// nullable: the API server then drops an explicit `null` and applies the default, instead of storing a null that every rule
-/// would have to allow for.
+/// Beside what the types derive, a description's lines are joined (`kubectl explain` wraps them itself), and no field
+/// is nullable: the API server then drops an explicit `null` and applies the default, instead of storing a null that
+/// every rule would have to allow for.
 pub fn crd() -> CustomResourceDefinition {
     let mut definition =
         serde_json::to_value(FirehoseDestination::crd()).expect("a definition made of plain data serializes");

@@ -1,7 +1,7 @@
 //! The vocabulary: condition types, and the one closed list of reasons that conditions, metrics and events share.
 //!
-//! A reason is for programs and may be compared; what a person needs beyond it is in the condition's message. A reader takes
-//! a name that a newer operator wrote as `Unknown` instead of failing on the whole object.
+//! A reason is for programs and may be compared; what a person needs beyond it is in the condition's message. A reader
+//! takes a name that a newer operator wrote as `Unknown` instead of failing on the whole object.
 
 use std::fmt;
 
@@ -22,10 +22,12 @@ pub enum ConditionType {
     CredentialsReady,
     /// A 200 outlives the loss of a pod.
     Durable,
+    /// Nobody without a key can send events. The message names what is open.
+    Secured,
     /// Records reach every stream that has traffic. Unknown while there is none.
     Delivering,
-    /// No event that was given up waits for a person.
-    DeadLettersEmpty,
+    /// Events that were given up wait for a person. True is abnormal.
+    DeadLetters,
     /// kstatus: work is under way towards the current spec.
     Reconciling,
     /// kstatus: no progress without a person.
@@ -74,6 +76,8 @@ pub enum Reason {
     ProxiesUnreachable,
     /// There is no ready proxy.
     NoReadyProxies,
+    /// A pod is not ready.
+    ProxyNotReady,
 
     // CredentialsReady
     /// Credentials are loaded; AWS has not been called with them yet.
@@ -103,6 +107,12 @@ pub enum Reason {
     /// A 200 is given when Firehose has the events.
     AcknowledgedByFirehose,
 
+    // Secured
+    /// Senders present a write key.
+    WriteKeysRequired,
+    /// Whoever reaches the endpoint may send events.
+    NoAuthentication,
+
     // Delivering and streams
     /// Firehose takes the records.
     Succeeded,
@@ -127,9 +137,9 @@ pub enum Reason {
     /// Firehose cannot be reached.
     FirehoseUnreachable,
     /// Delivery is paused by the spec.
-    Paused,
+    DeliveryPaused,
 
-    // DeadLettersEmpty
+    // DeadLetters
     /// Nothing was given up, or all of it was seen to.
     NoDeadLetters,
     /// Events that were given up wait to be sent again or dropped.
@@ -152,6 +162,63 @@ pub enum Reason {
     #[default]
     #[serde(other)]
     Unknown,
+}
+
+impl Reason {
+    /// What it says to a person who is told nothing else. Never empty.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Valid => "the spec is valid",
+            Self::Invalid => "the spec breaks a rule",
+            Self::NotImplemented => "the spec asks for something that this version does not do",
+            Self::DuplicateEvent => "two mappings have the same event",
+            Self::TooLarge => "the configuration does not fit into a ConfigMap",
+            Self::NameConflict => "an object of somebody else has the name of one of this destination's",
+            Self::Synced => "every ready proxy runs the revision",
+            Self::Propagating => "not every ready proxy runs the revision yet",
+            Self::ConfigRejected => "a proxy refuses the configuration and keeps its last good one",
+            Self::ProxiesUnreachable => "the operator cannot ask the proxies on the admin port",
+            Self::NoReadyProxies => "no proxy is ready",
+            Self::ProxyNotReady => "the pod is not ready",
+            Self::CredentialsLoaded => "credentials are loaded, and AWS has not been called with them yet",
+            Self::CredentialsAccepted => "AWS takes the credentials",
+            Self::SecretMissing => "the Secret does not exist, or is empty",
+            Self::SecretIncomplete => "the Secret lacks a key, or a value in it cannot be used",
+            Self::SourceUnavailable => "no source has credentials",
+            Self::AssumeRoleDenied => "STS does not hand out the role",
+            Self::AssumeRoleUnavailable => "STS does not answer",
+            Self::CredentialsRejected => "AWS does not take the access key or the signature",
+            Self::CredentialsExpired => "the session token has expired",
+            Self::PersistentSpool => "a 200 means that events are on a persistent volume",
+            Self::EphemeralSpool => "a 200 means that events are on a volume that goes with its pod",
+            Self::AcknowledgedByFirehose => "a 200 means that Firehose has the events",
+            Self::WriteKeysRequired => "senders present a write key",
+            Self::NoAuthentication => {
+                "whoever reaches the endpoint may send events, because ingest.authentication.type is None"
+            }
+            Self::Succeeded => "Firehose takes the records",
+            Self::NoTraffic => "nothing was sent for a while",
+            Self::SinglePutsOnly => "records go one by one, because the policy lacks firehose:PutRecordBatch",
+            Self::Throttled => "Firehose asks for a slower pace",
+            Self::StreamNotFound => "there is no delivery stream of this name in the region",
+            Self::AccessDenied => "the policy does not allow the call",
+            Self::CredentialsUnavailable => "there are no usable credentials",
+            Self::KeyUnavailable => "the stream's KMS key cannot be used",
+            Self::RecordRejected => "Firehose refuses records for what they are",
+            Self::ServiceError => "Firehose answers with an error of its own",
+            Self::FirehoseUnreachable => "Firehose cannot be reached",
+            Self::DeliveryPaused => "delivery is paused by the spec",
+            Self::NoDeadLetters => "nothing was given up, or all of it was seen to",
+            Self::DeadLettersWaiting => "events that were given up wait to be sent again or dropped",
+            Self::DeadLettersFull => "there is no room for more events that cannot be delivered",
+            Self::DeadLettersUnavailable => "what is given up is lost",
+            Self::Ready => "events are accepted",
+            Self::RollingOut => "proxies are being started or replaced",
+            Self::ApplyFailed => "an object could not be written; the operator tries again",
+            Self::Settled => "nothing is left to do",
+            Self::Unknown => "not known yet",
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -197,7 +264,7 @@ impl From<StreamReason> for Reason {
             StreamReason::RecordRejected => Self::RecordRejected,
             StreamReason::ServiceError => Self::ServiceError,
             StreamReason::Unreachable => Self::FirehoseUnreachable,
-            StreamReason::Paused => Self::Paused,
+            StreamReason::Paused => Self::DeliveryPaused,
             StreamReason::Unknown => Self::Unknown,
         }
     }

@@ -20,7 +20,7 @@ const MANAGER: &str = "firehose-operator";
 /// The children of one destination as they were after they were applied: by kind and name, what was wanted, and the
 /// resource version that came of it. As long as both are the same, nothing is written.
 #[derive(Debug, Clone, Default)]
-pub struct Known(HashMap<(String, String), (u64, String)>);
+pub struct AppliedChildren(HashMap<(String, String), (u64, String)>);
 
 /// What an apply did.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ pub async fn apply<K>(
     store: &Store<K>,
     wanted: &K,
     owner: &str,
-    known: &mut Known,
+    known: &mut AppliedChildren,
 ) -> Result<Applied<K>, ApplyError>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
@@ -144,8 +144,8 @@ where
     }
     let parameters = PatchParams::apply(MANAGER).force();
     let applied = match api.patch(&name, &parameters, &Patch::Apply(wanted)).await {
-        // An entry that somebody else wrote into a list of ours can be at odds with our own, and an apply does not remove
-        // it: a port that was renumbered by hand keeps its name. A merge patch replaces lists whole.
+        // An entry that somebody else wrote into a list of ours can be at odds with our own, and an apply does not
+        // remove it: a port that was renumbered by hand keeps its name. A merge patch replaces lists whole.
         Err(kube::Error::Api(status)) if status.is_invalid() && exists => {
             let merge = api.patch(&name, &PatchParams::default(), &Patch::Merge(wanted)).await;
             merge.map_err(failed)?;

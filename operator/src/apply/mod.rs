@@ -1,9 +1,10 @@
-//! Writes: children and status by server-side apply, pokes by a patch of pods/status. Nothing here decides what to write.
+//! Writes: children and status by server-side apply, pokes by a patch of pods/status. Nothing here decides what to
+//! write.
 
 mod child;
 mod poke;
 mod status;
 
-pub use child::{Applied, ApplyError, Known, apply};
+pub use child::{Applied, AppliedChildren, ApplyError, apply};
 pub use poke::poke;
 pub use status::write_status;

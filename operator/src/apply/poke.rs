@@ -1,6 +1,7 @@
 //! Makes kubelet look at a pod again, and with it at the ConfigMap that the pod mounts.
 //!
-//! Through `pods/status`, which may change a pod's annotations but not its spec: whoever holds this right cannot swap an image.
+//! Through `pods/status`, which may change a pod's annotations but not its spec: whoever holds this right cannot swap
+//! an image.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{

@@ -1,15 +1,17 @@
-//! Who leads, as a pure decision: what the API server shows, what this process remembers, and the time on its own clock.
+//! Who leads, as a pure decision: what the API server shows, what this process remembers, and the time on its own
+//! clock.
 //!
-//! Clocks of different machines are never compared. Whether a leader is alive is judged by when *this* process last saw the
-//! lease change, the way client-go does it, and every write carries the resource version it was decided on, so of two that
-//! decide the same the API server lets one win.
+//! Clocks of different machines are never compared. Whether a leader is alive is judged by when *this* process last saw
+//! the lease change, the way client-go does it, and every write carries the resource version it was decided on, so of
+//! two that decide the same the API server lets one win.
 
 use std::time::Duration;
 
 /// How long a lease is good without a renewal, as its observers count.
 pub(super) const LEASE_DURATION: Duration = Duration::from_secs(15);
 
-/// How long its holder goes on without a renewal. Shorter than [`LEASE_DURATION`], so that it stops before another starts.
+/// How long its holder goes on without a renewal. Shorter than [`LEASE_DURATION`], so that it stops before another
+/// starts.
 pub(super) const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long to wait between two looks.

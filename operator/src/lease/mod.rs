@@ -1,7 +1,7 @@
 //! Leader election over one `Lease` object: of two operators, one acts.
 //!
-//! Not a fence: a process that stalls right behind its check may still send one write. Every write of this operator is a
-//! server-side apply of what both would apply, so a late one does no harm.
+//! Not a fence: a process that stalls right behind its check may still send one write. Every write of this operator is
+//! a server-side apply of what both would apply, so a late one does no harm.
 
 mod decide;
 
@@ -72,7 +72,8 @@ impl Elector {
         self.changes.subscribe()
     }
 
-    /// Looks, decides and writes every [`RETRY_PERIOD`] until `stop` resolves; then gives the lease back if it holds it.
+    /// Looks, decides and writes every [`RETRY_PERIOD`] until `stop` resolves; then gives the lease back if it holds
+    /// it.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
         loop {
@@ -144,7 +145,7 @@ impl Elector {
                 });
                 Ok(())
             }
-            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => Ok(()), // lost the race
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => Ok(()), /* lost the race */
             Err(error) => Err(error),
         }
     }

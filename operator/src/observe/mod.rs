@@ -1,7 +1,7 @@
 //! What exists in the cluster: one watch and one store a kind, each bounded by labels to what this operator made.
 //!
-//! Never writes. What is not in a store may exist all the same (another label, a watch that lags): whoever creates something
-//! asks the API server first.
+//! Never writes. What is not in a store may exist all the same (another label, a watch that lags): whoever creates
+//! something asks the API server first.
 
 mod pods;
 
@@ -33,7 +33,8 @@ use tokio::sync::watch;
 
 use crate::plan::{DESTINATION_LABEL, MANAGED_SELECTOR, POD_SELECTOR};
 
-/// A destination, or the reason why the stored object could not be read. One that cannot be read must not stop the others.
+/// A destination, or the reason why the stored object could not be read. One that cannot be read must not stop the
+/// others.
 pub type Guarded = DeserializeGuard<FirehoseDestination>;
 
 /// Seconds after which a watch is opened anew. A connection that died silently is noticed then.
@@ -182,8 +183,8 @@ impl Cluster<'_> {
         (reader, events.boxed())
     }
 
-    /// Children of one kind, and every change of one, its deletion too: with the generation as the predicate, a child that
-    /// was deleted by hand would go unnoticed.
+    /// Children of one kind, and every change of one, its deletion too: with the generation as the predicate, a child
+    /// that was deleted by hand would go unnoticed.
     fn children<K>(&self) -> (Store<K>, Changes<K>)
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>

@@ -1,4 +1,5 @@
-//! The configuration document of a destination. It names the directories that Secrets are mounted in, never their content.
+//! The configuration document of a destination. It names the directories that Secrets are mounted in, never their
+//! content.
 
 use firehose_proxy_config::{Document, StaticCredentials, WriteKeys};
 

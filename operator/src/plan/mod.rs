@@ -1,21 +1,23 @@
 //! From a destination to what shall be: validate → configuration document → child objects.
 //!
-//! Pure: no client, no clock, no randomness, no runtime. The same destination always gives the same plan, which is what makes
-//! the local path, the golden files and a repaired child agree. Behind [`validate()`] nobody looks at the raw spec again.
+//! Pure: no client, no clock, no randomness, no runtime. The same destination always gives the same plan, which is what
+//! makes the local path, the golden files and a repaired child agree. Behind [`validate()`] nobody looks at the raw
+//! spec again.
 
 mod children;
 mod document;
-mod invalid;
+mod effective;
+mod installation;
 mod names;
-mod unbuilt;
-mod unchangeable;
+mod rejection;
 mod validate;
 mod validated;
 
-pub use children::{Children, Installation, REVISION_ANNOTATION, children};
+pub use children::{Children, REVISION_ANNOTATION, children};
 pub use document::{Paths, document};
-pub use invalid::Invalid;
+pub use effective::effective;
+pub use installation::{Installation, ProxyUser};
 pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Names, POD_SELECTOR, selector};
-pub use unchangeable::unchangeable;
+pub use rejection::{Rejection, unchangeable};
 pub use validate::validate;
 pub use validated::Validated;

@@ -1,6 +1,6 @@
 //! A destination that can be planned: every size a number, every choice made.
 
-use firehose_operator_api::{PersistentVolumeClaim, ProxySettings, StaticCredentials, WriteKeys};
+use firehose_operator_api::{PersistentVolumeClaim, ProxySettings, SecretKeyRef, StaticCredentials};
 use firehose_proxy_config::{Document, Toggle};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
@@ -12,7 +12,7 @@ pub struct Validated {
     /// The Secret to mount for static credentials.
     pub(super) credentials_secret: Option<StaticCredentials>,
     /// The Secret to mount for write keys.
-    pub(super) write_keys_secret: Option<WriteKeys>,
+    pub(super) write_keys_secret: Option<SecretKeyRef>,
     /// The claim of each pod; `None` for a spool that goes with its pod.
     pub(super) claim: Option<PersistentVolumeClaim>,
     /// Settings of the pods.
@@ -42,7 +42,8 @@ impl Validated {
         self.settings.endpoint_url.as_deref()
     }
 
-    /// Uses `url` unless the destination names an address or a variant of the region's own. For demos, tests and the local path.
+    /// Uses `url` unless the destination names an address or a variant of the region's own. For demos, tests and the
+    /// local path.
     #[must_use]
     pub fn with_default_endpoint(mut self, url: Option<&str>) -> Self {
         let settings = &mut self.settings;
@@ -65,6 +66,11 @@ impl Validated {
     /// What a 200 means.
     pub fn acknowledge(&self) -> firehose_proxy_config::Acknowledge {
         self.settings.delivery.acknowledge
+    }
+
+    /// Whether senders present a write key.
+    pub fn requires_write_keys(&self) -> bool {
+        self.write_keys_secret.is_some()
     }
 
     /// Whether what is spooled outlives its pod.

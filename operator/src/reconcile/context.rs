@@ -9,7 +9,9 @@ use std::{
 use firehose_operator_api::FirehoseDestinationStatus;
 use kube::{Client, ResourceExt as _};
 
-use crate::{apply::Known, lease::Leadership, metrics::Metrics, observe::Stores, plan::Installation, verify::Schedule};
+use crate::{
+    apply::AppliedChildren, lease::Leadership, metrics::Metrics, observe::Stores, plan::Installation, verify::Schedule,
+};
 
 /// Everything a reconcile needs.
 pub struct Context {
@@ -25,25 +27,27 @@ pub struct Context {
     pub leadership: Leadership,
     /// What is counted.
     pub metrics: Metrics,
-    memories: Mutex<HashMap<String, Memory>>,
+    remembered: Mutex<HashMap<String, Remembered>>,
     start: Instant,
 }
 
 /// What is remembered of one destination between two rounds.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Memory {
+pub(super) struct Remembered {
     /// Children as they were applied.
-    pub(super) known: Known,
+    pub(super) applied: AppliedChildren,
     /// Pokes of the current revision.
     pub(super) schedule: Schedule,
     /// The status that was written last.
-    pub(super) written: Option<FirehoseDestinationStatus>,
+    pub(super) status: Option<FirehoseDestinationStatus>,
+    /// When the list of pods may be written again, on the process's clock.
+    pub(super) pods_may_be_written: Duration,
     /// Rounds that failed in a row.
     pub(super) failures: u32,
 }
 
 impl Context {
-    /// A context without memories.
+    /// A context that remembers nothing.
     pub fn new(
         client: Client,
         stores: Stores,
@@ -59,14 +63,14 @@ impl Context {
             default_endpoint,
             leadership,
             metrics,
-            memories: Mutex::default(),
+            remembered: Mutex::default(),
             start: Instant::now(),
         }
     }
 
     /// Forgets everything: while another led, it may have become wrong.
     pub fn forget(&self) {
-        self.memories.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// How long this process has been running: the clock that schedules go by.
@@ -75,17 +79,17 @@ impl Context {
     }
 
     /// What is remembered of the destination with this UID.
-    pub(super) fn recall(&self, uid: &str) -> Memory {
-        let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
-        memories.get(uid).cloned().unwrap_or_default()
+    pub(super) fn recall(&self, uid: &str) -> Remembered {
+        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        remembered.get(uid).cloned().unwrap_or_default()
     }
 
     /// Remembers it until the next round.
-    pub(super) fn remember(&self, uid: &str, memory: Memory) {
-        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
-        memories.insert(uid.to_owned(), memory);
+    pub(super) fn remember(&self, uid: &str, one: Remembered) {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        remembered.insert(uid.to_owned(), one);
         // Deleted destinations are not announced; what is left of them goes when it becomes the greater part.
-        if memories.len() > 2 * self.stores.destinations.len() + 16 {
+        if remembered.len() > 2 * self.stores.destinations.len() + 16 {
             let alive: HashSet<String> = self
                 .stores
                 .destinations
@@ -93,7 +97,7 @@ impl Context {
                 .iter()
                 .filter_map(|one| one.uid())
                 .collect();
-            memories.retain(|uid, _| alive.contains(uid));
+            remembered.retain(|uid, _| alive.contains(uid));
         }
     }
 }

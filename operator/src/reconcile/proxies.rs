@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use tracing::{debug, warn};
 
-use super::Context;
+use super::context::Context;
 use crate::{
     apply::poke,
     observe::{address, is_ready},

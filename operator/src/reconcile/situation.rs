@@ -2,55 +2,73 @@
 
 use std::sync::Arc;
 
-use firehose_operator_api::FirehoseDestination;
+use firehose_operator_api::{Effective, FirehoseDestination};
 use k8s_openapi::{
     api::{apps::v1::StatefulSet, core::v1::Pod},
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 
-use super::Context;
+use super::context::Context;
 use crate::{
     observe::pods_of,
-    plan::{Children, EVENTS_PORT, Names, REVISION_ANNOTATION, Validated, selector},
+    plan::{Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Validated, effective, selector},
     verify::{Acceptance, Findings, Proxy},
 };
 
 /// A plan. Boxed, because it is large and is carried across every await of a round.
 pub(super) type Planned = Box<(Validated, Children)>;
 
+/// What the watches have shown of a destination's own children, before a round changes any.
+pub(super) struct Observed {
+    pub(super) stateful_set: Option<Arc<StatefulSet>>,
+    /// The revision of the document in the ConfigMap.
+    revision: Option<String>,
+}
+
 /// What is in force: the plan just applied, or what an earlier one left.
 pub(super) struct Situation {
     validated: Option<Validated>,
+    effective: Option<Effective>,
     /// The revision that the proxies are to run; `None` while no spec was ever accepted.
     pub(super) revision: Option<String>,
     stateful_set: Option<Arc<StatefulSet>>,
     desired: i32,
 }
 
+/// Looks for the destination's own children in the stores.
+pub(super) fn observe(destination: &FirehoseDestination, context: &Context) -> Observed {
+    let name = Names::of(&destination.name_any()).workload;
+    let namespace = destination.namespace().unwrap_or_default();
+    let stateful_set = context
+        .stores
+        .stateful_sets
+        .get(&ObjectRef::new(&name).within(&namespace))
+        .filter(|one| is_owned(one.owner_references(), destination));
+    let config_map = context
+        .stores
+        .config_maps
+        .get(&ObjectRef::new(&name).within(&namespace))
+        .filter(|one| is_owned(one.owner_references(), destination));
+    Observed {
+        stateful_set,
+        revision: config_map.and_then(|one| one.annotations().get(REVISION_ANNOTATION).cloned()),
+    }
+}
+
 impl Situation {
-    /// Looks at what was planned and, where nothing was, at what the stores hold. `newest` is the StatefulSet as this round
-    /// has written it, if it has.
-    pub(super) fn look(
-        destination: &FirehoseDestination,
-        context: &Context,
+    /// What was planned and, where nothing was, what was there before. `written` is the StatefulSet as this round has
+    /// written it, if it has.
+    pub(super) fn new(
+        observed: Observed,
         planned: Option<Planned>,
-        newest: Option<StatefulSet>,
+        written: Option<StatefulSet>,
+        installation: &Installation,
     ) -> Self {
-        let namespace = destination.namespace().unwrap_or_default();
-        let name = Names::of(&destination.name_any()).workload;
-        let stateful_set = newest.map(Arc::new).or_else(|| workload(destination, context));
-        let (validated, planned) = planned.map_or((None, None), |planned| {
+        let stateful_set = written.map(Arc::new).or(observed.stateful_set);
+        let (validated, revision) = planned.map_or((None, None), |planned| {
             let (validated, wanted) = *planned;
-            (Some(validated), Some(wanted))
-        });
-        let revision = planned.map(|wanted| wanted.revision).or_else(|| {
-            let config_map = context
-                .stores
-                .config_maps
-                .get(&ObjectRef::new(&name).within(&namespace))?;
-            let config_map = Some(config_map).filter(|one| is_owned(one.owner_references(), destination))?;
-            config_map.annotations().get(REVISION_ANNOTATION).cloned()
+            (Some(validated), Some(wanted.revision))
         });
         let stored = stateful_set.as_ref().and_then(|one| one.spec.as_ref()?.replicas);
         let desired = match &validated {
@@ -58,8 +76,9 @@ impl Situation {
             None => stored.unwrap_or(0),
         };
         Self {
+            effective: validated.as_ref().map(|validated| effective(validated, installation)),
             validated,
-            revision,
+            revision: revision.or(observed.revision),
             stateful_set,
             desired,
         }
@@ -111,9 +130,11 @@ impl Situation {
             is_replacing: self.stateful_set.as_deref().is_some_and(is_replacing),
             proxies,
             durability: validated.map(|validated| (validated.acknowledge(), validated.is_spool_persistent())),
+            requires_write_keys: validated.map(Validated::requires_write_keys),
             address: format!("http://{}.{namespace}.svc:{EVENTS_PORT}", Names::of(&name).workload),
             selector: selector.join(","),
             mappings: validated.and_then(|validated| i32::try_from(validated.mappings()).ok()),
+            effective: self.effective.clone(),
         }
     }
 }
@@ -124,14 +145,6 @@ fn is_replacing(workload: &StatefulSet) -> bool {
         return true;
     };
     status.observed_generation < workload.metadata.generation || status.current_revision != status.update_revision
-}
-
-/// The StatefulSet of the destination, as far as the watch has shown it.
-pub(super) fn workload(destination: &FirehoseDestination, context: &Context) -> Option<Arc<StatefulSet>> {
-    let name = Names::of(&destination.name_any()).workload;
-    let reference = ObjectRef::new(&name).within(&destination.namespace().unwrap_or_default());
-    let found = context.stores.stateful_sets.get(&reference)?;
-    is_owned(found.owner_references(), destination).then_some(found)
 }
 
 fn is_owned(owners: &[OwnerReference], destination: &FirehoseDestination) -> bool {

@@ -1,4 +1,5 @@
-//! Asks one proxy for its report. Nothing is believed that is too large, too slow, redirected or of another destination.
+//! Asks one proxy for its report. Nothing is believed that is too large, too slow, redirected or of another
+//! destination.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -11,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::plan::ADMIN_PORT;
 
 /// Connection, request and answer together.
-const DEADLINE: Duration = Duration::from_secs(2);
+const REPORT_DEADLINE: Duration = Duration::from_secs(2);
 
 /// A report of 1,000 streams has about 100 bytes each in the worst case that matters.
 const MAX_REPORT_BYTES: usize = 256 * 1024;
@@ -23,7 +24,7 @@ pub enum Unasked {
     #[error("the pod has no address")]
     NoAddress,
     /// No answer in time.
-    #[error("no answer within {} s", DEADLINE.as_secs())]
+    #[error("no answer within {} s", REPORT_DEADLINE.as_secs())]
     Deadline,
     /// The connection could not be made.
     #[error("failed to connect")]
@@ -51,7 +52,7 @@ pub enum Unasked {
 ///
 /// See [`Unasked`].
 pub async fn ask(address: IpAddr, uid: &str) -> Result<Report, Unasked> {
-    let asked = tokio::time::timeout(DEADLINE, get(address)).await;
+    let asked = tokio::time::timeout(REPORT_DEADLINE, get(address)).await;
     let report = asked.map_err(|_| Unasked::Deadline)??;
     // A proxy without a document does not know whose it is.
     if !report.destination_uid.is_empty() && report.destination_uid != uid {

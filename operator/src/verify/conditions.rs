@@ -25,7 +25,7 @@ impl<'a> Conditions<'a> {
         }
     }
 
-    /// Adds a condition. The message is always there, even when empty: an omitted one would keep its old text.
+    /// Adds a condition. Where nothing more is to be said, the message is the reason's own sentence.
     pub(super) fn set(
         &mut self,
         kind: ConditionType,
@@ -37,7 +37,10 @@ impl<'a> Conditions<'a> {
             .before
             .iter()
             .find(|condition| condition.kind == kind && condition.status == status);
-        let message: String = message.into();
+        let mut message: String = message.into();
+        if message.is_empty() {
+            reason.sentence().clone_into(&mut message);
+        }
         self.list.push(Condition {
             kind,
             status,

@@ -1,65 +1,21 @@
 //! Findings → status. Pure: the same findings give the same status, so nothing is written when nothing changed.
 
-use std::collections::BTreeMap;
-
 use firehose_operator_api::{
     Address, Condition, ConditionStatus, ConditionType, FirehoseDestinationStatus, Proxies, Reason, StreamState,
     StreamStatus,
 };
 use firehose_proxy_config::{
     Acknowledge,
-    report::{self, CredentialsState, DeadLetters, Report},
+    report::{self, CredentialsState, DeadLetters},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::conditions::Conditions;
-
-/// Whether the spec can be followed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Acceptance {
-    /// It can.
-    Accepted,
-    /// It cannot, for this reason; the message is for a person.
-    Refused(Reason, String),
-}
-
-/// One proxy pod that is not on its way out.
-#[derive(Debug)]
-pub struct Proxy {
-    /// Name of the pod.
-    pub name: String,
-    /// Whether the pod is ready, as kubelet sees it.
-    pub ready: bool,
-    /// What it reports; `None` when it could not be asked.
-    pub report: Option<Report>,
-}
-
-/// Everything that a status follows from.
-#[derive(Debug)]
-pub struct Findings<'a> {
-    /// Generation of the spec that was looked at.
-    pub generation: Option<i64>,
-    /// Whether the spec can be followed.
-    pub acceptance: Acceptance,
-    /// What could not be written, for a person; the operator tries again.
-    pub apply_error: Option<String>,
-    /// The revision the proxies are to run; `None` while no spec was ever accepted.
-    pub revision: Option<String>,
-    /// Number of pods asked for.
-    pub desired: i32,
-    /// Whether pods of an older template are still to be replaced.
-    pub is_replacing: bool,
-    /// The pods there are.
-    pub proxies: &'a [Proxy],
-    /// What a 200 means and whether the spool outlives its pod; `None` keeps what the status says.
-    pub durability: Option<(Acknowledge, bool)>,
-    /// Where events are sent to.
-    pub address: String,
-    /// Selector of the pods.
-    pub selector: String,
-    /// Number of mappings in force; `None` keeps what the status says.
-    pub mappings: Option<i32>,
-}
+use super::{
+    conditions::Conditions,
+    findings::{Acceptance, Findings, Proxy},
+    pods::pods,
+    streams::streams,
+};
 
 /// The status that follows from `findings`. `before` is the status so far, for the times of its conditions.
 pub fn judge(findings: &Findings<'_>, before: &FirehoseDestinationStatus, now: &Time) -> FirehoseDestinationStatus {
@@ -69,24 +25,44 @@ pub fn judge(findings: &Findings<'_>, before: &FirehoseDestinationStatus, now: &
     let mut conditions = Conditions::new(&before.conditions, findings.generation, now);
     accepted(&mut conditions, findings);
     if exists {
-        config_synced(&mut conditions, findings, proxies);
+        config_synced(&mut conditions, findings, &proxies);
         credentials_ready(&mut conditions, findings.proxies);
         durable(&mut conditions, findings);
+        secured(&mut conditions, findings.requires_write_keys);
         delivering(&mut conditions, &streams);
-        dead_letters_empty(&mut conditions, findings.proxies);
+        dead_letters(&mut conditions, findings.proxies);
     }
-    ready(&mut conditions, findings, proxies);
-    progress(&mut conditions, findings, proxies);
+    ready(&mut conditions, findings, &proxies);
+    progress(&mut conditions, findings, &proxies);
+    let (pods, omitted_pods) = pods(findings.proxies, findings.revision.as_deref());
+    let is_synced = conditions
+        .get(ConditionType::ConfigSynced)
+        .is_some_and(|condition| condition.status == ConditionStatus::True);
+    let last_synced = if is_synced {
+        &findings.revision
+    } else {
+        &before.last_synced_revision
+    };
     FirehoseDestinationStatus {
         observed_generation: findings.generation,
         address: exists.then(|| Address {
             url: findings.address.clone(),
         }),
+        installation: None,
         revision: findings.revision.clone(),
+        last_synced_revision: last_synced.clone().filter(|_| exists),
+        effective: findings
+            .effective
+            .clone()
+            .or_else(|| before.effective.clone())
+            .filter(|_| exists),
         mappings: findings.mappings.or(before.mappings).filter(|_| exists),
         replicas: exists.then(|| i32::try_from(findings.proxies.len()).unwrap_or(i32::MAX)),
         selector: exists.then(|| findings.selector.clone()),
         proxies: exists.then_some(proxies),
+        pods,
+        omitted_pods,
+        retained_claims: Vec::new(),
         streams,
         conditions: conditions.into_list(),
     }
@@ -95,11 +71,13 @@ pub fn judge(findings: &Findings<'_>, before: &FirehoseDestinationStatus, now: &
 fn count(findings: &Findings<'_>) -> Proxies {
     let ready = || findings.proxies.iter().filter(|proxy| proxy.ready);
     let synced = ready().filter(|proxy| runs(proxy, findings.revision.as_deref()));
+    let synced = i32::try_from(synced.count()).unwrap_or(i32::MAX);
     Proxies {
         desired: findings.desired,
         ready: i32::try_from(ready().count()).unwrap_or(i32::MAX),
-        synced: i32::try_from(synced.count()).unwrap_or(i32::MAX),
+        synced,
         draining: 0,
+        summary: format!("{synced}/{}", findings.desired),
     }
 }
 
@@ -121,7 +99,7 @@ fn accepted(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
     }
 }
 
-fn config_synced(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: Proxies) {
+fn config_synced(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Proxies) {
     let kind = ConditionType::ConfigSynced;
     let refused = findings.proxies.iter().find_map(|proxy| {
         let error = proxy.report.as_ref()?.config_error.as_ref()?;
@@ -195,13 +173,22 @@ fn durable(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
     conditions.set(ConditionType::Durable, status, reason, message);
 }
 
+fn secured(conditions: &mut Conditions<'_>, requires_write_keys: Option<bool>) {
+    let kind = ConditionType::Secured;
+    match requires_write_keys {
+        None => conditions.keep(kind),
+        Some(true) => conditions.set(kind, ConditionStatus::True, Reason::WriteKeysRequired, ""),
+        Some(false) => conditions.set(kind, ConditionStatus::False, Reason::NoAuthentication, ""),
+    }
+}
+
 fn delivering(conditions: &mut Conditions<'_>, streams: &[StreamStatus]) {
     let kind = ConditionType::Delivering;
     let named = |state: StreamState| {
         let names: Vec<&str> = streams
             .iter()
             .filter(|stream| stream.state == state)
-            .map(|stream| stream.name.as_str())
+            .map(|stream| stream.delivery_stream_name.as_str())
             .collect();
         names.join(", ")
     };
@@ -214,7 +201,7 @@ fn delivering(conditions: &mut Conditions<'_>, streams: &[StreamStatus]) {
             format!("failing: {}", named(StreamState::Failing)),
         );
     } else if first(StreamState::Paused).is_some() {
-        conditions.set(kind, ConditionStatus::False, Reason::Paused, "");
+        conditions.set(kind, ConditionStatus::False, Reason::DeliveryPaused, "");
     } else if let Some(stream) = first(StreamState::Delivering) {
         let single = streams
             .iter()
@@ -226,8 +213,8 @@ fn delivering(conditions: &mut Conditions<'_>, streams: &[StreamStatus]) {
     }
 }
 
-fn dead_letters_empty(conditions: &mut Conditions<'_>, proxies: &[Proxy]) {
-    let kind = ConditionType::DeadLettersEmpty;
+fn dead_letters(conditions: &mut Conditions<'_>, proxies: &[Proxy]) {
+    let kind = ConditionType::DeadLetters;
     let seen = |state: DeadLetters| {
         let names: Vec<&str> = proxies
             .iter()
@@ -238,21 +225,21 @@ fn dead_letters_empty(conditions: &mut Conditions<'_>, proxies: &[Proxy]) {
     };
     if let Some(names) = seen(DeadLetters::Unavailable) {
         let message = format!("what is given up is lost in {names}");
-        conditions.set(kind, ConditionStatus::False, Reason::DeadLettersUnavailable, message);
+        conditions.set(kind, ConditionStatus::True, Reason::DeadLettersUnavailable, message);
     } else if let Some(names) = seen(DeadLetters::Full) {
         let message = format!("no room for more in {names}; firehose-proxy dead-letters list shows them");
-        conditions.set(kind, ConditionStatus::False, Reason::DeadLettersFull, message);
+        conditions.set(kind, ConditionStatus::True, Reason::DeadLettersFull, message);
     } else if let Some(names) = seen(DeadLetters::Waiting) {
         let message = format!("in {names}; firehose-proxy dead-letters list shows them");
-        conditions.set(kind, ConditionStatus::False, Reason::DeadLettersWaiting, message);
+        conditions.set(kind, ConditionStatus::True, Reason::DeadLettersWaiting, message);
     } else if seen(DeadLetters::Unknown).is_some() || seen(DeadLetters::Empty).is_none() {
         conditions.set(kind, ConditionStatus::Unknown, Reason::Unknown, "");
     } else {
-        conditions.set(kind, ConditionStatus::True, Reason::NoDeadLetters, "");
+        conditions.set(kind, ConditionStatus::False, Reason::NoDeadLetters, "");
     }
 }
 
-fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: Proxies) {
+fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Proxies) {
     use ConditionType::{Accepted, ConfigSynced, CredentialsReady};
     // The first of these that is false says why the destination is not ready.
     let culprit: Option<Condition> = [Accepted, ConfigSynced, CredentialsReady]
@@ -283,7 +270,7 @@ fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: Prox
 }
 
 /// kstatus: what is under way, and what needs a person.
-fn progress(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: Proxies) {
+fn progress(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Proxies) {
     let (stalled, reason, message) = match &findings.acceptance {
         Acceptance::Refused(reason, message) => (true, *reason, message.clone()),
         Acceptance::Accepted => (false, Reason::Settled, String::new()),
@@ -303,40 +290,4 @@ fn progress(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: P
     let doing = if under_way { Reason::RollingOut } else { Reason::Settled };
     conditions.set(ConditionType::Reconciling, status(under_way), doing, "");
     conditions.set(ConditionType::Stalled, status(stalled), reason, message);
-}
-
-/// Each stream once, in the state of the proxy that sees it worst.
-fn streams(proxies: &[Proxy]) -> Vec<StreamStatus> {
-    const MOST: usize = 1000;
-    let mut worst: BTreeMap<&str, (StreamState, Reason)> = BTreeMap::new();
-    for stream in proxies
-        .iter()
-        .filter_map(|proxy| proxy.report.as_ref())
-        .flat_map(|report| &report.streams)
-    {
-        let seen = (state(stream.state), stream.reason.into());
-        let entry = worst.entry(&stream.name).or_insert(seen);
-        // Of two that see the same, the one with something to tell.
-        let rank =
-            |(state, reason): (StreamState, Reason)| (state, !matches!(reason, Reason::Succeeded | Reason::NoTraffic));
-        if rank(seen) > rank(*entry) {
-            *entry = seen;
-        }
-    }
-    let list = worst.into_iter().map(|(name, (state, reason))| StreamStatus {
-        name: name.to_owned(),
-        state,
-        reason,
-    });
-    list.take(MOST).collect()
-}
-
-fn state(state: report::StreamState) -> StreamState {
-    match state {
-        report::StreamState::Idle => StreamState::Idle,
-        report::StreamState::Delivering => StreamState::Delivering,
-        report::StreamState::Failing => StreamState::Failing,
-        report::StreamState::Paused => StreamState::Paused,
-        report::StreamState::Unknown => StreamState::Unknown,
-    }
 }

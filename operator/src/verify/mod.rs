@@ -2,9 +2,14 @@
 
 mod ask;
 mod conditions;
+mod findings;
 mod judge;
+mod pods;
 mod schedule;
+mod streams;
 
 pub use ask::{Unasked, ask};
-pub use judge::{Acceptance, Findings, Proxy, judge};
+pub use findings::{Acceptance, Findings, Proxy};
+pub use judge::judge;
+pub use pods::hold_pods;
 pub use schedule::{Schedule, settled};

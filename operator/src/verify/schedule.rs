@@ -6,16 +6,16 @@
 use std::time::Duration;
 
 /// Between one poke and the next.
-const STEPS: [Duration; 4] = [
+const FIRST_POKE_INTERVALS: [Duration; 4] = [
     Duration::from_millis(300),
     Duration::from_millis(600),
     Duration::from_millis(1200),
     Duration::from_millis(2400),
 ];
-const THEN: Duration = Duration::from_secs(5);
+const POKE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long pods that run the revision are left alone, without jitter.
-const SETTLED: Duration = Duration::from_secs(20);
+const SETTLED_INTERVAL: Duration = Duration::from_secs(20);
 
 /// Pokes of one revision. Times are on the process's monotonic clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,15 +39,17 @@ impl Schedule {
             return None;
         }
         let number = self.pokes;
-        let step = usize::try_from(number).ok().and_then(|number| STEPS.get(number));
-        self.next = now + *step.unwrap_or(&THEN);
+        let step = usize::try_from(number)
+            .ok()
+            .and_then(|number| FIRST_POKE_INTERVALS.get(number));
+        self.next = now + *step.unwrap_or(&POKE_INTERVAL);
         self.pokes = number.saturating_add(1);
         Some(number)
     }
 
     /// Whether the quick pokes are over: a pod that still cannot be asked is not to be poked for ever.
     pub fn is_patient(&self) -> bool {
-        usize::try_from(self.pokes).unwrap_or(usize::MAX) > STEPS.len()
+        usize::try_from(self.pokes).unwrap_or(usize::MAX) > FIRST_POKE_INTERVALS.len()
     }
 
     /// How long until the next poke is due.
@@ -58,7 +60,7 @@ impl Schedule {
 
 /// How long to leave pods alone that run the revision; `random` spreads the destinations of a cluster over time.
 pub fn settled(random: u64) -> Duration {
-    SETTLED + Duration::from_millis(random % 10_000)
+    SETTLED_INTERVAL + Duration::from_millis(random % 10_000)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The report: what a proxy answers to `GET /status` on its admin port and the operator turns into conditions.
 //!
-//! Plain data, the second contract between the two programs. It names no secret, no event and no address, because whoever
-//! reaches the admin port may read it. A reader of another version ignores fields it does not know and reads a name it
-//! does not know as `Unknown`, so that a rollout with two versions keeps reporting.
+//! Plain data, the second contract between the two programs. It names no secret, no event and no address, because
+//! whoever reaches the admin port may read it. A reader of another version ignores fields it does not know and reads a
+//! name it does not know as `Unknown`, so that a rollout with two versions keeps reporting.
 
 use serde::{Deserialize, Serialize};
 

@@ -9,15 +9,15 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::storage::{Disk, Filled};
+use super::storage::{Filled, Volume};
 
 #[derive(Debug)]
-struct Gauges(Disk);
+struct Gauges(Volume);
 
 /// Describes the gauges in `registry`, each name with the prefix `firehose_proxy_`. What there is no disk for has none.
-pub(super) fn register(disk: Disk, registry: &mut Registry) {
+pub(super) fn register(volume: Volume, registry: &mut Registry) {
     let registry = registry.sub_registry_with_prefix("firehose_proxy");
-    registry.register_collector(Box::new(Gauges(disk)));
+    registry.register_collector(Box::new(Gauges(volume)));
 }
 
 impl Collector for Gauges {
@@ -36,6 +36,11 @@ impl Collector for Gauges {
                 "spool_limit_bytes",
                 "Most bytes of events that the disk may hold",
                 limit_bytes,
+            )?;
+            gauge(
+                "spool_stalled_seconds",
+                "How long the disk has not answered a write; 0 while it does",
+                self.0.stalled_for().unwrap_or_default().as_secs(),
             )?;
         }
         if let Some(letters) = self.0.letters() {

@@ -4,11 +4,8 @@ mod gauges;
 mod report;
 mod storage;
 
-use self::storage::{Disk, Storage};
-
 use std::{
     future::{Future, ready},
-    io,
     net::SocketAddr,
     path::PathBuf,
     sync::Arc,
@@ -24,20 +21,18 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
+use self::storage::{Storage, Volume};
 use crate::{
-    args::Args,
-    aws::Transport,
-    deliver::{self, Board, Deliver, GiveUp, LogAndSettle, SetAside},
-    http::{self, admin::Admin, events::Endpoint},
-    metrics::Exposition,
-    mounted::Mounted,
-    routing::{self, Live},
+    cli::Args,
+    config::{self, Live, Mounted},
+    dead_letters::{self, DeadLetters},
+    deliver::{self, Deliver, DeliveryStatus, GiveUp, LogAndSettle, SetAside},
+    firehose::Transport,
+    http::{self, admin::Admin, gateway::Endpoint},
+    queue::{Intake, Unanswered},
     shutdown::{Controller, Phase, Shutdown, shutdown},
-    spool::{
-        Intake,
-        dead_letters::{self, DeadLetters},
-    },
     stream::Streams,
+    telemetry::Exposition,
 };
 
 /// What a proxy needs to start: the command line, or what takes its place inside another program.
@@ -71,11 +66,12 @@ pub struct Proxy {
     /// The configuration in force.
     pub live: Arc<Live>,
     controller: Controller,
-    disk: Disk,
+    unanswered: Unanswered,
+    volume: Volume,
     drain_delay: Duration,
     drain_timeout: Duration,
     serving: JoinHandle<()>,
-    delivering: JoinHandle<anyhow::Result<deliver::Report>>,
+    delivering: JoinHandle<anyhow::Result<deliver::Undelivered>>,
     administering: JoinHandle<()>,
     letters: Option<TasksOfLetters>,
     _config: Mounted,
@@ -110,17 +106,17 @@ impl Proxy {
     pub async fn start(options: &Options) -> anyhow::Result<Self> {
         let mut registry = Registry::default();
         let (live, streams) = (Arc::new(Live::default()), Arc::new(Streams::default()));
-        let reloads = routing::Metrics::register(&mut registry);
-        let config = routing::follow(&options.config_dir, Arc::clone(&live), Arc::clone(&streams), reloads)
+        let reloads = config::Metrics::register(&mut registry);
+        let config = config::follow(&options.config_dir, Arc::clone(&live), Arc::clone(&streams), reloads)
             .context("failed to watch the configuration directory")?;
         let (controller, shutdown) = shutdown();
         let Storage {
             intake,
             outlet,
             letters,
-            disk,
+            volume,
         } = Storage::open(&live, &streams, &options.spool_dir)?;
-        gauges::register(disk.clone(), &mut registry);
+        gauges::register(volume.clone(), &mut registry);
         let dead_letters = letters.clone();
         let (give_up, letters): (Box<dyn GiveUp>, _) = match letters {
             Some(letters) => {
@@ -130,28 +126,29 @@ impl Proxy {
             None => (Box::new(LogAndSettle), None),
         };
 
-        let board = Board::default();
+        let delivery_status = DeliveryStatus::default();
         let delivery = Deliver {
             live: Arc::clone(&live),
             streams,
             transport: options.transport.clone(),
             metrics: deliver::Metrics::register(&mut registry),
-            board: board.clone(),
-            budget: intake.budget().clone(),
+            delivery_status: delivery_status.clone(),
+            byte_limit: intake.byte_limit().clone(),
             give_up,
             flush_within: options.drain_timeout,
         };
+        let unanswered = intake.unanswered();
         let endpoint = Endpoint {
             acknowledge_timeout: options.acknowledge_timeout,
             dead_letters,
             ..Endpoint::new(Arc::clone(&live), intake, http::Metrics::register(&mut registry))
         };
 
-        let (events_listener, events) = bind(options.listen).await?;
-        let (admin_listener, admin) = bind(options.admin_listen).await?;
+        let (events_listener, events) = bind(options.listen)?;
+        let (admin_listener, admin) = bind(options.admin_listen)?;
         let report = {
-            let (live, disk, shutdown) = (Arc::clone(&live), disk.clone(), shutdown.clone());
-            move || report::report(&live, &board, &disk, shutdown.phase())
+            let (live, volume, shutdown) = (Arc::clone(&live), volume.clone(), shutdown.clone());
+            move || report::report(&live, &delivery_status, &volume, shutdown.phase())
         };
         let admin_pages = Admin {
             exposition: Exposition::new(registry),
@@ -163,24 +160,25 @@ impl Proxy {
             admin,
             live,
             controller,
-            disk,
+            unanswered,
+            volume,
             drain_delay: options.drain_delay,
             drain_timeout: options.drain_timeout,
             delivering: tokio::spawn(deliver::run(outlet, delivery, shutdown.clone())),
-            serving: tokio::spawn(http::events::serve(events_listener, endpoint, shutdown)),
+            serving: tokio::spawn(http::gateway::serve(events_listener, endpoint, shutdown)),
             administering: tokio::spawn(http::admin::serve(admin_listener, admin_pages)),
             letters,
             _config: config,
         })
     }
 
-    /// Ends in order: unready but serving for the drain delay, then no new requests, then what waits is delivered, within the
-    /// drain timeout; what was settled is synced. Returns what is left.
+    /// Ends in order: unready but serving for the drain delay, then no new requests, then what waits is delivered,
+    /// within the drain timeout; what was settled is synced. Returns what is left.
     ///
     /// # Errors
     ///
     /// When delivery could not be set up in the first place.
-    pub async fn stop(mut self) -> anyhow::Result<deliver::Report> {
+    pub async fn stop(mut self) -> anyhow::Result<deliver::Undelivered> {
         info!(delay = ?self.drain_delay, "draining");
         self.controller.advance(Phase::Draining);
         tokio::time::sleep(self.drain_delay).await;
@@ -192,9 +190,9 @@ impl Proxy {
             self.serving.abort();
         }
         // Delivery ends when its queue does, and a queue on disk ends when it is told to.
-        if let Some(left) = self.disk.drain(end).await {
+        if let Some(left) = self.volume.drain(end).await {
             info!(
-                parts_of_requests = left.parcels,
+                slices = left.slices,
                 bytes = left.bytes,
                 "left on disk for the next process to deliver"
             );
@@ -204,17 +202,24 @@ impl Proxy {
             Ok(Err(panicked)) => return Err(anyhow::Error::new(panicked).context("delivery ended early")),
             Err(_) => {
                 warn!(timeout = ?self.drain_timeout, "not everything ended in time");
-                deliver::Report::default()
+                deliver::Undelivered::default()
             }
         };
         if let Some(letters) = self.letters {
             letters.end().await;
         }
-        self.disk.close_letters().await;
+        self.volume.close_letters().await;
         self.administering.abort();
         for left in &report.left {
             // Nothing is lost: it is on the disk, or its clients were told to send it again.
             warn!(stream = %left.stream, events = left.events, bytes = left.bytes, "not delivered yet");
+        }
+        match self.unanswered.events() {
+            0 => {}
+            events => error!(
+                events,
+                "lost: their clients had left without an answer, and Firehose did not take them in time"
+            ),
         }
         info!(streams_left = report.left.len(), "stopped");
         Ok(report)
@@ -258,13 +263,10 @@ impl TasksOfLetters {
     }
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let bound = async {
-        let listener = TcpListener::bind(address).await?;
-        let local = listener.local_addr()?;
-        io::Result::Ok((listener, local))
-    };
-    bound.await.with_context(|| format!("failed to listen on {address}"))
+fn bind(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let bound = http::listen(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (local, listener) = bound.with_context(|| format!("failed to listen on {address}"))?;
+    Ok((listener, local))
 }
 
 /// Runs a proxy until the process is told to end.

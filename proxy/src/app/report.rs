@@ -1,6 +1,6 @@
 //! What the proxy tells the operator about itself: delivery's words translated into the report's.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use firehose_proxy_config::{
     Document,
@@ -10,19 +10,20 @@ use firehose_proxy_config::{
     },
 };
 
-use super::storage::Disk;
+use super::storage::Volume;
 use crate::{
-    deliver::{self, Board, Reason, StreamStatus},
-    routing::Live,
+    config::Live,
+    deliver::{self, DeliveryStatus, StreamStatus},
+    firehose::Reason,
     shutdown::Phase,
 };
 
 /// The report now.
-pub(super) fn report(live: &Live, board: &Board, disk: &Disk, phase: Phase) -> Report {
+pub(super) fn report(live: &Live, delivery_status: &DeliveryStatus, volume: &Volume, phase: Phase) -> Report {
     let snapshot = live.load();
     let document = snapshot.as_ref().map(|snapshot| &snapshot.document);
-    let known = board.streams();
-    let on_disk = disk.left().is_some_and(|left| left.parcels > 0);
+    let known = delivery_status.streams();
+    let on_disk = volume.left().is_some_and(|left| left.slices > 0);
     let backlog = match on_disk || known.iter().any(|stream| stream.backlog_events > 0) {
         true => Backlog::Waiting,
         false => Backlog::Empty,
@@ -30,12 +31,12 @@ pub(super) fn report(live: &Live, board: &Board, disk: &Disk, phase: Phase) -> R
     Report {
         destination_uid: document.map_or_else(String::new, |document| document.destination.uid.clone()),
         revision: document.map_or_else(String::new, |document| document.revision.clone()),
-        ready: document.is_some() && phase == Phase::Running,
+        ready: document.is_some() && phase == Phase::Running && !is_stalled(volume.stalled_for()),
         config_error: live.refused(),
-        credentials: credentials_report(board),
+        credentials: credentials_report(delivery_status),
         streams: streams(document, &known),
         backlog,
-        dead_letters: match disk.letters() {
+        dead_letters: match volume.letters() {
             None if document.is_none() => DeadLetters::Unknown,
             None => DeadLetters::Unavailable,
             Some(letters) if letters.is_full => DeadLetters::Full,
@@ -43,6 +44,13 @@ pub(super) fn report(live: &Live, board: &Board, disk: &Disk, phase: Phase) -> R
             Some(_) => DeadLetters::Empty,
         },
     }
+}
+
+/// Whether a disk has not answered for so long that other pods had better get the requests. Until then clients are told
+/// 503 here, and a Service without any pod would refuse their connections.
+fn is_stalled(stalled: Option<Duration>) -> bool {
+    const UNREADY_AFTER: Duration = Duration::from_secs(30);
+    stalled.is_some_and(|stalled| stalled >= UNREADY_AFTER)
 }
 
 /// The mapped streams, and of the others those that still have a backlog.
@@ -105,8 +113,8 @@ fn stream_reason(reason: Reason) -> StreamReason {
     }
 }
 
-fn credentials_report(board: &Board) -> CredentialsReport {
-    let (state, reason) = match board.credentials().map(|credentials| credentials.reason) {
+fn credentials_report(delivery_status: &DeliveryStatus) -> CredentialsReport {
+    let (state, reason) = match delivery_status.credentials().map(|credentials| credentials.reason) {
         None => (CredentialsState::Unknown, CredentialsReason::Unknown),
         Some(None) => (CredentialsState::Ready, CredentialsReason::Loaded),
         Some(Some(Reason::Succeeded)) => (CredentialsState::Ready, CredentialsReason::Accepted),
@@ -121,9 +129,17 @@ fn credentials_report(board: &Board) -> CredentialsReport {
 #[cfg(test)]
 mod tests {
     use firehose_proxy_config::parse;
+    use firehose_tests::document::DocumentText;
 
     use super::*;
     use crate::stream::StreamName;
+
+    #[test]
+    fn a_pod_is_not_ready_when_its_disk_has_not_answered_for_thirty_seconds() {
+        for (seconds, expected) in [(None, false), (Some(29), false), (Some(30), true)] {
+            assert_eq!(is_stalled(seconds.map(Duration::from_secs)), expected, "{seconds:?}");
+        }
+    }
 
     fn status(name: &str, backlog_events: usize) -> StreamStatus {
         StreamStatus {
@@ -140,12 +156,12 @@ mod tests {
 
     #[test]
     fn mapped_streams_are_told_and_others_only_while_they_have_a_backlog() {
-        let document = parse(
-            "formatVersion: 1\nrevision: ''\ndestination: {namespace: n, name: d, uid: u}\nregion: r\nmappings:\n\
-             - {event: a, deliveryStreamName: busy}\n- {event: b, deliveryStreamName: silent}\n\
-             - {event: c, deliveryStreamName: ''}\n- {event: d, deliveryStreamName: busy}\n",
-        )
-        .unwrap();
+        let document = DocumentText::default()
+            .mapping("a", "busy")
+            .mapping("b", "silent")
+            .mapping("c", "")
+            .mapping("d", "busy");
+        let document = parse(&document.to_string()).unwrap();
         let known = [status("waiting", 1), status("gone", 0), status("busy", 0)];
         let told: Vec<_> = streams(Some(&document), &known)
             .into_iter()

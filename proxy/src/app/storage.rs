@@ -1,7 +1,7 @@
 //! Chooses where accepted events wait: in memory until Firehose has them, or on the spool's disk.
 //!
-//! The choice is made once, by the first good configuration: a pod whose destination changes it is replaced by a rollout,
-//! one after the other, instead of all at the same moment.
+//! The choice is made once, by the first good configuration: a pod whose destination changes it is replaced by a
+//! rollout, one after the other, instead of all at the same moment.
 
 use std::{
     path::Path,
@@ -18,11 +18,10 @@ use tokio::{
 use tracing::{error, info};
 
 use crate::{
-    routing::Live,
-    spool::{
-        self, Intake, Left, Outlet, Route, Spool,
-        dead_letters::{self, DeadLetters},
-    },
+    config::Live,
+    dead_letters::{self, DeadLetters},
+    queue::{self, Intake, Outlet},
+    spool::{self, Router, Spool, Unsettled},
     stream::Streams,
 };
 
@@ -30,7 +29,8 @@ use crate::{
 const MEMORY_BYTES: u64 = 256 * 1024 * 1024;
 /// Likewise with a spool: the rest of a backlog stays on the disk.
 const WINDOW_BYTES: usize = 64 * 1024 * 1024;
-/// Of what an earlier `WhenSpooled` has left: two calls, so that those who wait for their answer are not queued behind more.
+/// Of what an earlier `WhenSpooled` has left: two calls, so that those who wait for their answer are not queued behind
+/// more.
 const LEFTOVERS_WINDOW_BYTES: usize = 8 * 1024 * 1024;
 
 /// How often a draining process looks whether its disk is empty.
@@ -42,15 +42,15 @@ pub(super) struct Storage {
     pub(super) outlet: Outlet,
     /// Where what cannot be delivered goes. `None` when there is no place for it.
     pub(super) letters: Option<DeadLetters>,
-    pub(super) disk: Disk,
+    pub(super) volume: Volume,
 }
 
 /// What is on the disk; shared by those who report on it and the one who closes it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Disk(Arc<Mutex<Held>>);
+pub(super) struct Volume(Arc<Mutex<Stores>>);
 
 #[derive(Debug, Default)]
-struct Held {
+struct Stores {
     spool: Option<Spool>,
     letters: Option<DeadLetters>,
 }
@@ -105,17 +105,17 @@ impl Storage {
     }
 
     fn in_memory(limit: u64, letters: Option<DeadLetters>) -> Self {
-        let (intake, outlet) = spool::memory(memory_bytes(limit));
+        let (intake, outlet) = queue::memory(memory_bytes(limit));
         Self {
             intake,
             outlet,
             letters: letters.clone(),
-            disk: Disk::new(None, letters),
+            volume: Volume::new(None, letters),
         }
     }
 
-    /// In memory, and what an earlier `WhenSpooled` has left on the disk goes out too. A spool that cannot be opened is no reason
-    /// to refuse events that need none.
+    /// In memory, and what an earlier `WhenSpooled` has left on the disk goes out too. A spool that cannot be opened is
+    /// no reason to refuse events that need none.
     fn with_leftovers(
         document: &Document,
         live: &Arc<Live>,
@@ -127,14 +127,14 @@ impl Storage {
         let limit = memory_bytes(document.spool.max_size_bytes);
         match spool::memory_and_leftovers(limit, &options, Arc::clone(streams), route(live)) {
             Ok((intake, outlet, spool)) => {
-                let Left { parcels, bytes } = spool.left();
-                info!(directory = %directory.display(), parts_of_requests = parcels, bytes,
+                let Unsettled { slices, bytes } = spool.left();
+                info!(directory = %directory.display(), slices = slices, bytes,
                     "the spool of an earlier acknowledge: WhenSpooled is delivered; new events are kept in memory");
                 Self {
                     intake,
                     outlet,
                     letters: letters.clone(),
-                    disk: Disk::new(Some(spool), letters),
+                    volume: Volume::new(Some(spool), letters),
                 }
             }
             Err(reason) => {
@@ -160,7 +160,7 @@ impl Storage {
             intake,
             outlet,
             letters: Some(letters.clone()),
-            disk: Disk::new(Some(spool), Some(letters)),
+            volume: Volume::new(Some(spool), Some(letters)),
         })
     }
 }
@@ -178,8 +178,9 @@ fn memory_bytes(limit: u64) -> usize {
     usize::try_from(limit.min(MEMORY_BYTES)).unwrap_or(usize::MAX)
 }
 
-/// Where an event from the disk goes now. A stream that nothing leads to any more (a corrected typo) would hold its events for ever.
-pub(super) fn route(live: &Arc<Live>) -> Route {
+/// Where an event from the disk goes now. A stream that nothing leads to any more (a corrected typo) would hold its
+/// events for ever.
+pub(super) fn route(live: &Arc<Live>) -> Router {
     let live = Arc::clone(live);
     Box::new(move |entry| {
         let snapshot = live.load();
@@ -191,14 +192,19 @@ pub(super) fn route(live: &Arc<Live>) -> Route {
     })
 }
 
-impl Disk {
+impl Volume {
     fn new(spool: Option<Spool>, letters: Option<DeadLetters>) -> Self {
-        Self(Arc::new(Mutex::new(Held { spool, letters })))
+        Self(Arc::new(Mutex::new(Stores { spool, letters })))
     }
 
     /// What waits on the disk, or `None` without one.
-    pub(super) fn left(&self) -> Option<Left> {
+    pub(super) fn left(&self) -> Option<Unsettled> {
         self.lock().spool.as_ref().map(Spool::left)
+    }
+
+    /// How long the spool's disk has not answered a write. `None` while it answers, or without a spool.
+    pub(super) fn stalled_for(&self) -> Option<Duration> {
+        self.lock().spool.as_ref().and_then(Spool::stalled_for)
     }
 
     /// How full the spool is.
@@ -214,18 +220,18 @@ impl Disk {
         self.lock().letters.as_ref().map(|letters| Letters {
             count: letters.count(),
             filled: Filled {
-                bytes: letters.budget().used() as u64,
-                limit_bytes: letters.budget().limit() as u64,
+                bytes: letters.byte_limit().used() as u64,
+                limit_bytes: letters.byte_limit().limit() as u64,
             },
             is_full: letters.is_full(),
         })
     }
 
-    /// Waits until delivery has emptied the disk, until `end` at most; then syncs what was settled and ends the spool. Returns
-    /// what is left, or `None` without a disk.
-    pub(super) async fn drain(&self, end: Instant) -> Option<Left> {
+    /// Waits until delivery has emptied the disk, until `end` at most; then syncs what was settled and ends the spool.
+    /// Returns what is left, or `None` without a disk.
+    pub(super) async fn drain(&self, end: Instant) -> Option<Unsettled> {
         let emptied = async {
-            while self.left().is_some_and(|left| left.parcels > 0) {
+            while self.left().is_some_and(|left| left.slices > 0) {
                 sleep(LOOK_EVERY).await;
             }
         };
@@ -243,7 +249,7 @@ impl Disk {
         let _ = spawn_blocking(|| drop(letters)).await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
+    fn lock(&self) -> MutexGuard<'_, Stores> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

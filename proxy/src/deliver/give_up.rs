@@ -8,16 +8,15 @@ use tokio::{
     time::sleep,
 };
 
-use super::{Queued, Reason};
+use super::Queued;
 use crate::{
-    spool::{
-        Refusal,
-        dead_letters::{DeadLetters, Letter},
-    },
+    dead_letters::{DeadLetters, Letter},
+    firehose::Reason,
+    queue::AcceptError,
     stream::StreamName,
 };
 
-/// Takes events that delivery gives up. Whoever implements it settles the event's lease, and only when the event is as
+/// Takes events that delivery gives up. Whoever implements it settles the event's batch, and only when the event is as
 /// safe as it promises (a dead letter on disk settles after its fsync).
 pub trait GiveUp: Send {
     /// Takes one event of `stream`. Must not block.
@@ -44,7 +43,7 @@ impl GiveUp for LogAndSettle {
 /// the share of its stream: what cannot be set aside is neither lost nor in the way of other streams.
 #[derive(Debug)]
 pub struct SetAside {
-    /// Every event in it has a share of the queue's budget, which is the bound.
+    /// Every event in it has a share of the queue's byte limit, which is the bound.
     events: mpsc::UnboundedSender<GivenUp>,
 }
 
@@ -61,8 +60,8 @@ const AT_ONCE: usize = 16;
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl SetAside {
-    /// Starts the task that writes. It ends when this is dropped and every event before that is a letter; there may be no room,
-    /// so do not wait for it without a deadline.
+    /// Starts the task that writes. It ends when this is dropped and every event before that is a letter; there may be
+    /// no room, so do not wait for it without a deadline.
     pub fn start(letters: DeadLetters) -> (Self, JoinHandle<()>) {
         let (events, given_up) = mpsc::unbounded_channel();
         (Self { events }, tokio::spawn(write(letters, given_up)))
@@ -100,10 +99,10 @@ impl GivenUp {
             match letters.put(&self.letter()).await {
                 Ok(()) => return Queued::settle(std::slice::from_ref(&self.event)),
                 // Its client has it and sends it again.
-                Err(_) if self.event.lease().is_abandoned() => return,
-                Err(Refusal::Full { .. }) => sleep(TRY_AGAIN_AFTER).await,
+                Err(_) if self.event.batch().is_abandoned() => return,
+                Err(AcceptError::Full { .. } | AcceptError::Stalled { .. }) => sleep(TRY_AGAIN_AFTER).await,
                 // Not settled, so it is where it was.
-                Err(Refusal::NotConfirmed { .. } | Refusal::ShuttingDown) => return,
+                Err(AcceptError::NotConfirmed { .. } | AcceptError::ShuttingDown) => return,
             }
         }
     }

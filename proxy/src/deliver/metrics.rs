@@ -1,4 +1,5 @@
-//! What delivery counts; docs/metrics.md is the manual. Labels are stream names, which come from configuration only, and the closed [`Reason`]s.
+//! What delivery counts; docs/metrics.md is the manual. Labels are stream names, which come from configuration only,
+//! and the closed [`Reason`]s.
 
 use std::sync::atomic::AtomicU64;
 
@@ -13,8 +14,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{Reason, core::Counters};
-use crate::stream::StreamName;
+use super::stream::Counters;
+use crate::{firehose::Reason, stream::StreamName};
 
 /// Delivery's metrics.
 #[derive(Debug, Clone, Default)]

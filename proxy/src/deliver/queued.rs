@@ -1,46 +1,51 @@
-//! One event of a lease, as it stands in a stream's queue.
+//! One event of a batch, as it stands in a stream's queue.
 
 use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::core::Event;
-use crate::spool::{EntryRef, Lease};
+use super::stream::Event;
+use crate::queue::{EntryRef, InFlight};
 
-/// An event that waits: its lease and its place in it.
+/// An event that waits: its batch and its place in it.
 #[derive(Clone)]
 pub struct Queued {
-    lease: Arc<Lease>,
+    batch: Arc<InFlight>,
     index: u32,
     size: u32,
 }
 
 impl Queued {
-    pub(crate) fn new(lease: &Arc<Lease>, index: u32, entry: EntryRef<'_>) -> Self {
+    pub(crate) fn new(batch: &Arc<InFlight>, index: u32, entry: EntryRef<'_>) -> Self {
         Self {
-            lease: Arc::clone(lease),
+            batch: Arc::clone(batch),
             index,
-            size: u32::try_from(entry.record.len()).expect("a frame's records have 32-bit lengths"),
+            size: u32::try_from(entry.record.len()).expect("a batch's records have 32-bit lengths"),
         }
     }
 
-    /// The lease that the event belongs to.
-    pub fn lease(&self) -> &Arc<Lease> {
-        &self.lease
+    /// The batch that the event belongs to.
+    pub fn batch(&self) -> &Arc<InFlight> {
+        &self.batch
     }
 
     /// The event itself.
     pub fn entry(&self) -> EntryRef<'_> {
-        self.lease
+        self.batch
             .entry(self.index as usize)
-            .expect("a queued event was made from an entry of its lease")
+            .expect("a queued event was made from an entry of its batch")
     }
 
-    /// Settles events, those of one lease together.
+    /// The bytes of these events.
+    pub(crate) fn contents(events: &[Self]) -> impl Iterator<Item = &[u8]> {
+        events.iter().map(|event| event.entry().record)
+    }
+
+    /// Settles events, those of one batch together.
     pub(crate) fn settle(events: &[Self]) {
-        for run in events.chunk_by(|one, other| Arc::ptr_eq(&one.lease, &other.lease)) {
+        for run in events.chunk_by(|one, other| Arc::ptr_eq(&one.batch, &other.batch)) {
             run[0]
-                .lease
+                .batch
                 .settle(u32::try_from(run.len()).expect("a call has few events"));
         }
     }
@@ -52,11 +57,11 @@ impl Event for Queued {
     }
 
     fn accepted_at(&self) -> Instant {
-        self.lease.accepted_at()
+        self.batch.accepted_at()
     }
 
     fn is_abandoned(&self, now: Instant) -> bool {
-        self.lease.is_too_late(now)
+        self.batch.is_too_late(now)
     }
 }
 

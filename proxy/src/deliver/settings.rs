@@ -4,39 +4,8 @@ use std::time::Duration;
 
 use firehose_proxy_config::{DeliveryState, Document};
 
-use super::core::Quota;
-
-/// Most records Firehose takes in one PutRecordBatch call.
-///
-/// Source: [PutRecordBatch](https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html).
-pub(super) const MAX_RECORDS: usize = 500;
-
-/// Most bytes of records in one call, before base64. AWS says 4 MB.
-pub(super) const MAX_CALL_BYTES: usize = 4_000_000;
-
-/// Most bytes of one record before base64 (1,000 KiB).
-pub(super) const MAX_RECORD_BYTES: usize = 1_024_000;
-
-/// What Firehose bills: each record is rounded up to a multiple of this.
-pub(super) const BILLING_STEP_BYTES: usize = 5 * 1024;
-
-/// The settings of one stream.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
-    /// Keep everything, send nothing.
-    pub paused: bool,
-    /// How long a record may wait for company.
-    pub linger: Duration,
-    /// Age at which an event is given up.
-    pub max_age: Option<Duration>,
-    /// This pod's share of the stream's quota: where the rate starts.
-    pub share: Quota,
-    /// How far above its share the rate may grow. The whole of a quota that a person set, since the other pods may be
-    /// idle; far beyond a region's default, which AWS may have raised.
-    pub most: f64,
-    /// Largest packed record in bytes; `None` is one event a record.
-    pub packing: Option<usize>,
-}
+use super::stream::{Rates, Settings};
+use crate::firehose::limits::{BILLING_STEP_BYTES, MAX_RECORD_BYTES};
 
 /// Room above a region's default quota.
 const ROOM_ABOVE_DEFAULT: f64 = 64.0;
@@ -47,7 +16,7 @@ impl Settings {
         let own = document.streams.iter().find(|settings| settings.name == stream);
         let stated = own.and_then(|own| own.quota).or(document.delivery.quota);
         let default = default_quota(&document.region);
-        let whole = stated.map_or(default, |stated| Quota {
+        let whole = stated.map_or(default, |stated| Rates {
             bytes: stated.bytes_per_second.map_or(default.bytes, per_second),
             records: stated.records_per_second.map_or(default.records, per_second),
             requests: stated.requests_per_second.map_or(default.requests, per_second),
@@ -102,15 +71,15 @@ fn per_second(stated: u64) -> f64 {
 /// Direct PUT quota of a stream where nobody stated one.
 ///
 /// Source: [Firehose quotas](https://docs.aws.amazon.com/firehose/latest/dev/limits.html).
-fn default_quota(region: &str) -> Quota {
+fn default_quota(region: &str) -> Rates {
     const MIB: f64 = 1024.0 * 1024.0;
     match region {
-        "us-east-1" | "us-west-2" | "eu-west-1" => Quota {
+        "us-east-1" | "us-west-2" | "eu-west-1" => Rates {
             bytes: 5.0 * MIB,
             records: 500_000.0,
             requests: 2_000.0,
         },
-        _ => Quota {
+        _ => Rates {
             bytes: MIB,
             records: 100_000.0,
             requests: 1_000.0,
@@ -120,13 +89,12 @@ fn default_quota(region: &str) -> Quota {
 
 #[cfg(test)]
 mod tests {
+    use firehose_tests::document::DocumentText;
+
     use super::*;
 
     fn document(more: &str) -> Document {
-        let text = format!(
-            "formatVersion: 1\nrevision: ''\ndestination: {{namespace: a, name: o, uid: u}}\nregion: eu-west-1\nmappings: []\n{more}"
-        );
-        firehose_proxy_config::parse(&text).unwrap()
+        firehose_proxy_config::parse(&DocumentText::default().more(more).to_string()).unwrap()
     }
 
     #[test]

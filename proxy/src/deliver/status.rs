@@ -6,12 +6,14 @@ use std::{
     time::Duration,
 };
 
-use super::Reason;
-use crate::stream::{StreamId, StreamName};
+use crate::{
+    firehose::Reason,
+    stream::{StreamId, StreamName},
+};
 
 /// Where delivery writes and the admin endpoint reads. Cloning shares it.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Mutex<Written>>);
+pub struct DeliveryStatus(Arc<Mutex<Written>>);
 
 #[derive(Debug, Default)]
 struct Written {
@@ -83,7 +85,7 @@ impl StreamState {
     }
 }
 
-impl Board {
+impl DeliveryStatus {
     /// Every stream that ever had an event, in the order of their numbers.
     pub fn streams(&self) -> Vec<StreamStatus> {
         self.lock().streams.values().cloned().collect()

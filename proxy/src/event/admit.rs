@@ -1,28 +1,27 @@
-//! Admits the events of one request: checks each, routes it, and writes the records of those that are sent into one frame.
+//! Admits the events of one request: checks each, routes it, and writes the records of those that are sent into one
+//! batch.
 
 use std::ops::Range;
 
 use firehose_proxy_config::RecordDelimiter;
 
 use super::{
-    enrich::{Surroundings, enrich},
-    envelope,
-    fields::{Event, Field},
-    gate,
-    identity::Identity,
-    scan::{Cursor, Syntax},
-    text::LoneSurrogate,
-    timestamp::Timestamp,
+    body::Body,
+    json::scan::{Cursor, Syntax},
+    rudder::{
+        enrich::{Surroundings, enrich},
+        envelope::{self, Element},
+        fields::{Event, Field},
+        gate,
+        identity::Identity,
+        timestamp::{Stated, Timestamp},
+    },
 };
 use crate::{
+    queue::{BatchTooLarge, EventBatch},
     routing::{Table, push_lowercase},
-    spool::{Frame, FrameTooLarge, KeyRef},
+    stream::{MAX_RECORD_BYTES, RoutingKey},
 };
-
-/// Most bytes of one record, its delimiter included: 1,000 KiB before base64.
-///
-/// Source: `Record.Data` in the [Firehose API](https://docs.aws.amazon.com/firehose/latest/APIReference/API_Record.html).
-pub const MAX_RECORD_BYTES: usize = 1_024_000;
 
 /// What a request's events are judged by, and what they do not say themselves.
 pub struct Context<'a> {
@@ -44,7 +43,7 @@ pub struct Context<'a> {
 #[derive(Debug, Default)]
 pub struct Admission {
     /// The records of the events that are sent.
-    pub frame: Frame,
+    pub batch: EventBatch,
     /// What became of all of them.
     pub counts: Counts,
     /// The first [`MAX_REFUSED`] events of a batch that are not valid.
@@ -66,7 +65,7 @@ pub const MAX_REFUSED: usize = 1000;
 /// What became of a request's events.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
-    /// In the frame.
+    /// In the batch.
     pub routed: u32,
     /// Valid, and neither name, type nor `*` leads to a stream.
     pub unmapped: u32,
@@ -76,17 +75,19 @@ pub struct Counts {
     pub invalid: [u32; Invalid::ALL.len()],
     /// Why the first that is not valid is not.
     pub first_invalid: Option<Invalid>,
+    /// Among those in the batch, values that cannot be read as points in time, by [`Self::STATED_TIMES`].
+    pub unread_times: [u32; Self::STATED_TIMES.len()],
 }
 
 /// Why one event is not valid. The others of its batch are not concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Invalid {
+    /// Not JSON, while the rest of its batch is: not even one byte of it is taken for another event.
+    NotJson,
     /// Not a JSON object.
     NotAnObject,
     /// Neither `userId` nor `anonymousId`.
     NoIdentity,
-    /// A string that the proxy must understand has half a character (a lone surrogate).
-    BrokenText,
     /// The record would take more than [`MAX_RECORD_BYTES`].
     TooLarge,
 }
@@ -94,8 +95,11 @@ pub enum Invalid {
 /// Why a request's body has no events to judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Malformed {
-    /// Not UTF-8, not JSON, or nested too deeply.
-    NotJson,
+    /// Not UTF-8, not JSON, or nested too deeply, and it cannot be said where what is not ends.
+    NotJson {
+        /// The byte of the body at which reading it ended.
+        at: usize,
+    },
     /// No `batch`, or nothing in it.
     EmptyBatch,
     /// The records would take more than [`Context::max_frame_bytes`].
@@ -108,20 +112,27 @@ pub enum Malformed {
 ///
 /// See [`Malformed`]. An event that is not valid is no error; it is counted.
 pub fn single(body: &[u8], path_type: &str, context: &mut Context<'_>) -> Result<Admission, Malformed> {
-    let text = simdutf8::basic::from_utf8(body).map_err(|_| Malformed::NotJson)?;
-    let mut desk = Desk::new(text, context, Some(path_type), None);
-    desk.admission.frame = Frame::with_capacity(text.len() + 512, 1);
+    let body = Body::of(body);
+    let text = &*body.text;
+    let mut admitting = Admitting::new(&body, context, Some(path_type), Stated::Nothing);
+    admitting.admission.batch = EventBatch::with_capacity(text.len() + 512, 1);
     let mut cursor = Cursor::new(text);
+    match read_single(&mut cursor) {
+        Ok(Some(event)) => admitting.judge(Element::Event(&event), text),
+        Ok(None) => admitting.judge(Element::NoObject, text),
+        Err(Syntax) => return Err(broken(&body, &cursor)),
+    }
+    admitting.close()
+}
+
+/// Reads a text that is an event, or another value and `None`.
+fn read_single<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Event<'a>>, Syntax> {
     let event = match cursor.peek() {
-        Some(b'{') => Some(Event::read(&mut cursor)?),
-        _ => {
-            cursor.value(0)?;
-            None
-        }
+        Some(b'{') => Some(Event::read(cursor)?),
+        _ => cursor.value(0).map(|_value| None)?,
     };
     cursor.end()?;
-    desk.judge(event.as_ref(), text);
-    desk.close()
+    Ok(event)
 }
 
 /// Judges the events of a batch.
@@ -130,40 +141,40 @@ pub fn single(body: &[u8], path_type: &str, context: &mut Context<'_>) -> Result
 ///
 /// See [`Malformed`]. An event that is not valid is no error; it is counted.
 pub fn batch(body: &[u8], context: &mut Context<'_>) -> Result<Admission, Malformed> {
-    let text = simdutf8::basic::from_utf8(body).map_err(|_| Malformed::NotJson)?;
+    let body = Body::of(body);
+    let text = &*body.text;
     let guess = envelope::guess_sent_at(text);
-    let mut desk = Desk::new(text, context, None, guess);
-    desk.reserve(text);
-    let sent_at = envelope::read(text, &mut desk)?;
+    let mut admitting = Admitting::new(&body, context, None, guess);
+    let sent_at = admitting.read(&body)?;
     if sent_at != guess {
         // Rare: the batch's own `sentAt` stands before its events, or something behind them looked like one.
-        desk = Desk::new(text, context, None, sent_at);
-        desk.reserve(text);
-        envelope::read(text, &mut desk)?;
+        admitting = Admitting::new(&body, context, None, sent_at);
+        admitting.read(&body)?;
     }
-    if desk.admission.counts.total() == 0 {
+    if admitting.admission.counts.total() == 0 {
         return Err(Malformed::EmptyBatch);
     }
-    desk.close()
+    admitting.close()
 }
 
-/// The `writeKey` in the body of a client that cannot set headers.
-///
-/// # Errors
-///
-/// See [`Malformed`].
-pub fn write_key(body: &[u8]) -> Result<Option<String>, Malformed> {
-    let text = simdutf8::basic::from_utf8(body).map_err(|_| Malformed::NotJson)?;
-    Ok(envelope::write_key(text)?)
+/// The `writeKey` in the body of a client that cannot set headers, or in the beginning of one.
+pub fn write_key(body: &[u8]) -> Option<String> {
+    envelope::write_key(&Body::of(body).text)
+}
+
+fn broken(body: &Body<'_>, cursor: &Cursor<'_>) -> Malformed {
+    Malformed::NotJson {
+        at: body.skipped + cursor.at(),
+    }
 }
 
 /// Where one request's events are judged.
-struct Desk<'d, 'c> {
+struct Admitting<'d, 'c> {
     context: &'d mut Context<'c>,
     path_type: Option<&'d str>,
-    batch_sent_at: Option<Timestamp>,
+    batch_sent_at: Stated<'d>,
     admission: Admission,
-    /// Where the request's body begins in memory; every text of it is behind.
+    /// Where the request's body begins in memory, or would if its text is a copy; every text of it is behind.
     body: usize,
     /// The records passed the context's bound.
     overflowed: bool,
@@ -180,15 +191,15 @@ enum Verdict {
     Withheld,
 }
 
-impl<'d, 'c> Desk<'d, 'c> {
+impl<'d, 'c> Admitting<'d, 'c> {
     fn new(
-        body: &str,
+        body: &Body<'_>,
         context: &'d mut Context<'c>,
         path_type: Option<&'d str>,
-        batch_sent_at: Option<Timestamp>,
+        batch_sent_at: Stated<'d>,
     ) -> Self {
         Self {
-            body: body.as_ptr().addr(),
+            body: body.text.as_ptr().addr() - body.skipped,
             context,
             path_type,
             batch_sent_at,
@@ -199,10 +210,17 @@ impl<'d, 'c> Desk<'d, 'c> {
         }
     }
 
+    /// Judges the events of an envelope and returns its `sentAt`.
+    fn read<'b>(&mut self, body: &'b Body<'_>) -> Result<Stated<'b>, Malformed> {
+        self.reserve(&body.text);
+        let mut cursor = Cursor::new(&body.text);
+        envelope::read(&mut cursor, self).map_err(|Syntax| broken(body, &cursor))
+    }
+
     /// Makes room for the events of `text`, which grow by a third or so.
     fn reserve(&mut self, text: &str) {
         let bytes = (text.len() + text.len() / 2 + 512).min(self.context.max_frame_bytes);
-        self.admission.frame = Frame::with_capacity(bytes, text.len() / 1024);
+        self.admission.batch = EventBatch::with_capacity(bytes, text.len() / 1024);
     }
 
     fn close(self) -> Result<Admission, Malformed> {
@@ -213,11 +231,15 @@ impl<'d, 'c> Desk<'d, 'c> {
     }
 
     /// Judges one event, or what stands in the place of one, and counts it.
-    fn judge(&mut self, event: Option<&Event<'_>>, text: &str) {
+    fn judge(&mut self, element: Element<'_, '_>, text: &str) {
         if self.overflowed {
             return;
         }
-        let verdict = event.ok_or(Invalid::NotAnObject).and_then(|event| self.admit(event));
+        let verdict = match element {
+            Element::Event(event) => self.admit(event),
+            Element::NoObject => Err(Invalid::NotAnObject),
+            Element::NoJson => Err(Invalid::NotJson),
+        };
         let counts = &mut self.admission.counts;
         match verdict {
             Ok(Verdict::Routed) => counts.routed += 1,
@@ -233,24 +255,24 @@ impl<'d, 'c> Desk<'d, 'c> {
                 }
             }
         }
-        self.overflowed = self.admission.frame.size() > self.context.max_frame_bytes;
+        self.overflowed = self.admission.batch.size() > self.context.max_frame_bytes;
     }
 
     fn admit(&mut self, event: &Event<'_>) -> Result<Verdict, Invalid> {
         self.key.clear();
         if let Some(name) = event.text_of(Field::Event) {
-            push_lowercase(name.decode(&mut self.decoded)?, &mut self.key);
+            push_lowercase(name.decode(&mut self.decoded), &mut self.key);
         }
         let name_length = self.key.len();
         match (self.path_type, event.text_of(Field::Type)) {
             (Some(path_type), _) => self.key.push_str(path_type),
-            (None, Some(text)) => push_lowercase(text.decode(&mut self.decoded)?, &mut self.key),
+            (None, Some(text)) => push_lowercase(text.decode(&mut self.decoded), &mut self.key),
             (None, None) => {}
         }
         let (name, r#type) = self.key.split_at(name_length);
-        let key = KeyRef { event: name, r#type };
+        let key = RoutingKey { event: name, r#type };
 
-        let identity = Identity::of(event)?;
+        let identity = Identity::of(event);
         if !identity.is_known && !matches!(r#type, "extract" | "record") {
             return Err(Invalid::NoIdentity);
         }
@@ -267,12 +289,12 @@ impl<'d, 'c> Desk<'d, 'c> {
             request_ip: self.context.request_ip,
             rudder_id: identity.rudder_id,
         };
-        let edits = enrich(event, &surroundings, self.context.random)?;
+        let (edits, unread) = enrich(event, &surroundings, self.context.random);
         let delimiter: &[u8] = match self.context.delimiter {
             RecordDelimiter::Newline => b"\n",
             RecordDelimiter::None => b"",
         };
-        self.admission.frame.push(stream, key, |out| {
+        self.admission.batch.push(stream, key, |out| {
             let start = out.len();
             edits.write(event, delimiter, out);
             if out.len() - start > MAX_RECORD_BYTES {
@@ -280,24 +302,30 @@ impl<'d, 'c> Desk<'d, 'c> {
             }
             Ok(())
         })?;
+        for (count, unread) in self.admission.counts.unread_times.iter_mut().zip(unread) {
+            *count += u32::from(unread);
+        }
         Ok(Verdict::Routed)
     }
 }
 
-impl<'a> envelope::Elements<'a> for Desk<'_, '_> {
+impl<'a> envelope::Elements<'a> for Admitting<'_, '_> {
     fn begin(&mut self) {
         self.admission.counts = Counts::default();
         self.admission.refused.clear();
-        self.admission.frame.clear();
+        self.admission.batch.clear();
         self.overflowed = false;
     }
 
-    fn element(&mut self, event: Option<Event<'a>>, text: &'a str) {
-        self.judge(event.as_ref(), text);
+    fn element(&mut self, element: envelope::Element<'a, '_>, text: &'a str) {
+        self.judge(element, text);
     }
 }
 
 impl Counts {
+    /// The fields in which a client states points in time, in the order of [`Self::unread_times`].
+    pub const STATED_TIMES: [&'static str; 3] = ["originalTimestamp", "sentAt", "timestamp"];
+
     /// Events that are valid.
     pub fn valid(&self) -> u32 {
         self.routed + self.unmapped + self.withheld
@@ -311,33 +339,21 @@ impl Counts {
 
 impl Invalid {
     /// Every reason, in the order of [`Counts::invalid`].
-    pub const ALL: [Self; 4] = [Self::NotAnObject, Self::NoIdentity, Self::BrokenText, Self::TooLarge];
+    pub const ALL: [Self; 4] = [Self::NotJson, Self::NotAnObject, Self::NoIdentity, Self::TooLarge];
 
     /// The word that metrics and dead letters show.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::NotJson => "NotJson",
             Self::NotAnObject => "NotAnObject",
             Self::NoIdentity => "NoIdentity",
-            Self::BrokenText => "BrokenText",
             Self::TooLarge => "TooLarge",
         }
     }
 }
 
-impl From<LoneSurrogate> for Invalid {
-    fn from(_: LoneSurrogate) -> Self {
-        Self::BrokenText
-    }
-}
-
-impl From<FrameTooLarge> for Invalid {
-    fn from(_: FrameTooLarge) -> Self {
+impl From<BatchTooLarge> for Invalid {
+    fn from(_: BatchTooLarge) -> Self {
         Self::TooLarge
-    }
-}
-
-impl From<Syntax> for Malformed {
-    fn from(_: Syntax) -> Self {
-        Self::NotJson
     }
 }

@@ -7,17 +7,23 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use super::reply::Refusal;
 use crate::event::{Counts, Invalid};
 
 /// Counters of the event endpoint. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     requests: Family<StatusLabel, Counter>,
+    requests_refused: Family<ReasonLabel, Counter>,
     /// By [`Outcome`].
     events: [Counter; 3],
     /// By [`Invalid`].
     invalid: [Counter; Invalid::ALL.len()],
+    /// By [`Counts::STATED_TIMES`].
+    unread_times: [Counter; Counts::STATED_TIMES.len()],
     pixels_lost: Family<StatusLabel, Counter>,
+    /// Requests that nobody waited for any more.
+    unanswered: Counter,
     body_bytes: Counter,
     connections: Gauge,
 }
@@ -48,6 +54,11 @@ struct ReasonLabel {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FieldLabel {
+    field: &'static str,
+}
+
 impl Metrics {
     /// Describes and registers them.
     pub fn register(registry: &mut Registry) -> Self {
@@ -56,6 +67,15 @@ impl Metrics {
             "firehose_proxy_requests",
             "Requests of the event endpoint by the status they were answered with",
             requests.clone(),
+        );
+        let requests_refused: Family<ReasonLabel, Counter> = Family::default();
+        for reason in Refusal::REASONS {
+            drop(requests_refused.get_or_create(&ReasonLabel { reason }));
+        }
+        registry.register(
+            "firehose_proxy_requests_refused",
+            "Requests of the event endpoint that were refused, by why",
+            requests_refused.clone(),
         );
         let events: Family<OutcomeLabel, Counter> = Family::default();
         registry.register(
@@ -69,6 +89,19 @@ impl Metrics {
             "firehose_proxy_invalid_events",
             "Events that were not accepted because of what they are",
             invalid.clone(),
+        );
+        let unanswered = Counter::default();
+        registry.register(
+            "firehose_proxy_unanswered_requests",
+            "Requests whose clients had left when they should have been answered 503: their events are kept until they are safe",
+            unanswered.clone(),
+        );
+        let unread_times: Family<FieldLabel, Counter> = Family::default();
+        registry.register(
+            "firehose_proxy_unread_times",
+            "Values of accepted events that cannot be read as points in time, by the field that they stood in; the record \
+             has them in unreadTimes",
+            unread_times.clone(),
         );
         let pixels_lost = Family::default();
         registry.register(
@@ -92,13 +125,16 @@ impl Metrics {
         let outcome = |outcome| events.get_or_create_owned(&OutcomeLabel { outcome });
         Self {
             requests,
+            requests_refused,
             events: [Outcome::Routed, Outcome::Unmapped, Outcome::Withheld].map(outcome),
             invalid: Invalid::ALL.map(|reason| {
                 invalid.get_or_create_owned(&ReasonLabel {
                     reason: reason.as_str(),
                 })
             }),
+            unread_times: Counts::STATED_TIMES.map(|field| unread_times.get_or_create_owned(&FieldLabel { field })),
             pixels_lost,
+            unanswered,
             body_bytes,
             connections,
         }
@@ -107,6 +143,10 @@ impl Metrics {
     pub(super) fn answered(&self, status: StatusCode) {
         let status = status.as_u16();
         self.requests.get_or_create(&StatusLabel { status }).inc();
+    }
+
+    pub(super) fn request_refused(&self, reason: &'static str) {
+        self.requests_refused.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     pub(super) fn pixel_lost(&self, status: StatusCode) {
@@ -127,6 +167,11 @@ impl Metrics {
         {
             counter.inc_by(u64::from(events));
         }
+        for (counter, values) in self.unread_times.iter().zip(counts.unread_times) {
+            if values > 0 {
+                counter.inc_by(u64::from(values));
+            }
+        }
     }
 
     /// Counts the events of a request that are not valid.
@@ -134,6 +179,10 @@ impl Metrics {
         for (counter, events) in self.invalid.iter().zip(counts.invalid) {
             counter.inc_by(u64::from(events));
         }
+    }
+
+    pub(super) fn unanswered(&self) {
+        self.unanswered.inc();
     }
 
     pub(super) fn connections_changed(&self, by: i64) {

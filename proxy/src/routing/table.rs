@@ -1,16 +1,14 @@
-//! The routing table: event name before event type before `*`, each compared in lower case, exactly one stream an event.
+//! The routing table: event name before event type before `*`, each compared in lower case, exactly one stream an
+//! event.
 //!
-//! Lower case is Unicode's, with no trimming, no normalisation and no patterns, so a row matches exactly the events that
-//! RudderStack's destination would match.
+//! Lower case is Unicode's, with no trimming, no normalisation and no patterns, so a row matches exactly the events
+//! that RudderStack's destination would match.
 
 use std::collections::HashMap;
 
 use firehose_proxy_config::Mapping;
 
-use crate::{
-    spool::KeyRef,
-    stream::{InvalidStreamName, StreamId, StreamName, Streams},
-};
+use crate::stream::{InvalidStreamName, RoutingKey, StreamId, StreamName, Streams};
 
 /// An immutable table; a new configuration is a new table.
 #[derive(Debug, Default)]
@@ -22,8 +20,9 @@ pub struct Table {
 impl Table {
     /// Builds the table of a document's rows.
     ///
-    /// A row with a blank event is skipped, a later row replaces an earlier one with the same lower-cased event, and a row
-    /// without a stream erases what it replaces. The custom resource refuses such rows; a hand-written document may have them.
+    /// A row with a blank event is skipped, a later row replaces an earlier one with the same lower-cased event, and a
+    /// row without a stream erases what it replaces. The custom resource refuses such rows; a hand-written document may
+    /// have them.
     ///
     /// # Errors
     ///
@@ -50,7 +49,7 @@ impl Table {
     }
 
     /// The stream of an event with this (already lower-cased) key, or `None` when the event is not to be sent.
-    pub fn stream(&self, key: KeyRef<'_>) -> Option<StreamId> {
+    pub fn stream(&self, key: RoutingKey<'_>) -> Option<StreamId> {
         let named = |name: &str| match name {
             "" => None,
             _ => self.streams.get(name).copied().flatten(),
@@ -59,7 +58,8 @@ impl Table {
     }
 }
 
-/// Writes the lower-case form of `text` behind what `buffer` holds. ASCII, nearly every event name there is, costs one pass.
+/// Appends the lower-case form of `text` to `buffer`. ASCII, nearly every event name there is, costs one
+/// pass.
 pub fn push_lowercase(text: &str, buffer: &mut String) {
     if text.is_ascii() {
         let start = buffer.len();
@@ -88,7 +88,7 @@ mod tests {
         let (mut lower_event, mut lower_type) = (String::new(), String::new());
         push_lowercase(event, &mut lower_event);
         push_lowercase(r#type, &mut lower_type);
-        let key = KeyRef {
+        let key = RoutingKey {
             event: &lower_event,
             r#type: &lower_type,
         };
@@ -132,7 +132,7 @@ mod tests {
         let streams = Streams::default();
         let typo = streams.intern(&StreamName::try_from("ordrs").unwrap());
         let table = Table::new(&[row("page", "pages"), row("*", "all")], &streams).unwrap();
-        let mapped = table.stream(KeyRef::default()).unwrap();
+        let mapped = table.stream(RoutingKey::default()).unwrap();
         assert!(table.leads_to(mapped));
         assert!(!table.leads_to(typo));
     }

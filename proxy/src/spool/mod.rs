@@ -1,25 +1,29 @@
-//! Where accepted events wait until Firehose has them: the seam between the endpoint and delivery.
+//! The queue's promise on a disk: accepted events wait in a log until Firehose has them. Knows no HTTP and no AWS.
 //!
-//! The endpoint puts the events of a request in as one [`Frame`] through [`Intake::accept`] and answers 200 when that
-//! resolves. Delivery takes [`Lease`]s out of the [`Outlet`] and settles their events one by one. Knows no HTTP and no AWS.
+//! [`open()`] gives the two ends of a queue with a disk between them.
 
-mod budget;
-pub mod dead_letters;
-mod disk;
-mod frame;
-mod lease;
-mod log;
+mod at_work;
+mod compaction;
+pub(crate) mod disk;
+mod format;
+mod index;
+pub(crate) mod log;
+mod maintenance;
 mod open;
-mod queue;
+mod pending;
+pub(crate) mod reader;
+pub(crate) mod recovery;
 mod signal;
 #[cfg(test)]
-#[expect(clippy::cast_possible_truncation, reason = "simulated requests are small")]
-mod simulation;
+pub(crate) mod tests;
 mod threads;
+mod writer;
 
-pub use budget::Budget;
-pub use frame::{EntryRef, Frame, FrameTooLarge, KeyRef};
-pub use lease::Lease;
-pub use log::Left;
-pub use open::{Error, Options, Route, Spool, memory_and_leftovers, open};
-pub use queue::{Intake, Outlet, Refusal, memory};
+pub use self::{
+    index::Unsettled,
+    open::{Error, Options, Router, Spool, memory_and_leftovers, open},
+};
+pub(crate) use self::{
+    open::{Segments, open_log},
+    threads::Running,
+};

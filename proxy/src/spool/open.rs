@@ -4,19 +4,22 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    Budget, EntryRef, Frame, Intake, Lease, Left, Outlet, Refusal,
+    Unsettled,
     disk::RealDisk,
-    log::{Appended, Environment, Log, OpenError, Settings},
-    queue::Store,
+    log::{Environment, Log, Settings},
+    recovery::OpenError,
     threads::Running,
 };
-use crate::stream::{StreamId, Streams};
+use crate::{
+    queue::{AcceptError, Appended, ByteLimit, EntryRef, EventBatch, InFlight, Intake, Outlet, Store},
+    stream::{StreamId, Streams},
+};
 
 /// Where and how large.
 #[derive(Debug, Clone)]
@@ -31,8 +34,12 @@ pub struct Options {
     pub window: usize,
 }
 
-/// Where an event of a backlog goes now, given where it went when it was accepted and its key. Called when it is read from the disk.
-pub type Route = Box<dyn Fn(EntryRef<'_>) -> StreamId + Send + Sync>;
+/// Most bytes of events that wait for the disk, in memory: eight writes of the largest size.
+const UNCOMMITTED_BYTES: usize = 32 << 20;
+
+/// Where an event of a backlog goes now, given where it went when it was accepted and its key. Called when it is read
+/// from the disk.
+pub type Router = Box<dyn Fn(EntryRef<'_>) -> StreamId + Send + Sync>;
 
 /// An open spool. Dropping it closes it; [`Self::close`] also tells what is left.
 #[derive(Debug)]
@@ -59,8 +66,8 @@ pub enum Error {
     Log(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Opens the spool of a directory (`acknowledge: WhenSpooled`): a request is answered when its frame is on the disk. What an earlier
-/// process has left comes out of the outlet first.
+/// Opens the spool of a directory (`acknowledge: WhenSpooled`): a request is answered when its batch is on the disk.
+/// What an earlier process has left comes out of the outlet first.
 ///
 /// ```no_run
 /// # use std::{sync::Arc, time::Duration};
@@ -81,7 +88,7 @@ pub enum Error {
 /// # Errors
 ///
 /// See [`Error`].
-pub fn open(options: &Options, streams: Arc<Streams>, route: Route) -> Result<(Intake, Outlet, Spool), Error> {
+pub fn open(options: &Options, streams: Arc<Streams>, route: Router) -> Result<(Intake, Outlet, Spool), Error> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let log = open_log(options, streams, route, Some(sender), Segments::MadeAhead)?;
     let running = start(&log)?;
@@ -89,9 +96,9 @@ pub fn open(options: &Options, streams: Arc<Streams>, route: Route) -> Result<(I
     Ok((intake, Outlet::new(receiver), Spool { running }))
 }
 
-/// A queue in memory of at most `limit` bytes ([`super::memory`]) whose outlet also gives what an earlier process has left in the
-/// spool of a directory: `acknowledge` was `WhenSpooled` and is `WhenDelivered` now. Nothing is added to the spool, and its
-/// files go as they are delivered.
+/// A queue in memory of at most `limit` bytes ([`queue::memory`](crate::queue::memory)) whose outlet also gives what an
+/// earlier process has left in the spool of a directory: `acknowledge` was `WhenSpooled` and is `WhenDelivered` now.
+/// Nothing is added to the spool, and its files go as they are delivered.
 ///
 /// # Errors
 ///
@@ -100,7 +107,7 @@ pub fn memory_and_leftovers(
     limit: usize,
     options: &Options,
     streams: Arc<Streams>,
-    route: Route,
+    route: Router,
 ) -> Result<(Intake, Outlet, Spool), Error> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let log = open_log(options, streams, route, Some(sender.clone()), Segments::MadeWhenNeeded)?;
@@ -118,19 +125,19 @@ fn start(log: &Arc<Log<RealDisk>>) -> Result<Running, Error> {
 
 /// When segments are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Segments {
-    /// One is ready before there is a frame for it.
+pub(crate) enum Segments {
+    /// One is ready before there is a batch for it.
     MadeAhead,
-    /// None takes room before there is a frame for it.
+    /// None takes room before there is a batch for it.
     MadeWhenNeeded,
 }
 
 /// Opens a log and says what it has found.
-pub(super) fn open_log(
+pub(crate) fn open_log(
     options: &Options,
     streams: Arc<Streams>,
-    route: Route,
-    outlet: Option<mpsc::UnboundedSender<Arc<Lease>>>,
+    route: Router,
+    outlet: Option<mpsc::UnboundedSender<Arc<InFlight>>>,
     segments: Segments,
 ) -> Result<Arc<Log<RealDisk>>, Error> {
     let disk = open_directory(&options.directory)?;
@@ -142,13 +149,14 @@ pub(super) fn open_log(
         window: options.window,
         read_size: 1 << 20,
         write_size: 4 << 20,
+        uncommitted: UNCOMMITTED_BYTES,
         made_ahead: segments == Segments::MadeAhead,
     };
     let environment = Arc::new(System { route });
     let opened = Log::open(disk, settings, streams, environment, outlet);
     let (log, recovered) = opened.map_err(|error: OpenError| Error::Log(error.into()))?;
     let directory = options.directory.display();
-    tracing::info!(%directory, parts_of_requests = recovered.parcels, "opened");
+    tracing::info!(%directory, slices = recovered.slices, "opened");
     for file in &recovered.torn {
         tracing::warn!(%directory, file, "the last write had not ended; nobody was told that its events are safe");
     }
@@ -173,18 +181,23 @@ fn open_directory(path: &Path) -> Result<RealDisk, Error> {
 
 impl Spool {
     /// What is not delivered yet.
-    pub fn left(&self) -> Left {
+    pub fn left(&self) -> Unsettled {
         self.running.log().left()
+    }
+
+    /// How long the disk has not answered a write. `None` while there is none.
+    pub fn stalled_for(&self) -> Option<Duration> {
+        self.running.log().stalled_for()
     }
 
     /// Most bytes that may wait.
     pub fn limit(&self) -> u64 {
-        self.running.log().budget().limit() as u64
+        self.running.log().byte_limit().limit() as u64
     }
 
-    /// Writes what was accepted, syncs what was settled, ends the outlet and the threads. Returns what the next process will deliver.
-    /// Takes as long as the disk takes for two syncs; call it where blocking is allowed.
-    pub fn close(mut self) -> Left {
+    /// Writes what was accepted, syncs what was settled, ends the outlet and the threads. Returns what the next process
+    /// will deliver. Takes as long as the disk takes for two syncs; call it where blocking is allowed.
+    pub fn close(mut self) -> Unsettled {
         self.running.stop();
         self.running.log().left()
     }
@@ -195,18 +208,18 @@ impl Spool {
 struct Handle(Arc<Log<RealDisk>>);
 
 impl Store for Handle {
-    fn append(&self, frame: Frame) -> Result<Appended, Refusal> {
-        self.0.append(frame)
+    fn append(&self, batch: EventBatch) -> Result<Appended, AcceptError> {
+        self.0.append(batch)
     }
 
-    fn budget(&self) -> &Budget {
-        self.0.budget()
+    fn byte_limit(&self) -> &ByteLimit {
+        self.0.byte_limit()
     }
 }
 
 /// The world as it is.
 struct System {
-    route: Route,
+    route: Router,
 }
 
 impl std::fmt::Debug for System {
@@ -223,6 +236,10 @@ impl Environment for System {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
     fn random(&self) -> u64 {
         uuid::Uuid::new_v4().as_u64_pair().1
     }
@@ -234,14 +251,10 @@ impl Environment for System {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio::time::Instant;
-
     use super::*;
     use crate::{
-        spool::{FrameTooLarge, KeyRef},
-        stream::StreamName,
+        queue::BatchTooLarge,
+        stream::{RoutingKey, StreamName},
     };
 
     const OWNER: &str = "0b9d6f3e";
@@ -259,29 +272,29 @@ mod tests {
         open(&options(directory), Arc::clone(streams), Box::new(|entry| entry.stream)).unwrap()
     }
 
-    fn frame(streams: &Streams, stream: &str, record: &str) -> Frame {
+    fn batch(streams: &Streams, stream: &str, record: &str) -> EventBatch {
         let stream = streams.intern(&StreamName::try_from(stream).unwrap());
-        let key = KeyRef {
+        let key = RoutingKey {
             event: "product added",
             r#type: "track",
         };
-        let mut frame = Frame::default();
+        let mut batch = EventBatch::default();
         let write = |out: &mut Vec<u8>| {
             out.extend_from_slice(record.as_bytes());
-            Ok::<(), FrameTooLarge>(())
+            Ok::<(), BatchTooLarge>(())
         };
-        frame.push(stream, key, write).unwrap();
-        frame
+        batch.push(stream, key, write).unwrap();
+        batch
     }
 
     fn soon() -> Instant {
         Instant::now() + Duration::from_secs(10)
     }
 
-    async fn next_record(outlet: &mut Outlet) -> (Arc<crate::spool::Lease>, String) {
-        let lease = outlet.next().await.unwrap();
-        let record = String::from_utf8(lease.entry(0).unwrap().record.to_vec()).unwrap();
-        (lease, record)
+    async fn next_record(outlet: &mut Outlet) -> (Arc<crate::queue::InFlight>, String) {
+        let batch = outlet.next().await.unwrap();
+        let record = String::from_utf8(batch.entry(0).unwrap().record.to_vec()).unwrap();
+        (batch, record)
     }
 
     #[tokio::test]
@@ -290,27 +303,27 @@ mod tests {
         let streams = Arc::new(Streams::default());
         let (intake, mut outlet, spool) = open_again(directory.path(), &streams);
         for record in ["one\n", "two\n", "three\n"] {
-            intake.accept(frame(&streams, "orders", record), soon()).await.unwrap();
+            intake.accept(batch(&streams, "orders", record), soon()).await.unwrap();
         }
         let (_one, _) = next_record(&mut outlet).await;
         let (two, record) = next_record(&mut outlet).await;
         assert_eq!(record, "two\n");
         two.settle(1);
-        assert_eq!(spool.close().parcels, 2);
+        assert_eq!(spool.close().slices, 2);
         assert_eq!(
-            intake.accept(frame(&streams, "orders", "late\n"), soon()).await,
-            Err(Refusal::ShuttingDown)
+            intake.accept(batch(&streams, "orders", "late\n"), soon()).await,
+            Err(AcceptError::ShuttingDown)
         );
         drop((outlet, _one, two, intake));
 
         let (_intake, mut outlet, spool) = open_again(directory.path(), &streams);
-        assert_eq!(spool.left().parcels, 2);
+        assert_eq!(spool.left().slices, 2);
         for expected in ["one\n", "three\n"] {
-            let (lease, record) = next_record(&mut outlet).await;
+            let (batch, record) = next_record(&mut outlet).await;
             assert_eq!(record, expected);
-            lease.settle(1);
+            batch.settle(1);
         }
-        assert_eq!(spool.close(), Left::default());
+        assert_eq!(spool.close(), Unsettled::default());
     }
 
     #[tokio::test]
@@ -322,46 +335,46 @@ mod tests {
         for number in 0..100 {
             for stream in ["stuck", "healthy"] {
                 let record = format!("{number} {padding}\n");
-                intake.accept(frame(&streams, stream, &record), soon()).await.unwrap();
+                intake.accept(batch(&streams, stream, &record), soon()).await.unwrap();
             }
         }
         let (mut stuck, mut delivered) = (Vec::new(), Vec::new());
         while delivered.len() < 100 {
-            let (lease, record) = next_record(&mut outlet).await;
-            if streams.name(lease.entry(0).unwrap().stream).as_str() == "stuck" {
-                stuck.push(lease);
+            let (batch, record) = next_record(&mut outlet).await;
+            if streams.name(batch.entry(0).unwrap().stream).as_str() == "stuck" {
+                stuck.push(batch);
                 continue;
             }
             delivered.push(record.split(' ').next().unwrap().parse::<u32>().unwrap());
-            lease.settle(1);
+            batch.settle(1);
         }
         // Each one once. The order is nobody's promise: frames from the disk and the newest ones race for the window.
         delivered.sort_unstable();
         assert_eq!(delivered, (0..100).collect::<Vec<_>>());
         assert!(
             stuck.len() * padding.len() <= 1 << 20,
-            "{} leases of a stuck stream are out",
+            "{} batches of a stuck stream are out",
             stuck.len()
         );
         let mut rest = 100;
         while rest > 0 {
-            for lease in stuck.drain(..) {
-                lease.settle(1);
+            for batch in stuck.drain(..) {
+                batch.settle(1);
                 rest -= 1;
             }
             if rest > 0 {
                 stuck.push(next_record(&mut outlet).await.0);
             }
         }
-        assert_eq!(spool.close(), Left::default());
+        assert_eq!(spool.close(), Unsettled::default());
     }
 
     #[tokio::test]
-    async fn a_lease_that_is_dropped_unsettled_is_handed_out_again_by_the_route_of_the_day() {
+    async fn a_batch_that_is_dropped_unsettled_is_handed_out_again_by_the_route_of_the_day() {
         let directory = tempfile::tempdir().unwrap();
         let streams = Arc::new(Streams::default());
         let fixed = streams.intern(&StreamName::try_from("orders").unwrap());
-        let route: Route = Box::new(move |entry| {
+        let route: Router = Box::new(move |entry| {
             if entry.key.event == "product added" {
                 fixed
             } else {
@@ -369,14 +382,14 @@ mod tests {
             }
         });
         let (intake, mut outlet, spool) = open(&options(directory.path()), Arc::clone(&streams), route).unwrap();
-        intake.accept(frame(&streams, "ordrs", "one\n"), soon()).await.unwrap();
-        let (lease, _) = next_record(&mut outlet).await;
-        assert_ne!(lease.entry(0).unwrap().stream, fixed);
-        drop(lease);
-        let (lease, record) = next_record(&mut outlet).await;
-        assert_eq!((lease.entry(0).unwrap().stream, record.as_str()), (fixed, "one\n"));
-        lease.settle(1);
-        assert_eq!(spool.close(), Left::default());
+        intake.accept(batch(&streams, "ordrs", "one\n"), soon()).await.unwrap();
+        let (batch, _) = next_record(&mut outlet).await;
+        assert_ne!(batch.entry(0).unwrap().stream, fixed);
+        drop(batch);
+        let (batch, record) = next_record(&mut outlet).await;
+        assert_eq!((batch.entry(0).unwrap().stream, record.as_str()), (fixed, "one\n"));
+        batch.settle(1);
+        assert_eq!(spool.close(), Unsettled::default());
     }
 
     #[tokio::test]
@@ -384,13 +397,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let streams = Arc::new(Streams::default());
         let (intake, outlet, spool) = open_again(directory.path(), &streams);
-        intake.accept(frame(&streams, "orders", "one\n"), soon()).await.unwrap();
+        intake.accept(batch(&streams, "orders", "one\n"), soon()).await.unwrap();
         spool.close();
         drop((outlet, intake));
         let mut other = options(directory.path());
         other.owner = "another".to_owned();
         let (intake, outlet, spool) = open(&other, Arc::clone(&streams), Box::new(|entry| entry.stream)).unwrap();
-        assert_eq!(spool.close(), Left::default());
+        assert_eq!(spool.close(), Unsettled::default());
         drop((outlet, intake));
         let kept = std::fs::read_dir(directory.path()).unwrap().any(|entry| {
             let path = entry.unwrap().path();

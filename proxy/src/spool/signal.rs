@@ -7,14 +7,14 @@ use std::{
 
 /// A flag that a thread sleeps on. Raised twice before anybody looks, it is raised once.
 #[derive(Debug, Default)]
-pub(super) struct Signal {
+pub(crate) struct Signal {
     raised: Mutex<bool>,
     changed: Condvar,
 }
 
 impl Signal {
     /// Raises the flag.
-    pub(super) fn notify(&self) {
+    pub(crate) fn notify(&self) {
         let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
         let was = std::mem::replace(&mut *raised, true);
         drop(raised);
@@ -24,7 +24,7 @@ impl Signal {
     }
 
     /// Sleeps until the flag is raised, or for `at_most`, and lowers it.
-    pub(super) fn wait(&self, at_most: Option<Duration>) {
+    pub(crate) fn wait(&self, at_most: Option<Duration>) {
         let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
         match at_most {
             Some(at_most) if !*raised => {

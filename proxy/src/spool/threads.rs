@@ -12,14 +12,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{
-    disk::RealDisk,
-    log::{Keep, Log},
-};
+use super::{disk::RealDisk, log::Log, maintenance::MaintenanceTimes};
 
 /// A log and its threads. Dropping it stops them.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(crate) struct Running {
     log: Arc<Log<RealDisk>>,
     stopping: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -29,14 +26,14 @@ type Work = fn(&Arc<Log<RealDisk>>, &AtomicBool) -> Result<(), String>;
 
 impl Running {
     /// Starts the threads.
-    pub(super) fn start(log: Arc<Log<RealDisk>>, name: &str) -> io::Result<Self> {
+    pub(crate) fn start(log: Arc<Log<RealDisk>>, name: &str) -> io::Result<Self> {
         let mut running = Self {
             log,
             stopping: Arc::new(AtomicBool::new(false)),
             threads: Vec::new(),
         };
         running.spawn(format!("{name}-commit"), commit)?;
-        running.spawn(format!("{name}-keep"), keep)?;
+        running.spawn(format!("{name}-maintain"), maintain)?;
         Ok(running)
     }
 
@@ -53,15 +50,15 @@ impl Running {
         Ok(())
     }
 
-    pub(super) fn log(&self) -> &Arc<Log<RealDisk>> {
+    pub(crate) fn log(&self) -> &Arc<Log<RealDisk>> {
         &self.log
     }
 
     /// Writes what was accepted, syncs what was settled, ends the threads and the outlet.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.stopping.store(true, Ordering::Release);
         self.log.close_intake();
-        self.log.to_keep.notify();
+        self.log.to_maintain.notify();
         for thread in self.threads.drain(..) {
             // A thread that has panicked has ended, which is all that is asked of it.
             let _ = thread.join();
@@ -90,15 +87,15 @@ fn commit(log: &Arc<Log<RealDisk>>, stopping: &AtomicBool) -> Result<(), String>
     }
 }
 
-fn keep(log: &Arc<Log<RealDisk>>, stopping: &AtomicBool) -> Result<(), String> {
-    let mut keep = Keep::new(Instant::now());
+fn maintain(log: &Arc<Log<RealDisk>>, stopping: &AtomicBool) -> Result<(), String> {
+    let mut times = MaintenanceTimes::new(Instant::now());
     loop {
         if stopping.load(Ordering::Acquire) {
             return log.finish().map_err(describe);
         }
-        let sleep = log.keep(&mut keep, Instant::now()).map_err(describe)?;
+        let sleep = log.maintain(&mut times, Instant::now()).map_err(describe)?;
         if sleep != Some(Duration::ZERO) {
-            log.to_keep.wait(sleep);
+            log.to_maintain.wait(sleep);
         }
     }
 }

@@ -8,7 +8,7 @@ use firehose_simulator::{
 };
 use http::StatusCode;
 
-use super::rig::{Rig, Setup, batch, write_key};
+use super::rig::{Rig, Setup, batch, write_access_key};
 
 fn orders() -> Vec<(&'static str, StreamSettings)> {
     vec![("orders", StreamSettings::default())]
@@ -68,7 +68,7 @@ async fn a_replaced_key_is_taken_over_without_a_failed_request() {
     })
     .await;
     assert_eq!(rig.send(0, one("before")).await.status, StatusCode::OK);
-    write_key(&rig.directory.path().join("key"), "AKIDOTHER", "other");
+    write_access_key(&rig.directory.path().join("key"), "AKIDOTHER", "other");
     for number in 0..30 {
         let answer = rig.send(0, one(&format!("m-{number}"))).await;
         assert_eq!(answer.status, StatusCode::OK);
@@ -134,7 +134,7 @@ async fn a_new_key_is_tried_and_the_old_one_kept_until_the_new_one_works() {
     rig.simulator.configure_access(access(vec![old.clone()]));
     assert_eq!(rig.send(0, one("before")).await.status, StatusCode::OK);
     // Mounted before AWS knows it: every request must still be answered.
-    write_key(&rig.directory.path().join("key"), "AKIDOTHER", "other");
+    write_access_key(&rig.directory.path().join("key"), "AKIDOTHER", "other");
     for number in 0..30 {
         let answer = rig.send(0, one(&format!("early-{number}"))).await;
         assert_eq!(answer.status, StatusCode::OK);

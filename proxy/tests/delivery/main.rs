@@ -5,7 +5,6 @@
 mod credentials;
 mod failures;
 mod outages;
-mod process;
 mod rig;
 mod throttled;
 mod transport;

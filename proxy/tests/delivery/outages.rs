@@ -12,7 +12,7 @@ use std::{
 };
 
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError, SharedDnsResolver};
-use firehose_proxy::aws::Transport;
+use firehose_proxy::firehose::Transport;
 use firehose_simulator::{
     AccessSettings, Availability, CredentialState, ErrorCode, Fault, Role, Rule, ServiceSettings, Signatures,
     StreamSettings,
@@ -334,7 +334,8 @@ async fn a_dead_stream_of_twenty_delays_none_of_the_others() {
         if is_full_length() {
             assert!(p99 < before * 2, "{p99:?} after {before:?}");
         }
-        // On a machine that does other things too, the slowest are about those; to wait for a dead stream takes seconds.
+        // On a machine that does other things too, the slowest are about those; to wait for a dead stream takes
+        // seconds.
         assert!(median < median_before * 4, "{median:?} after {median_before:?}");
     }
 }

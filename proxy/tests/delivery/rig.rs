@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
+    fs,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     time::Duration,
@@ -11,28 +11,26 @@ use std::{
 use bytes::Bytes;
 use firehose_proxy::{
     app::{Options, Proxy},
-    aws::Transport,
+    firehose::Transport,
 };
 use firehose_simulator::{Simulator, StreamSettings};
-use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
+pub(crate) use firehose_tests::document::write_access_key;
+use firehose_tests::{
+    client::{Answer, Client},
+    document::DocumentText,
+    proxy::{self, ProxyProcess},
 };
 use tempfile::TempDir;
-
-use super::process::Process;
 
 /// Everything a test needs; ends with it.
 pub(crate) struct Rig {
     pub(crate) simulator: Simulator,
     /// Where the proxies listen for events and for questions.
     addresses: Vec<(SocketAddr, SocketAddr)>,
-    pub(crate) processes: Vec<Process>,
+    pub(crate) processes: Vec<ProxyProcess>,
     _proxies: Vec<Proxy>,
     pub(crate) directory: TempDir,
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client,
 }
 
 /// What a test says about its proxies.
@@ -54,13 +52,6 @@ pub(crate) struct Setup<'test> {
     pub(crate) transport: Transport,
     /// What the document says about credentials, if not that of a key in files.
     pub(crate) credentials: Option<&'test str>,
-}
-
-/// What a client was told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) retry_after: Option<String>,
 }
 
 impl Default for Setup<'_> {
@@ -96,37 +87,25 @@ impl Rig {
         })
         .await
         .unwrap();
-        let mut mappings = String::new();
+        let port = simulator.address().port().to_string();
+        let directory = tempfile::tempdir().unwrap();
+        let key = directory.path().join("key");
+        write_access_key(&key, "AKIDEXAMPLE", "secret");
+        let mut document = DocumentText::default().endpoint(&setup.endpoint.replace("{port}", &port));
+        document = match setup.credentials {
+            Some(credentials) => document.more(&format!("credentials: {credentials}")),
+            None => document.static_credentials(&key),
+        };
         for (name, settings) in &setup.streams {
             simulator.configure(name, settings.clone()).unwrap();
-            writeln!(mappings, "- {{event: {name}, deliveryStreamName: {name}}}").unwrap();
+            document = document.mapping(name, name);
         }
         for name in &setup.missing {
-            writeln!(mappings, "- {{event: {name}, deliveryStreamName: {name}}}").unwrap();
+            document = document.mapping(name, name);
         }
-        let directory = tempfile::tempdir().unwrap();
-        write_key(&directory.path().join("key"), "AKIDEXAMPLE", "secret");
         let configuration = directory.path().join("configuration");
-        std::fs::create_dir(&configuration).unwrap();
-        std::fs::write(
-            configuration.join(firehose_proxy_config::FILE_NAME),
-            document(
-                &setup
-                    .endpoint
-                    .replace("{port}", &simulator.address().port().to_string()),
-                &setup.credentials.map_or_else(
-                    || {
-                        let key = directory.path().join("key");
-                        format!("{{type: Static, static: {{directory: {}}}}}", key.display())
-                    },
-                    str::to_owned,
-                ),
-                &mappings,
-                setup.more,
-            ),
-        )
-        .unwrap();
-        let port = simulator.address().port().to_string();
+        fs::create_dir(&configuration).unwrap();
+        document.more(setup.more).write(&configuration);
         let environment = setup.environment.iter();
         let environment: Vec<_> = environment
             .map(|(name, value)| (*name, value.replace("{port}", &port)))
@@ -135,7 +114,9 @@ impl Rig {
         for number in 0..setup.proxies {
             let spool = directory.path().join(format!("spool-{number}"));
             if setup.as_processes {
-                processes.push(Process::start(&configuration, &spool, &environment).await);
+                let program = Path::new(env!("CARGO_BIN_EXE_firehose-proxy"));
+                let mut command = proxy::command(program, &[], &configuration, &spool);
+                processes.push(ProxyProcess::start(command.envs(environment.iter().cloned())));
                 continue;
             }
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -154,30 +135,20 @@ impl Rig {
         let inside = proxies.iter().map(|proxy| (proxy.events, proxy.admin));
         let outside = processes.iter().map(|process| (process.events, process.admin));
         let addresses = inside.chain(outside).collect();
-        let client = Client::builder(TokioExecutor::new()).build_http();
         Self {
             simulator,
             addresses,
             processes,
             _proxies: proxies,
             directory,
-            client,
+            client: Client::default(),
         }
     }
 
     /// Sends a batch to one of the proxies.
     pub(crate) async fn send(&self, proxy: usize, body: impl Into<Bytes>) -> Answer {
-        let request = Request::post(format!("http://{}/v1/batch", self.addresses[proxy].0))
-            .body(Full::new(body.into()))
-            .unwrap();
-        let response = self.client.request(request).await.unwrap();
-        let retry_after = response.headers().get("retry-after");
-        let answer = Answer {
-            status: response.status(),
-            retry_after: retry_after.map(|value| value.to_str().unwrap().to_owned()),
-        };
-        response.into_body().collect().await.unwrap();
-        answer
+        let answer = self.client.post(self.addresses[proxy].0, "/v1/batch", body).await;
+        answer.unwrap()
     }
 
     /// Edits the document: from now on this role is assumed.
@@ -188,31 +159,28 @@ impl Rig {
     /// The same, with more about it.
     pub(crate) fn assume_as(&self, arn: &str, more: &str) {
         let path = self.directory.path().join("configuration/config.yaml");
-        let document = std::fs::read_to_string(&path).unwrap();
-        let role = format!(
-            ", assumeRole: {{roleARN: '{arn}', {more}, endpointURL: '{}'}}}}\nmappings:",
-            self.simulator.url()
-        );
-        std::fs::write(&path, document.replace("}\nmappings:", &role)).unwrap();
+        let url = self.simulator.url();
+        let edited = |line: &str| match line
+            .strip_prefix("credentials: ")
+            .and_then(|rest| rest.strip_suffix('}'))
+        {
+            Some(rest) => {
+                format!("credentials: {rest}, assumeRole: {{roleARN: '{arn}', {more}, endpointURL: '{url}'}}}}\n")
+            }
+            None => format!("{line}\n"),
+        };
+        let document: String = fs::read_to_string(&path).unwrap().lines().map(edited).collect();
+        fs::write(&path, document).unwrap();
     }
 
     /// A page of the admin endpoint.
     pub(crate) async fn admin(&self, proxy: usize, path: &str) -> String {
-        let uri = format!("http://{}{path}", self.addresses[proxy].1).parse().unwrap();
-        let response = self.client.get(uri).await.unwrap();
-        let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        String::from_utf8(bytes.to_vec()).unwrap()
+        self.client.page(self.addresses[proxy].1, path).await
     }
 
     /// The sum of a metric over its labels.
     pub(crate) async fn metric(&self, proxy: usize, name: &str) -> f64 {
-        let page = self.admin(proxy, "/metrics").await;
-        let lines = page
-            .lines()
-            .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
-        lines
-            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
-            .sum()
+        self.client.metric(self.addresses[proxy].1, name).await
     }
 
     /// Waits until a metric has a value.
@@ -251,25 +219,4 @@ pub(crate) fn batch(stream: &str, ids: impl IntoIterator<Item = String>, pad: us
         })
         .collect();
     format!(r#"{{"batch":[{}]}}"#, events.join(","))
-}
-
-/// Writes an access key as a mounted Secret would show it.
-pub(crate) fn write_key(directory: &Path, id: &str, secret: &str) {
-    std::fs::create_dir_all(directory).unwrap();
-    std::fs::write(directory.join("accessKeyID"), id).unwrap();
-    std::fs::write(directory.join("secretAccessKey"), secret).unwrap();
-}
-
-pub(crate) fn document(url: &str, credentials: &str, mappings: &str, more: &str) -> String {
-    format!(
-        "formatVersion: 1
-revision: ''
-destination: {{namespace: test, name: test, uid: test}}
-region: eu-west-1
-endpointURL: {url}
-credentials: {credentials}
-mappings:
-{mappings}{more}
-"
-    )
 }

@@ -145,8 +145,9 @@ async fn overload(proxies: usize, first_of_ten: usize, replicas_line: &str) -> f
         refused.load(Ordering::Relaxed) > 0,
         "nothing was offered above the quota"
     );
-    // Most are refused while the real quota is found, in the first second. A rate that is not cut has three of four refused.
-    let bound = if is_full_length() { 0.02 } else { 0.50 };
+    // Most are refused while the real quota is found, in the first second, which is an eighth of a short run; and one
+    // call too much is a twentieth of what a short run sends. A rate that is not cut has three of four refused.
+    let bound = if is_full_length() { 0.02 } else { 0.20 };
     assert!(throttled / sent < bound, "{throttled} of {sent} records were throttled");
     used
 }
@@ -161,9 +162,9 @@ async fn two_proxies_share_the_quota_though_one_has_most_of_the_load() {
     at_least(0.90, overload(2, 9, "replicas: 2").await);
 }
 
-/// How much of the quota is used depends on the machine's timing. The full run is held to the figure; a short one, next to
-/// whatever else a machine does, to half of it, which still tells a rate that collapsed.
+/// The full run is held to the figure. A short one looks at five seconds, next to whatever else a machine does, so a
+/// call more or less shows: of its figure a tenth may be missing.
 fn at_least(part: f64, used: f64) {
-    let part = if is_full_length() { part } else { part / 2.0 };
+    let part = if is_full_length() { part } else { part - 0.10 };
     assert!(used >= part, "{used} of the quota was used");
 }

@@ -1,7 +1,7 @@
-//! What RudderStack's gateway promises, row by row: request, status, body, headers. Variants and reasons are in the other
-//! files; here each row of its two tables is one row, so that they can be laid side by side.
+//! What RudderStack's gateway promises, row by row: request, status, body, headers. Variants and reasons are in the
+//! other files; here each row of its two tables is one row, so that they can be laid side by side.
 
-use firehose_proxy::spool;
+use firehose_proxy::queue;
 use tempfile::TempDir;
 
 use crate::server::{NOW, Server, document};
@@ -60,12 +60,12 @@ impl Running {
         };
         let server = Server::start_without_configuration(|endpoint| match situation {
             QueueFull => {
-                let (intake, outlet) = spool::memory(1);
+                let (intake, outlet) = queue::memory(1);
                 std::mem::forget(outlet);
                 endpoint.intake = intake;
             }
             // Nobody is left to take what comes in.
-            ShuttingDown => endpoint.intake = spool::memory(1 << 20).0,
+            ShuttingDown => endpoint.intake = queue::memory(1 << 20).0,
             _ => {}
         })
         .await;
@@ -113,7 +113,7 @@ fn types(server: &Server) -> Vec<String> {
 #[tokio::test]
 async fn every_path_answers_as_rudderstack_s() {
     let source = format!(
-        r#"{{"source":{{"config":{{"statsCollection":{{"errors":{{"enabled":false}},"metrics":{{"enabled":false}}}}}},"destinations":[],"enabled":true,"id":"u","name":"d","updatedAt":"{NOW}","workspaceId":"n","writeKey":"K"}}}}"#
+        r#"{{"source":{{"config":{{"statsCollection":{{"errors":{{"enabled":false}},"metrics":{{"enabled":false}}}}}},"destinations":[],"enabled":true,"id":"source","name":"source","updatedAt":"{NOW}","workspaceId":"workspace","writeKey":"K"}}}}"#
     );
     let version = format!(
         r#"{{"name":"firehose-proxy","version":"{}"}}"#,
@@ -237,8 +237,8 @@ async fn every_refusal_is_the_one_that_sdks_know() {
     }
 }
 
-/// Health is whether events are accepted; an SDK may start all the same, and what it asks for says so only when the source
-/// is gone.
+/// Health is whether events are accepted; an SDK may start all the same, and what it asks for says so only when the
+/// source is gone.
 #[tokio::test]
 async fn health_and_start_go_by_the_situation() {
     for (situation, health, source) in [

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use firehose_proxy::{http::BodyMemory, shutdown::Phase};
+use firehose_proxy::{
+    http::{BodyMemory, BodyPace},
+    shutdown::Phase,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
@@ -16,7 +19,7 @@ const EVENT: &str = r#"{"userId":"u1"}"#;
 /// Generous, since machines may be busy.
 const SOON: Duration = Duration::from_secs(30);
 
-async fn configured(adjust: impl FnOnce(&mut firehose_proxy::http::events::Endpoint)) -> Server {
+async fn configured(adjust: impl FnOnce(&mut firehose_proxy::http::gateway::Endpoint)) -> Server {
     let server = Server::start_without_configuration(adjust).await;
     server.configure(document("[{event: '*', deliveryStreamName: all}]", ""));
     server
@@ -135,7 +138,11 @@ async fn a_client_that_waits_to_be_told_to_go_on_is_told() {
 async fn slow_clients_are_cut_off() {
     let server = configured(|endpoint| {
         endpoint.connections.head_timeout = Duration::from_millis(200);
-        endpoint.body_timeout = Duration::from_millis(200);
+        endpoint.connections.idle_timeout = Duration::from_millis(300);
+        endpoint.body_pace = BodyPace {
+            window: Duration::from_millis(100),
+            ..BodyPace::default()
+        };
     })
     .await;
     for beginning in ["", "POST /v1/tr", "POST /v1/track HTTP/1.1\r\nHost: h\r\n"] {

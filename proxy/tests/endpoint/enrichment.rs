@@ -1,4 +1,5 @@
-//! What is checked and added, row by row: an event, and what its record says, whether the event is alone or one of a batch.
+//! What is checked and added, row by row: an event, and what its record says, whether the event is alone or one of a
+//! batch.
 
 use serde_json::{Value, json};
 
@@ -145,7 +146,11 @@ fn rows() -> Vec<(&'static str, &'static str, Fate)> {
             r#"{"\u0075serId":"u1"}"#,
             Says(json!({"rudderId": ID_OF_U1})),
         ),
-        ("half a character that is read", r#"{"userId":"\ud800"}"#, Refused),
+        (
+            "half a character that is read",
+            r#"{"userId":"\ud800"}"#,
+            Says(json!({})),
+        ),
         (
             "half a character that is not",
             r#"{"userId":"u","x":"\ud800"}"#,

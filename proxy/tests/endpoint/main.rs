@@ -1,12 +1,12 @@
-//! The event endpoint as its clients meet it: real requests over a socket, real answers, and the records that come out of
-//! the queue behind it. Firehose is not here; a task settles what the queue hands out.
+//! The event endpoint as its clients meet it: real requests over a socket, real answers, and the records that come out
+//! of the queue behind it. Firehose is not here; a task settles what the queue hands out.
 
 // All of it runs in tests: a panic is the report.
 #![allow(clippy::unwrap_used)]
 
+mod admission;
 mod compatibility;
 mod connections;
-mod doors;
 mod enrichment;
 mod leaving;
 mod nasty;

@@ -7,16 +7,17 @@ use std::{
 };
 
 use firehose_proxy::{
+    config::{Live, Snapshot},
     event::Timestamp,
     http::{
         Metrics,
-        events::{self, Endpoint},
+        gateway::{self, Endpoint},
     },
-    metrics::Exposition,
-    routing::{Live, Snapshot, Table},
+    queue,
+    routing::Table,
     shutdown::{Controller, shutdown},
-    spool,
     stream::Streams,
+    telemetry::Exposition,
 };
 use firehose_proxy_config::{Document, parse};
 use prometheus_client::registry::Registry;
@@ -24,7 +25,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 /// When every request arrives: 2026-01-02T03:04:05.678Z.
@@ -73,19 +74,24 @@ impl Server {
 
     /// Starts one behind which nothing is ever delivered.
     pub(crate) async fn start_without_delivery(adjust: impl FnOnce(&mut Endpoint)) -> Self {
-        let server = Self::run(adjust, false).await;
+        Self::start_delivering(None, adjust).await
+    }
+
+    /// Starts one behind which events are delivered after so long, as far as they may still be sent; `None` for never.
+    pub(crate) async fn start_delivering(after: Option<Duration>, adjust: impl FnOnce(&mut Endpoint)) -> Self {
+        let server = Self::run(adjust, after).await;
         server.configure(document("[{event: '*', deliveryStreamName: all}]", ""));
         server
     }
 
     /// Starts one that has not read a configuration yet.
     pub(crate) async fn start_without_configuration(adjust: impl FnOnce(&mut Endpoint)) -> Self {
-        Self::run(adjust, true).await
+        Self::run(adjust, Some(Duration::ZERO)).await
     }
 
-    async fn run(adjust: impl FnOnce(&mut Endpoint), delivers: bool) -> Self {
+    async fn run(adjust: impl FnOnce(&mut Endpoint), after: Option<Duration>) -> Self {
         let (live, streams) = (Arc::new(Live::default()), Arc::new(Streams::default()));
-        let (intake, mut outlet) = spool::memory(64 * 1024 * 1024);
+        let (intake, mut outlet) = queue::memory(64 * 1024 * 1024);
         let mut registry = Registry::default();
         let mut endpoint = Endpoint::new(Arc::clone(&live), intake, Metrics::register(&mut registry));
         endpoint.clock = Arc::new(|| Timestamp::from_unix_milliseconds(NOW_MILLISECONDS).unwrap());
@@ -95,16 +101,18 @@ impl Server {
         let records = Records::default();
         let (kept, names) = (Arc::clone(&records), Arc::clone(&streams));
         tokio::spawn(async move {
-            while let Some(lease) = outlet.next().await {
-                if !delivers {
+            while let Some(batch) = outlet.next().await {
+                let Some(after) = after else { continue };
+                sleep(after).await;
+                if batch.is_too_late(Instant::now()) {
                     continue;
                 }
-                for entry in lease.entries() {
+                for entry in batch.entries() {
                     let record = String::from_utf8(entry.record.to_vec()).unwrap();
                     kept.lock()
                         .unwrap()
                         .push((names.name(entry.stream).to_string(), record));
-                    lease.settle(1);
+                    batch.settle(1);
                 }
             }
         });
@@ -112,7 +120,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (controller, shutdown) = shutdown();
-        let serving = tokio::spawn(events::serve(listener, endpoint, shutdown));
+        let serving = tokio::spawn(gateway::serve(listener, endpoint, shutdown));
         Self {
             address,
             records,
@@ -127,7 +135,7 @@ impl Server {
     /// Puts a document in force.
     pub(crate) fn configure(&self, document: Document) {
         let table = Table::new(&document.mappings, &self.streams).unwrap();
-        self.live.replace(Arc::new(Snapshot { document, table }));
+        self.live.replace(Arc::new(Snapshot::new(document, table)));
     }
 
     /// Sends bytes on a connection of their own and reads the answer until the server closes it.

@@ -91,6 +91,14 @@ fn damaged(text: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>
     })
 }
 
+/// Up to three edits of an event, of which some strings hold another. See [`oracle::check_planted`].
+fn damage() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![4 => select(&b"\"\"\"\\\\{}[],:'x0\n\x01\xff\xc3"[..]), 1 => any::<u8>()];
+    let edit = (0_u8..4, any::<[u8; 2]>(), byte).prop_map(|(what, at, byte)| [what, at[0], at[1], byte]);
+    (any::<u8>(), prop::collection::vec(edit, 0..=3))
+        .prop_map(|(strings, edits)| std::iter::once(strings).chain(edits.concat()).collect())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -110,6 +118,11 @@ proptest! {
         oracle::check_scanner(&event);
         oracle::check_splicer(&event);
         oracle::check_splitter(&envelope);
+    }
+
+    #[test]
+    fn nothing_planted_in_a_damaged_event_is_taken_for_an_event(damage in damage()) {
+        oracle::check_planted(&damage);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 /// 2026-01-02T03:04:05.678Z.
 const RECEIVED_AT: i64 = 1_767_323_045_678;
 const KEY: &str = "Amazon Kinesis Firehose";
-const OWNED: [&str; 8] = [
+const OWNED: [&str; 9] = [
     "type",
     "messageId",
     "rudderId",
@@ -26,6 +26,7 @@ const OWNED: [&str; 8] = [
     "originalTimestamp",
     "sentAt",
     "timestamp",
+    "unreadTimes",
 ];
 
 /// Everything goes to one stream.
@@ -62,6 +63,7 @@ pub(crate) fn with_context<T>(act: impl FnOnce(&mut Context<'_>) -> T) -> T {
 /// The scanner takes what is JSON and nothing else, down to 512 levels.
 pub(crate) fn check_scanner(body: &[u8]) {
     let taken = with_context(|context| event::single(body, "track", context));
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let is_json = std::str::from_utf8(body).is_ok() && serde_json::from_slice::<IgnoredAny>(body).is_ok();
     assert_eq!(taken.is_ok(), is_json && depth(body) <= 512, "{taken:?}");
 }
@@ -78,8 +80,6 @@ pub(crate) fn check_splicer(body: &[u8]) {
 /// A batch is split into its events, and each is what it would be alone.
 pub(crate) fn check_splitter(body: &[u8]) {
     let split = with_context(|context| event::batch(body, context));
-    let is_json = std::str::from_utf8(body).is_ok() && serde_json::from_slice::<IgnoredAny>(body).is_ok();
-    assert!(is_json || split.is_err(), "{split:?}");
     let Ok(mut envelope) = serde_json::from_slice::<Value>(body) else {
         return;
     };
@@ -92,6 +92,122 @@ pub(crate) fn check_splitter(body: &[u8]) {
         assert_eq!(split.unwrap_err(), Malformed::EmptyBatch);
     } else {
         check(&split.expect("serde_json takes it"), &events, false);
+    }
+}
+
+/// The text of an event inside a string, as a client that knows JSON writes it there.
+const PLANTED: &str = r#"},{\"event\":\"planted\",\"userId\":\"p\"},{\"a\":\""#;
+
+/// An event that is damaged costs itself: what a string of it holds is never taken for another event, its neighbours
+/// are read, and how many elements there are is what JSON's lexical rules say.
+///
+/// The first byte of `damage` chooses the strings that hold the planted event, the rest comes in threes: what is done,
+/// where, and with which byte.
+pub(crate) fn check_planted(damage: &[u8]) {
+    let (strings, damage) = damage.split_first().unwrap_or((&0, &[]));
+    let held = |bit: u8| if strings >> bit & 1 == 1 { PLANTED } else { "x" };
+    let mut element = format!(
+        r#"{{"event":"damaged","userId":"{}","{}":1,"list":["{}",{{"a":"{}"}},[2,"{}"]],"n":-1.5e3,"t":true,"{}":"{}"}}"#,
+        held(0), held(1), held(2), held(3), held(4), held(5), held(6),
+    )
+    .into_bytes();
+    let edits = damage.as_chunks::<4>().0;
+    for [what, high, low, byte] in edits {
+        let at = usize::from(u16::from_be_bytes([*high, *low])) % element.len();
+        match what % 4 {
+            0 => element[at] = *byte,
+            1 => element.insert(at, *byte),
+            2 => drop(element.remove(at)),
+            _ => element.truncate(at + 1),
+        }
+        if element.is_empty() {
+            return;
+        }
+    }
+    let (before, behind) = (
+        r#"{"batch":[{"event":"first","userId":"u"},"#,
+        r#",{"event":"last","userId":"u"}]}"#,
+    );
+    let body = [before.as_bytes(), &element, behind.as_bytes()].concat();
+    let split = with_context(|context| event::batch(&body, context));
+    let expected = elements(&body[r#"{"batch":["#.len()..]);
+    assert_eq!(split.is_ok(), expected.is_some(), "{}", String::from_utf8_lossy(&body));
+    let (Ok(admission), Some(expected)) = (split, expected) else {
+        return;
+    };
+    let counts = &admission.counts;
+    let broken = expected.iter().filter(|element| !is_json(element)).count();
+    assert_eq!(
+        counts.total() as usize,
+        expected.len(),
+        "{}",
+        String::from_utf8_lossy(&body)
+    );
+    assert_eq!(
+        counts.invalid[Invalid::NotJson as usize] as usize,
+        broken,
+        "{}",
+        String::from_utf8_lossy(&body)
+    );
+    for (refused, element) in admission
+        .refused
+        .iter()
+        .filter(|refused| refused.reason == Invalid::NotJson)
+        .zip(expected.iter().filter(|element| !is_json(element)))
+    {
+        assert_eq!(
+            body[refused.place.clone()],
+            **element,
+            "what is set aside is the client's bytes"
+        );
+    }
+    // Few edits cannot undo the many escapes of what was planted.
+    if edits.len() <= 3 {
+        for entry in admission.batch.entries() {
+            assert!(
+                !entry.record.starts_with(br#"{"event":"planted""#),
+                "{}",
+                String::from_utf8_lossy(&body)
+            );
+        }
+    }
+}
+
+fn is_json(element: &[u8]) -> bool {
+    std::str::from_utf8(element).is_ok() && serde_json::from_slice::<IgnoredAny>(element).is_ok()
+}
+
+/// The elements of a list by JSON's lexical rules, if it ends and what follows is the rest of an object; written anew,
+/// slowly.
+fn elements(text: &[u8]) -> Option<Vec<&[u8]>> {
+    let (mut open, mut elements, mut start) = (Vec::new(), Vec::new(), 0);
+    let mut at = 0;
+    loop {
+        match *text.get(at)? {
+            b'"' => {
+                at += 1;
+                while *text.get(at)? != b'"' {
+                    at += if text[at] == b'\\' { 2 } else { 1 };
+                }
+            }
+            b'{' => open.push(b'}'),
+            b'[' => open.push(b']'),
+            end @ (b',' | b']') if open.is_empty() => {
+                let element = text[start..at].trim_ascii();
+                if element.is_empty() {
+                    return None;
+                }
+                elements.push(element);
+                start = at + 1;
+                if end == b']' {
+                    let rest = [br#"{"x":0"#, &text[start..]].concat();
+                    return is_json(&rest).then_some(elements);
+                }
+            }
+            closing @ (b'}' | b']') if open.pop() != Some(closing) => return None,
+            _ => {}
+        }
+        at += 1;
     }
 }
 
@@ -115,7 +231,7 @@ fn check(admission: &Admission, events: &[Value], sets_type: bool) {
     assert_eq!(counts.withheld as usize, count(&Fate::Withheld));
     assert_eq!(counts.routed as usize, count(&Fate::Routed));
     let routed = events.iter().zip(fates).filter(|(_, fate)| *fate == Fate::Routed);
-    for (entry, (event, _)) in admission.frame.entries().zip(routed) {
+    for (entry, (event, _)) in admission.batch.entries().zip(routed) {
         check_record(
             entry.record,
             event.as_object().expect("only objects are routed"),
@@ -176,8 +292,17 @@ fn check_record(record: &[u8], event: &Map<String, Value>, sets_type: bool) {
     );
     let mut sent: Map<String, Value> = serde_json::from_slice(line).expect("a record is a JSON object");
     let mut said = event.clone();
-    let [kind, message_id, rudder_id, received_at, request_ip, times @ ..] =
-        OWNED.map(|key| (sent.remove(key), said.remove(key)));
+    let [
+        kind,
+        message_id,
+        rudder_id,
+        received_at,
+        request_ip,
+        original,
+        sent_at,
+        timestamp,
+        unread,
+    ] = OWNED.map(|key| (sent.remove(key), said.remove(key)));
     assert_eq!(sent, said, "fields that the proxy does not own");
 
     if sets_type {
@@ -201,6 +326,16 @@ fn check_record(record: &[u8], event: &Map<String, Value>, sets_type: bool) {
     assert_eq!(text(received_at.0).unwrap(), "2026-01-02T03:04:05.678Z");
     let said = text(request_ip.1).filter(|ip| !ip.is_empty());
     assert_eq!(text(request_ip.0), Some(said.unwrap_or_else(|| "192.0.2.1".to_owned())));
+    let kept = unread.0.unwrap_or_default();
+    let times = [original, sent_at, timestamp];
+    for (key, (_, said)) in OWNED[5..].iter().zip(&times) {
+        if let (Some(kept), Some(said)) = (
+            kept.get(key),
+            said.as_ref().filter(|said| !said.is_null() && *said != ""),
+        ) {
+            assert_eq!(kept, said, "what cannot be read is kept");
+        }
+    }
     let [original, sent, _] = times.map(|(sent, said)| {
         let sent = text(sent).expect("a record has all times");
         assert_eq!(sent.len(), 24, "{sent}");

@@ -1,5 +1,5 @@
-//! Routing against its definition, written a second time as it is read: rows and events of every shape, and the stream that
-//! the events come out at.
+//! Routing against its definition, written a second time as it is read: rows and events of every shape, and the stream
+//! that the events come out at.
 
 use std::collections::HashMap;
 
@@ -72,7 +72,7 @@ fn routed(rows: &[Row], event: &Value) -> Option<String> {
     };
     let admission = event::batch(json!({"batch": [event]}).to_string().as_bytes(), &mut context).unwrap();
     assert_eq!(admission.counts.valid(), 1, "{event}");
-    let mut entries = admission.frame.entries();
+    let mut entries = admission.batch.entries();
     let stream = entries.next().map(|entry| streams.name(entry.stream).to_string());
     assert!(entries.next().is_none(), "one event is in one stream");
     assert_eq!(stream.is_none(), admission.counts.unmapped == 1, "{event}");

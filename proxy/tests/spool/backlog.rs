@@ -1,18 +1,15 @@
-//! Firehose is away for long: the disk takes events up to its bound, memory stays flat, a new process listens at once, and
-//! in the end everything arrives.
+//! Firehose is away for long: the disk takes events up to its bound, memory stays flat, a new process listens at once,
+//! and in the end everything arrives.
 //!
 //! `cargo xtask prove backlog` does it with 4 GiB of events; the test with less.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use firehose_simulator::Availability;
 use futures::{StreamExt as _, stream};
 use http::StatusCode;
 
-use crate::pod::{Place, Pod, setting, until};
+use crate::pod::{Place, setting, until};
 
 /// Bytes of one event.
 const EVENT: usize = 64 << 10;
@@ -23,8 +20,8 @@ const MOST_MEMORY: u64 = 300 << 10;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backlog_fills_the_disk_to_its_bound_in_flat_memory_and_arrives_in_full() {
     let backlog = setting("BACKLOG_BYTES", 112 << 20);
-    // Without three segments of at most 32 MiB, three quarters of the bound are events, of which one stream may have eight ninths:
-    // two thirds.
+    // Without three segments of at most 32 MiB, three quarters of the bound are events, of which one stream may have
+    // eight ninths: two thirds.
     let bound = backlog / 16 * 25 + (96 << 20);
     let place = Place::new(&format!(
         "delivery: {{acknowledge: WhenSpooled, lingerMilliseconds: 10, quota: {{bytesPerSecond: 4000000000, recordsPerSecond: 4000000, requestsPerSecond: 40000}}}}
@@ -33,7 +30,7 @@ spool: {{maxSizeBytes: {bound}}}"
     .await;
     place.set_firehose(Availability::Resetting);
     let pod = place.start();
-    let idle = memory(&pod, "VmRSS:");
+    let idle = pod.memory_kib("VmRSS");
 
     // Events until one is refused, a few at a time.
     let most = usize::try_from(bound).unwrap() / EVENT;
@@ -59,7 +56,7 @@ spool: {{maxSizeBytes: {bound}}}"
     assert!(refused.retry_after.is_some());
     let kept = answered * EVENT as u64;
     assert!(kept >= backlog, "{kept} of {backlog} bytes in a bound of {bound}");
-    let full = memory(&pod, "VmHWM:");
+    let full = pod.memory_kib("VmHWM");
     assert!(full - idle < MOST_MEMORY, "{} KiB more than idle", full - idle);
     pod.kill();
 
@@ -100,7 +97,7 @@ spool: {{maxSizeBytes: {bound}}}"
         pod.metric("firehose_proxy_spool_bytes").await == 0
     })
     .await;
-    let peak = memory(&pod, "VmHWM:");
+    let peak = pod.memory_kib("VmHWM");
     assert!(peak - idle < MOST_MEMORY, "{} KiB more than idle", peak - idle);
     println!(
         "{answered} events of {EVENT} bytes ({kept} in a bound of {bound}) in {taken:.1?}; {listening:.3?} from exec to listening with them on the disk; \
@@ -115,11 +112,4 @@ fn number_of(record: &[u8]) -> u64 {
     let (number, rest) = rest.split_once('"').unwrap();
     assert!(rest.bytes().filter(|byte| *byte == b'x').count() >= EVENT && record.ends_with("}\n"));
     number.parse().unwrap()
-}
-
-/// A line of the process's status, in KiB.
-fn memory(pod: &Pod, line: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", pod.id())).unwrap();
-    let line = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }

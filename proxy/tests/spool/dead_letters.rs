@@ -1,4 +1,5 @@
-//! What cannot be delivered: set aside with its bytes, shown, sent again and dropped by a person, never lost by a crash.
+//! What cannot be delivered: set aside with its bytes, shown, sent again and dropped by a person, never lost by a
+//! crash.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -172,8 +173,8 @@ async fn a_redrive_that_is_killed_in_the_middle_loses_nothing() {
     })
     .await;
     let twice = place.arrived().values().filter(|times| times.len() > 1).count();
-    // Those of the one go that the kill hit, of which the next process cannot know that they are safe elsewhere; and those that had
-    // arrived and whose acknowledgement was not written yet.
+    // Those of the one go that the kill hit, of which the next process cannot know that they are safe elsewhere; and
+    // those that had arrived and whose acknowledgement was not written yet.
     assert!(twice <= before + 500, "{twice} arrived again, {before} before the kill");
     assert!(place.arrived().values().all(|times| times.len() <= 3));
 }

@@ -12,8 +12,8 @@ use crate::{
 
 const SPOOLED: &str = "delivery: {acknowledge: WhenSpooled, lingerMilliseconds: 10}";
 
-/// Lets a system call of each thread fail with EIO, the `when`th on the segments that there are, or on any file if there is none yet.
-/// Returns where it is reported.
+/// Lets a system call of each thread fail with EIO, the `when`th on the segments that there are, or on any file if
+/// there is none yet. Returns where it is reported.
 fn fail(place: &mut Place, call: &str, when: u32) -> PathBuf {
     let trace = place.directory.path().join("trace");
     let (traced, injected) = (format!("trace={call}"), format!("inject={call}:error=EIO:when={when}"));
@@ -67,7 +67,8 @@ async fn a_failed_sync_ends_the_process_and_what_was_answered_is_delivered_by_th
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs strace: cargo xtask test durability"]
 async fn a_read_that_fails_once_costs_nothing_at_the_start_or_later() {
-    // The first read of the process is that of a header, the second one of frames; the first of the keeper is of frames again.
+    // The first read of the process is that of a header, the second one of frames; the first of the maintainer is of
+    // frames again.
     for when in 1..=2 {
         let mut place = Place::new(SPOOLED).await;
         place.set_firehose(Availability::Resetting);

@@ -1,4 +1,5 @@
-//! `kill -9` under load, again and again: what was answered 200 arrives, and nothing arrives twice without a kill in between.
+//! `kill -9` under load, again and again: what was answered 200 arrives, and nothing arrives twice without a kill in
+//! between.
 //!
 //! `cargo xtask prove kill` does it 200 times; the tests do it a few times.
 
@@ -24,7 +25,8 @@ async fn what_was_answered_when_spooled_survives_every_kill() {
     let place = Place::new("delivery: {acknowledge: WhenSpooled, lingerMilliseconds: 10}").await;
     let history = History::of(&place).await;
     let twice = history.check();
-    // One more for each kill between the arrivals: an acknowledgement that was not written, or an answer of Firehose that was lost.
+    // One more for each kill between the arrivals: an acknowledgement that was not written, or an answer of Firehose
+    // that was lost.
     for (id, arrivals) in &twice {
         let between = |from: u64, to: u64| history.kills.iter().any(|at| (from..to).contains(at));
         let explained = arrivals.windows(2).all(|pair| between(pair[0], pair[1]));

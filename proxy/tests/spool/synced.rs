@@ -58,6 +58,35 @@ async fn each_200_comes_after_the_sync_that_covers_it() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: cargo xtask test durability"]
+async fn directories_that_are_made_survive_a_power_cut() {
+    let mut place = Place::new("delivery: {acknowledge: WhenSpooled}").await;
+    let trace = place.directory.path().join("trace");
+    let strace = [
+        "strace",
+        "--follow-forks",
+        "--decode-fds=path",
+        "-e",
+        "trace=mkdir,fsync",
+        "-o",
+    ];
+    place.wrapper = strace.map(str::to_owned).to_vec();
+    place.wrapper.push(trace.to_str().unwrap().to_owned());
+    drop(place.start());
+    let text = fs::read_to_string(&trace).unwrap();
+    for made in [place.spool().join("dead-letters"), place.spool()] {
+        let [name, parent] = [made.as_path(), made.parent().unwrap()].map(|path| path.to_str().unwrap());
+        let mut lines = text.lines();
+        let is_made = lines.any(|line| line.contains(&format!("mkdir(\"{name}\"")) && line.ends_with("= 0"));
+        let is_synced = lines.any(|line| line.contains("fsync(") && line.contains(&format!("<{parent}>")));
+        assert!(
+            is_made && is_synced,
+            "{name}: made {is_made}, then its parent synced {is_synced}:\n{text}"
+        );
+    }
+}
+
 /// The trace is read rightly: a history in which an answer comes too early is noticed.
 #[test]
 fn an_answer_before_its_sync_is_noticed() {

@@ -1,13 +1,16 @@
 //! Who may import whom, as a table, and the check of a source tree against it.
 //!
-//! The check reads tokens, not types: every path that is written in the source is looked at, in `use` trees, in bodies, in
-//! attributes and in the arguments of macros. Code under `#[cfg(test)]` is free. What the table does not cover, a dependency of
-//! a whole crate, is in [`manifests`].
+//! The check reads tokens, not types: every path that is written in the source is looked at, in `use` trees, in bodies,
+//! in attributes and in the arguments of macros. Code under `#[cfg(test)]` may name clocks and clients, but imports the
+//! same way. What the table does not cover, a dependency of a whole crate, is in [`manifests`].
 
+pub mod circles;
+mod items;
 pub mod laws;
 pub mod manifests;
 mod modules;
 mod paths;
+pub mod sizes;
 
 use std::{fmt, path::Path};
 

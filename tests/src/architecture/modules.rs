@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::paths::{WrittenPath, scan};
+use super::{
+    items::{Item, items},
+    paths::{WrittenPath, scan},
+};
 
 /// One file.
 #[derive(Debug)]
@@ -16,9 +19,13 @@ pub(super) struct Module {
     /// From the crate's root: `["spool", "frame"]`; empty for `lib.rs`, `["main"]` for `main.rs`.
     pub(super) name: Vec<String>,
     pub(super) paths: Vec<WrittenPath>,
+    pub(super) items: Vec<Item>,
+    pub(super) lines: usize,
+    /// Of them, those that are built into a test only.
+    pub(super) test_lines: usize,
 }
 
-/// Every module that is part of the product.
+/// Every module, tests included.
 pub(super) fn read(source: &Path) -> Vec<Module> {
     let mut files = Vec::new();
     collect(source, &mut files);
@@ -28,6 +35,7 @@ pub(super) fn read(source: &Path) -> Vec<Module> {
     for file in files {
         let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let scan = scan(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let items = items(&text).expect("what was read as tokens once is so again");
         let relative = file.strip_prefix(source).expect("the walk stays in the source folder");
         let name = module_name(relative);
         for test in scan.test_modules {
@@ -38,10 +46,18 @@ pub(super) fn read(source: &Path) -> Vec<Module> {
         modules.push(Module {
             file: relative.display().to_string(),
             name,
+            items,
             paths: scan.paths,
+            lines: text.lines().count(),
+            test_lines: scan.test_lines.iter().map(|(first, last)| last - first + 1).sum(),
         });
     }
-    modules.retain(|module| !tests.iter().any(|test| module.name.starts_with(test)));
+    for module in &mut modules {
+        if tests.iter().any(|test| module.name.starts_with(test)) {
+            module.paths.iter_mut().for_each(|path| path.is_test = true);
+            module.test_lines = module.lines;
+        }
+    }
     modules
 }
 

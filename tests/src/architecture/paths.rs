@@ -1,4 +1,4 @@
-//! The paths that a Rust source file writes, outside of its tests.
+//! The paths that a Rust source file writes, and whether in a test.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
@@ -9,6 +9,19 @@ pub(super) struct WrittenPath {
     /// Modules that the file opens around it: `mod inner { … }`.
     pub(super) within: Vec<String>,
     pub(super) line: usize,
+    /// Whether it stands under `#[cfg(test)]`.
+    pub(super) is_test: bool,
+    /// What it is where it stands in a `use`.
+    pub(super) import: Option<Import>,
+}
+
+/// What a `use` does with a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Import {
+    /// The name that it brings into scope; `*` for all.
+    pub(super) name: String,
+    /// Whether it hands the name on: `pub use`, however wide the `pub`.
+    pub(super) is_forwarded: bool,
 }
 
 /// What a file says.
@@ -17,6 +30,12 @@ pub(super) struct Scan {
     pub(super) paths: Vec<WrittenPath>,
     /// Modules declared under `#[cfg(test)]`: their files are tests.
     pub(super) test_modules: Vec<String>,
+    /// First and last line of each item under `#[cfg(test)]`.
+    pub(super) test_lines: Vec<(usize, usize)>,
+    /// Whether the `use` that is being read is a `pub use`.
+    forwards: bool,
+    /// Whether what is being read stands under `#[cfg(test)]`.
+    in_test: bool,
 }
 
 /// Reads a whole file.
@@ -40,7 +59,7 @@ impl Scan {
     fn step(&mut self, tokens: &[TokenTree], at: usize, within: &[String]) -> usize {
         if let Some(attribute) = attribute(tokens, at) {
             if is_test_only(&attribute.content) {
-                return self.skip_item(tokens, attribute.end, within);
+                return self.test_item(tokens, attribute.end, within);
             }
             self.walk(attribute.content, within);
             return attribute.end;
@@ -54,10 +73,18 @@ impl Scan {
             self.walk(body.stream(), &inner);
             return at + 3;
         }
+        if is_word(tokens.get(at), "pub")
+            && let Some(TokenTree::Group(whom)) = tokens.get(at + 1)
+            && whom.delimiter() == Delimiter::Parenthesis
+        {
+            return at + 2; // who may see it, which is no import
+        }
         if is_word(tokens.get(at), "use") {
+            self.forwards = is_public(&tokens[..at]);
             return self.tree(tokens, at + 1, &[], within);
         }
         if is_word(tokens.get(at), "extern") && is_word(tokens.get(at + 1), "crate") {
+            self.forwards = false;
             return self.tree(tokens, at + 2, &[], within);
         }
         match &tokens[at] {
@@ -79,6 +106,8 @@ impl Scan {
                 segments,
                 within: within.to_vec(),
                 line,
+                is_test: self.in_test,
+                import: None,
             });
         }
         end
@@ -113,34 +142,72 @@ impl Scan {
             self.tree(&group.stream().into_iter().collect::<Vec<_>>(), 0, &path, within);
             return end + 1;
         }
+        let name = match (tokens.get(end), tokens.get(end + 1)) {
+            (Some(TokenTree::Ident(word)), Some(TokenTree::Ident(alias))) if word == "as" => alias.to_string(),
+            _ => path
+                .iter()
+                .rev()
+                .find(|word| *word != "self")
+                .cloned()
+                .unwrap_or_default(),
+        };
         self.paths.push(WrittenPath {
             segments: path,
             within: within.to_vec(),
             line: tokens[at].span().start().line,
+            is_test: self.in_test,
+            import: Some(Import {
+                name,
+                is_forwarded: self.forwards,
+            }),
         });
         end
     }
 
-    /// Steps over the item behind `#[cfg(test)]`; a module that has its own file is remembered.
-    fn skip_item(&mut self, tokens: &[TokenTree], start: usize, within: &[String]) -> usize {
-        for at in start..tokens.len() {
-            match &tokens[at] {
-                TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => return at + 1,
-                TokenTree::Punct(punct) if matches!(punct.as_char(), ';' | ',') => {
-                    if let Some(TokenTree::Ident(name)) = tokens.get(at - 1)
-                        && at >= 2
-                        && is_word(tokens.get(at - 2), "mod")
-                    {
-                        let mut module = within.to_vec();
-                        module.push(name.to_string());
-                        self.test_modules.push(module.join("::"));
-                    }
-                    return at + 1;
-                }
-                _ => {}
-            }
+    /// Reads the item after `#[cfg(test)]` as a test; a module that has its own file is remembered.
+    fn test_item(&mut self, tokens: &[TokenTree], start: usize, within: &[String]) -> usize {
+        let end = item_end(tokens, start);
+        if let (Some(first), Some(last)) = (tokens.get(start), tokens[start..end].last()) {
+            let lines = (first.span().start().line, last.span().end().line);
+            self.test_lines.push(lines);
         }
-        tokens.len()
+        if let Some(TokenTree::Punct(last)) = tokens.get(end - 1)
+            && last.as_char() == ';'
+            && let Some(TokenTree::Ident(name)) = tokens.get(end - 2)
+            && end >= start + 3
+            && is_word(tokens.get(end - 3), "mod")
+        {
+            let mut module = within.to_vec();
+            module.push(name.to_string());
+            self.test_modules.push(module.join("::"));
+        }
+        let outside = std::mem::replace(&mut self.in_test, true);
+        self.walk(tokens[start..end].iter().cloned().collect(), within);
+        self.in_test = outside;
+        end
+    }
+}
+
+/// Where the item, field or variant ends that begins at `start`: after its block, its semicolon or its comma.
+fn item_end(tokens: &[TokenTree], start: usize) -> usize {
+    let is_end = |token: &TokenTree| match token {
+        TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+        TokenTree::Punct(punct) => matches!(punct.as_char(), ';' | ','),
+        TokenTree::Ident(_) | TokenTree::Literal(_) => false,
+    };
+    // The braces of a `use` tree end nothing: its semicolon does.
+    let is_use = is_word(tokens.get(start), "use");
+    let mut rest = tokens.iter().enumerate().skip(start);
+    let end = rest.find(|(_, token)| is_end(token) && !(is_use && matches!(token, TokenTree::Group(_))));
+    end.map_or(tokens.len(), |(at, _)| at + 1)
+}
+
+/// Whether the words before an item end with `pub` or `pub(…)`.
+fn is_public(before: &[TokenTree]) -> bool {
+    match before {
+        [.., word, TokenTree::Group(whom)] if whom.delimiter() == Delimiter::Parenthesis => is_word(Some(word), "pub"),
+        [.., word] => is_word(Some(word), "pub"),
+        [] => false,
     }
 }
 
@@ -171,7 +238,7 @@ fn is_test_only(attribute: &TokenStream) -> bool {
     text == "cfg(test)" || text.starts_with("cfg(all(test,")
 }
 
-/// Words joined by `::` from `at` on, with a star at the end if there is one; and where they end, behind a last `::`.
+/// Words joined by `::` from `at` on, with a star at the end if there is one; and where they end, after a last `::`.
 fn segments(tokens: &[TokenTree], mut at: usize) -> (Vec<String>, usize) {
     let mut segments = Vec::new();
     loop {
@@ -202,7 +269,8 @@ mod tests {
 
     fn written(source: &str) -> Vec<String> {
         let scan = scan(source).unwrap();
-        scan.paths.iter().map(|path| path.segments.join("::")).collect()
+        let product = scan.paths.iter().filter(|path| !path.is_test);
+        product.map(|path| path.segments.join("::")).collect()
     }
 
     #[test]
@@ -224,6 +292,7 @@ mod tests {
             ),
             ("fn f() { info!(\"{}\", a::b()); }", vec!["a::b"]),
             ("#[tokio::main] fn main() {}", vec!["tokio::main"]),
+            ("pub(in crate::spool) fn f() {}", vec![]),
             ("fn f() { a::<u8>::b(); x * y; }", vec![]),
             ("/// [`a::b`]\n// a::b\nconst X: &str = \"a::b\";", vec![]),
         ] {
@@ -232,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_are_free_and_what_follows_them_is_not() {
+    fn tests_are_told_from_what_follows_them() {
         for (source, expected) in [
             ("#[cfg(test)] mod tests { use a::b; } use c::d;", vec!["c::d"]),
             ("#[cfg(test)] use a::b; use c::d;", vec!["c::d"]),

@@ -26,7 +26,8 @@ fn the_example_leads_to_two_proxies_on_two_nodes_and_the_sdks_events_are_where_t
     // There is no identity here that AWS would know: the pods get a key, as examples/static-credentials.yaml does.
     kubectl(&format!(
         "patch firehosedestination orders --namespace {} --type merge --patch {}",
-        destination.namespace, r#"{"spec":{"credentials":{"type":"Static","static":{"secretName":"aws-firehose"}}}}"#
+        destination.namespace,
+        r#"{"spec":{"credentials":{"type":"Static","static":{"secretRef":{"name":"aws-firehose"}}}}}"#
     ));
     destination.wait_until_ready(2);
     let pods = destination.pods();

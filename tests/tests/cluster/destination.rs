@@ -93,9 +93,9 @@ kind: FirehoseDestination
 metadata: {{name: {}, namespace: {}}}
 spec:
   region: eu-west-1
-  endpointURL: {}
+  endpoints: {{firehose: {{type: Custom, custom: {{url: \"{}\"}}}}}}
   replicas: 2
-  credentials: {{type: Static, static: {{secretName: aws-firehose}}}}
+  credentials: {{type: Static, static: {{secretRef: {{name: aws-firehose}}}}}}
   mappings:
 {rows}",
             self.name, self.namespace, self.endpoint_url

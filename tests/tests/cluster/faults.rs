@@ -33,7 +33,7 @@ fn the_api_server_refuses_an_invalid_manifest_and_names_the_field() {
         ),
         (
             "static credentials without a Secret",
-            valid.replace("static: {secretName: aws-firehose}", ""),
+            valid.replace("static: {secretRef: {name: aws-firehose}}", ""),
             "spec.credentials",
         ),
         (

@@ -12,9 +12,9 @@ use firehose_tests::{
 };
 use serde_json::json;
 
-use crate::manifest::{Manifest, with_rows};
+use crate::manifest::{Manifest, endpoint, with_rows};
 
-/// A Firehose of its own, as a manifest's `endpointURL` names one.
+/// A Firehose of its own, as a manifest names one.
 fn firehose(options: &[&str]) -> (Program, Simulator) {
     let mut command = Command::new(workspace::program("firehose-simulator"));
     command
@@ -37,13 +37,13 @@ fn an_edit_that_takes_the_endpoint_away_does_not_lead_to_aws() {
     let (_firehose, simulator) = firehose(&[]);
     let rows = with_rows(&[("*", "everything")]);
     let manifest = Manifest::new(&[]);
-    manifest.save(&format!("{rows}  endpointURL: {}\n", simulator.url));
+    manifest.save(&format!("{rows}{}", endpoint(&simulator.url)));
     let local = LocalPath::start(&manifest.path());
     assert!(local.has_no_simulator());
     track(&local, "before");
 
     manifest.save(&rows);
-    local.program.says("spec.endpointURL", SOON);
+    local.program.says("spec.endpoints.firehose", SOON);
     track(&local, "after");
     assert_eq!(simulator.arrived().events("everything").len(), 2);
 }
@@ -68,9 +68,9 @@ fn static_credentials_are_those_of_the_environment_and_their_absence_is_named() 
     let (_firehose, simulator) = firehose(&["--region", "eu-west-1", "--access", access.to_str().unwrap()]);
     let manifest = Manifest::new(&[]);
     manifest.save(&format!(
-        "{}  endpointURL: {}\n  credentials: {{ type: Static, static: {{ secretName: only-in-a-cluster }} }}\n",
+        "{}{}  credentials: {{ type: Static, static: {{ secretRef: {{ name: only-in-a-cluster }} }} }}\n",
         with_rows(&[("*", "everything")]),
-        simulator.url
+        endpoint(&simulator.url)
     ));
 
     let local = LocalPath::start(&manifest.path());

@@ -11,7 +11,7 @@ use firehose_tests::{
     workspace,
 };
 
-use crate::manifest::{Manifest, with_rows};
+use crate::manifest::{Manifest, endpoint, with_rows};
 
 const EVENTS: usize = 200;
 
@@ -21,8 +21,9 @@ fn what_was_answered_survives_a_kill_and_arrives_once_firehose_is_back() {
     let firehose = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let manifest = Manifest::new(&[]);
     manifest.save(&format!(
-        "{}  endpointURL: http://{firehose}\n  delivery: {{ acknowledge: WhenSpooled }}\n",
-        with_rows(&[("*", "everything")])
+        "{}{}  delivery: {{ acknowledge: WhenSpooled }}\n",
+        with_rows(&[("*", "everything")]),
+        endpoint(&format!("http://{firehose}"))
     ));
     let data = manifest.folder().join("data");
     let options = ["--data-dir", data.to_str().unwrap()];

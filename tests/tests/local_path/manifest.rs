@@ -56,3 +56,8 @@ pub(crate) fn with_rows(rows: &[(&str, &str)]) -> String {
     }
     text
 }
+
+/// The lines of a manifest that name an address for Firehose.
+pub(crate) fn endpoint(url: &str) -> String {
+    format!("  endpoints: {{ firehose: {{ type: Custom, custom: {{ url: \"{url}\" }} }} }}\n")
+}

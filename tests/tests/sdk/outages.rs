@@ -1,4 +1,5 @@
-//! The endpoint refuses everything for a while, and says for how long: no SDK forgets an event, and none gives up for good.
+//! The endpoint refuses everything for a while, and says for how long: no SDK forgets an event, and none gives up for
+//! good.
 
 use std::{
     collections::BTreeMap,
@@ -99,7 +100,8 @@ fn no_sdk_loses_an_event_while_the_endpoint_is_unavailable() {
 fn no_sdk_loses_an_event_while_the_rate_limit_is_used_up() {
     const PER_SECOND: u64 = 1000;
     let destination = Destination::start(&format!("  ingest: {{eventsPerSecondPerPod: {PER_SECOND}}}\n"));
-    // So many events at once that paying for them takes as long as the outage, and a second more that is let in on credit.
+    // So many events at once that paying for them takes as long as the outage, and a second more that is let in on
+    // credit.
     let mut batch = String::from(r#"{"batch":["#);
     for number in 0..PER_SECOND * (OUTAGE.as_secs() + 1) {
         write!(batch, r#"{{"userId":{number},"integrations":{{"All":false}}}},"#).unwrap();

@@ -98,7 +98,7 @@ fn apply(shell: &Shell) -> Result<()> {
         .output()?;
     shell.kubectl.apply(&secret)?;
     shell.kubectl(
-        r#"patch firehosedestination orders --namespace analytics --type merge --patch {"spec":{"credentials":{"type":"Static","static":{"secretName":"aws-firehose"}}}}"#,
+        r#"patch firehosedestination orders --namespace analytics --type merge --patch {"spec":{"credentials":{"type":"Static","static":{"secretRef":{"name":"aws-firehose"}}}}}"#,
     )?;
     synced(shell)?;
     // The key is another mount, so the pods are replaced, and a forwarded port would go with its pod.

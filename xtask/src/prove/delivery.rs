@@ -10,7 +10,7 @@ use crate::{command::Run, repository};
 pub(crate) fn run(seeds: u64) -> anyhow::Result<()> {
     // Only the proxy's own crate has to be fast: its dependencies do next to nothing there.
     Run::line("cargo test --config profile.dev.package.firehose-proxy.opt-level=3 --workspace --lib")
-        .args(["deliver::core::simulation", "--", "--nocapture"])
+        .args(["simulation::delivery", "--", "--nocapture"])
         .env("DELIVERY_SEEDS", seeds.to_string())
         .within(&repository())
         .visibly()

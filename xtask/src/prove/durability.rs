@@ -10,7 +10,7 @@ use crate::{command::Run, repository};
 ///
 /// When a history loses an answered event or repeats one without an excuse, or a planted bug goes unnoticed.
 pub(crate) fn schedules(schedules: u64, first_seed: u64) -> Result<()> {
-    tests("--lib spool::simulation")
+    tests("--lib simulation::spool")
         .env("DURABILITY_SCHEDULES", schedules.to_string())
         .env("DURABILITY_FIRST_SEED", first_seed.to_string())
         .visibly()

@@ -5,7 +5,8 @@ use k8s_openapi::{
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
-use super::{Validated, metadata, pod_selector, workload_name};
+use super::object::{metadata, pod_selector, workload_name};
+use crate::plan::Validated;
 
 pub(super) fn disruption_budget(validated: &Validated) -> PodDisruptionBudget {
     PodDisruptionBudget {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use firehose_proxy_config::{Document, FILE_NAME, render};
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 
-use super::{Validated, metadata, workload_name};
+use super::object::{metadata, workload_name};
+use crate::plan::Validated;
 
 /// Annotation with the revision of the document in a ConfigMap.
 pub const REVISION_ANNOTATION: &str = "firehose-operator.dev/revision";

@@ -3,7 +3,9 @@
 
 mod budget;
 mod config_map;
+mod object;
 mod pod;
+mod scheduling;
 mod service;
 mod service_account;
 mod volumes;
@@ -11,27 +13,13 @@ mod workload;
 
 pub use config_map::REVISION_ANNOTATION;
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::{
-    api::{
-        apps::v1::StatefulSet,
-        core::v1::{ConfigMap, Service, ServiceAccount},
-        policy::v1::PodDisruptionBudget,
-    },
-    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{ConfigMap, Service, ServiceAccount},
+    policy::v1::PodDisruptionBudget,
 };
 
-use super::{Names, Validated, names};
-
-/// What belongs to the installation of the operator and not to a destination. A tenant must not be able to set any of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Installation {
-    /// Image of the proxy.
-    pub proxy_image: String,
-    /// When nodes pull it: `Always`, `IfNotPresent` or `Never`. `None` leaves it to the API server.
-    pub image_pull_policy: Option<String>,
-}
+use super::{installation::Installation, validated::Validated};
 
 /// The objects that a destination owns.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,30 +52,4 @@ pub fn children(validated: &Validated, installation: &Installation) -> Children 
         stateful_set: workload::stateful_set(validated, installation),
         revision: document.revision,
     }
-}
-
-fn metadata(validated: &Validated, name: String) -> ObjectMeta {
-    ObjectMeta {
-        name: Some(name),
-        namespace: Some(validated.namespace().to_owned()),
-        labels: Some(names::labels(validated.name())),
-        owner_references: Some(vec![validated.owner.clone()]),
-        ..ObjectMeta::default()
-    }
-}
-
-fn workload_name(validated: &Validated) -> String {
-    Names::of(validated.name()).workload
-}
-
-fn pod_selector(validated: &Validated) -> LabelSelector {
-    LabelSelector {
-        match_labels: Some(names::selector(validated.name())),
-        match_expressions: None,
-    }
-}
-
-/// An absent map instead of an empty one: an empty one would be owned by us.
-fn non_empty(map: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
-    Some(map).filter(|map| !map.is_empty()).cloned()
 }

@@ -4,37 +4,39 @@
 
 use std::collections::BTreeMap;
 
-use firehose_operator_api::{ResourceAmounts, TaintEffect, Toleration, TolerationOperator, WhenUnsatisfiable};
+use firehose_operator_api::{ResourceAmounts, Shutdown};
 use firehose_proxy_config::Acknowledge;
 use k8s_openapi::{
     api::core::v1::{
-        self as core, Affinity, Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction,
-        LocalObjectReference, ObjectFieldSelector, PodAffinityTerm, PodAntiAffinity, PodSecurityContext, PodSpec,
-        PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint,
-        WeightedPodAffinityTerm,
+        Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, LocalObjectReference,
+        ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
+        SecurityContext,
     },
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{Installation, Validated, non_empty, pod_selector, service, volumes, workload_name};
-use crate::plan::{ADMIN_PORT, EVENTS_PORT, Paths, names};
+use super::{
+    object::{non_empty, workload_name},
+    scheduling, service, volumes,
+};
+use crate::plan::{ADMIN_PORT, EVENTS_PORT, Installation, Paths, ProxyUser, Validated, names};
 
 /// The proxy's user and group. Images have no user database; the number is the usual one of distroless images.
-const USER: i64 = 65532;
+const USER_ID: i64 = 65532;
 
-/// The proxy's own delays (5 s until the Service has taken it out, 20 s to deliver) and a margin.
-const TERMINATION_GRACE_SECONDS: i64 = 60;
+/// What Kubernetes waits for a pod beyond the delays that the proxy is told: to write what it holds, and to end.
+const TERMINATION_MARGIN_SECONDS: i32 = 35;
 
 /// Memory that a proxy takes beside the events that wait in it.
 const MEMORY_HEADROOM_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Annotation with a hash of the service account's annotations: identity webhooks act when a pod is created, so a new role
-/// needs new pods.
+/// Annotation with a hash of the service account's annotations: identity webhooks act when a pod is created, so a new
+/// role needs new pods.
 const IDENTITY_ANNOTATION: &str = "firehose-operator.dev/identity";
 
-/// Annotation with what a proxy decides once, when it starts: that events wait on disk, and how many bytes may. A change
-/// replaces the pods one after the other.
+/// Annotation with what a proxy decides once, when it starts: that events wait on disk, and how many bytes may. A
+/// change replaces the pods one after the other.
 const SPOOL_ANNOTATION: &str = "firehose-operator.dev/spool-bytes";
 
 pub(super) fn template(validated: &Validated, installation: &Installation) -> PodTemplateSpec {
@@ -60,14 +62,14 @@ pub(super) fn template(validated: &Validated, installation: &Installation) -> Po
             service_account_name: Some(workload_name(validated)),
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
-            termination_grace_period_seconds: Some(TERMINATION_GRACE_SECONDS),
-            security_context: Some(pod_security()),
+            termination_grace_period_seconds: Some(grace_seconds(&proxy.shutdown)),
+            security_context: Some(pod_security(installation.proxy_user)),
             containers: vec![container(validated, installation)],
             volumes: Some(volumes::volumes(validated)),
-            node_selector: non_empty(&proxy.node_selector),
-            tolerations: list(proxy.tolerations.iter().map(toleration)),
-            affinity: apart(validated),
-            topology_spread_constraints: Some(spread(validated)),
+            node_selector: non_empty(&scheduling::node_selector(proxy, installation)),
+            tolerations: list(proxy.tolerations.iter().map(scheduling::toleration)),
+            affinity: scheduling::affinity(validated),
+            topology_spread_constraints: Some(scheduling::spread(validated)),
             priority_class_name: proxy.priority_class_name.clone(),
             image_pull_secrets: list(proxy.image_pull_secrets.iter().map(|secret| LocalObjectReference {
                 name: secret.name.clone(),
@@ -85,6 +87,8 @@ fn container(validated: &Validated, installation: &Installation) -> Container {
         args: Some(vec![
             format!("--config-dir={}", Paths::CONFIG),
             "--log-format=json".to_owned(),
+            format!("--drain-delay={}", validated.proxy.shutdown.drain_delay_seconds),
+            format!("--drain-timeout={}", validated.proxy.shutdown.timeout_seconds),
         ]),
         env: Some(environment(validated)),
         ports: Some(vec![
@@ -99,6 +103,11 @@ fn container(validated: &Validated, installation: &Installation) -> Container {
         volume_mounts: Some(volumes::mounts(validated)),
         ..Container::default()
     }
+}
+
+/// How long Kubernetes waits for a pod that was told to end.
+fn grace_seconds(shutdown: &Shutdown) -> i64 {
+    i64::from(shutdown.drain_delay_seconds + shutdown.timeout_seconds + TERMINATION_MARGIN_SECONDS)
 }
 
 fn environment(validated: &Validated) -> Vec<EnvVar> {
@@ -123,12 +132,13 @@ fn environment(validated: &Validated) -> Vec<EnvVar> {
     [Some(name), no_node_role].into_iter().flatten().collect()
 }
 
-fn pod_security() -> PodSecurityContext {
+fn pod_security(user: ProxyUser) -> PodSecurityContext {
+    let user = (user == ProxyUser::Fixed).then_some(USER_ID);
     PodSecurityContext {
         run_as_non_root: Some(true),
-        run_as_user: Some(USER),
-        run_as_group: Some(USER),
-        fs_group: Some(USER),
+        run_as_user: user,
+        run_as_group: user,
+        fs_group: user,
         fs_group_change_policy: Some("OnRootMismatch".to_owned()),
         seccomp_profile: Some(SeccompProfile {
             type_: "RuntimeDefault".to_owned(),
@@ -211,78 +221,6 @@ fn amounts(amounts: &ResourceAmounts) -> Option<BTreeMap<String, Quantity>> {
         .map(|(name, amount)| (name.to_owned(), Quantity(amount.as_str().to_owned())))
         .collect();
     Some(given).filter(|given| !given.is_empty())
-}
-
-/// Over zones, as far as possible. Not a second constraint of [`spread`]: the scheduler leaves nodes that lack a
-/// constraint's label out of the whole scoring, so in a cluster without zones nothing would be spread at all.
-fn apart(validated: &Validated) -> Option<Affinity> {
-    if !validated.proxy.topology_spread_constraints.is_empty() {
-        return None;
-    }
-    let another_zone = WeightedPodAffinityTerm {
-        weight: 100,
-        pod_affinity_term: PodAffinityTerm {
-            topology_key: "topology.kubernetes.io/zone".to_owned(),
-            label_selector: Some(pod_selector(validated)),
-            ..PodAffinityTerm::default()
-        },
-    };
-    Some(Affinity {
-        pod_anti_affinity: Some(PodAntiAffinity {
-            preferred_during_scheduling_ignored_during_execution: Some(vec![another_zone]),
-            ..PodAntiAffinity::default()
-        }),
-        ..Affinity::default()
-    })
-}
-
-/// Over nodes, as far as possible: a cluster of one node runs the product too.
-fn spread(validated: &Validated) -> Vec<TopologySpreadConstraint> {
-    let constraint = |key: &str, max_skew, when| TopologySpreadConstraint {
-        topology_key: key.to_owned(),
-        max_skew,
-        when_unsatisfiable: match when {
-            WhenUnsatisfiable::DoNotSchedule => "DoNotSchedule".to_owned(),
-            WhenUnsatisfiable::ScheduleAnyway => "ScheduleAnyway".to_owned(),
-        },
-        label_selector: Some(pod_selector(validated)),
-        ..TopologySpreadConstraint::default()
-    };
-    let given = &validated.proxy.topology_spread_constraints;
-    if given.is_empty() {
-        return vec![constraint(
-            "kubernetes.io/hostname",
-            1,
-            WhenUnsatisfiable::ScheduleAnyway,
-        )];
-    }
-    given
-        .iter()
-        .map(|given| constraint(&given.topology_key, given.max_skew, given.when_unsatisfiable))
-        .collect()
-}
-
-fn toleration(toleration: &Toleration) -> core::Toleration {
-    core::Toleration {
-        key: toleration.key.clone(),
-        operator: Some(
-            match toleration.operator {
-                TolerationOperator::Exists => "Exists",
-                TolerationOperator::Equal => "Equal",
-            }
-            .to_owned(),
-        ),
-        value: toleration.value.clone(),
-        effect: toleration.effect.map(|effect| {
-            match effect {
-                TaintEffect::NoSchedule => "NoSchedule",
-                TaintEffect::PreferNoSchedule => "PreferNoSchedule",
-                TaintEffect::NoExecute => "NoExecute",
-            }
-            .to_owned()
-        }),
-        toleration_seconds: toleration.toleration_seconds,
-    }
 }
 
 fn list<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {

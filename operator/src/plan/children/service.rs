@@ -1,12 +1,13 @@
 //! The two Services: one that clients send to, one that gives each pod a name.
 
+use firehose_operator_api::{IpFamilyPolicy, TrafficDistribution};
 use k8s_openapi::{
     api::core::v1::{Service, ServicePort, ServiceSpec},
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
-use super::{Names, Validated, metadata, workload_name};
-use crate::plan::{ADMIN_PORT, EVENTS_PORT, selector};
+use super::object::{metadata, workload_name};
+use crate::plan::{ADMIN_PORT, EVENTS_PORT, Names, Validated, selector};
 
 /// Name of the event port on pods and Services.
 pub(super) const EVENTS: &str = "events";
@@ -22,6 +23,15 @@ pub(super) fn events(validated: &Validated) -> Service {
             type_: Some("ClusterIP".to_owned()),
             selector: Some(selector(validated.name())),
             ports: Some(vec![port(EVENTS, EVENTS_PORT)]),
+            ip_family_policy: ip_family_policy(validated),
+            traffic_distribution: validated.proxy.service.traffic_distribution.map(|wanted| {
+                match wanted {
+                    TrafficDistribution::PreferClose => "PreferClose",
+                    TrafficDistribution::PreferSameZone => "PreferSameZone",
+                    TrafficDistribution::PreferSameNode => "PreferSameNode",
+                }
+                .to_owned()
+            }),
             ..ServiceSpec::default()
         }),
         ..Service::default()
@@ -38,10 +48,22 @@ pub(super) fn headless(validated: &Validated) -> Service {
             publish_not_ready_addresses: Some(true),
             selector: Some(selector(validated.name())),
             ports: Some(vec![port(EVENTS, EVENTS_PORT), port(ADMIN, ADMIN_PORT)]),
+            ip_family_policy: ip_family_policy(validated),
             ..ServiceSpec::default()
         }),
         ..Service::default()
     }
+}
+
+fn ip_family_policy(validated: &Validated) -> Option<String> {
+    validated.proxy.service.ip_family_policy.map(|policy| {
+        match policy {
+            IpFamilyPolicy::SingleStack => "SingleStack",
+            IpFamilyPolicy::PreferDualStack => "PreferDualStack",
+            IpFamilyPolicy::RequireDualStack => "RequireDualStack",
+        }
+        .to_owned()
+    })
 }
 
 fn port(name: &str, number: i32) -> ServicePort {

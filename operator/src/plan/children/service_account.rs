@@ -2,7 +2,8 @@
 
 use k8s_openapi::{api::core::v1::ServiceAccount, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 
-use super::{Validated, metadata, non_empty, workload_name};
+use super::object::{metadata, non_empty, workload_name};
+use crate::plan::Validated;
 
 pub(super) fn service_account(validated: &Validated) -> ServiceAccount {
     ServiceAccount {

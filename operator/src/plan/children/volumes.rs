@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use firehose_proxy_config::{FILE_NAME, StaticCredentials, WriteKeys};
 
-use super::{Validated, workload_name};
-use crate::plan::{Paths, selector};
+use super::object::workload_name;
+use crate::plan::{Paths, Validated, selector};
 
 const CONFIG: &str = "config";
 const CREDENTIALS: &str = "credentials";
@@ -38,15 +38,18 @@ pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
     }];
     if let Some(secret) = &validated.credentials_secret {
         let items = vec![
-            key_to_path(&secret.access_key_id_key, StaticCredentials::ACCESS_KEY_ID_FILE),
-            key_to_path(&secret.secret_access_key_key, StaticCredentials::SECRET_ACCESS_KEY_FILE),
-            key_to_path(&secret.session_token_key, StaticCredentials::SESSION_TOKEN_FILE),
+            key_to_path(&secret.keys.access_key_id, StaticCredentials::ACCESS_KEY_ID_FILE),
+            key_to_path(
+                &secret.keys.secret_access_key,
+                StaticCredentials::SECRET_ACCESS_KEY_FILE,
+            ),
+            key_to_path(&secret.keys.session_token, StaticCredentials::SESSION_TOKEN_FILE),
         ];
-        volumes.push(secret_volume(CREDENTIALS, &secret.secret_name, items));
+        volumes.push(secret_volume(CREDENTIALS, &secret.secret_ref.name, items));
     }
     if let Some(secret) = &validated.write_keys_secret {
         let items = vec![key_to_path(&secret.key, WriteKeys::FILE)];
-        volumes.push(secret_volume(WRITE_KEYS, &secret.secret_name, items));
+        volumes.push(secret_volume(WRITE_KEYS, &secret.name, items));
     }
     if validated.claim.is_none() {
         let spool = &validated.settings.spool;
@@ -65,20 +68,20 @@ pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
 
 /// Where the proxy finds them. No subPath: what is mounted with one is never refreshed.
 pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
-    let mut mounts = vec![mount(CONFIG, Paths::CONFIG, Access::ReadOnly)];
+    let mut mounts = vec![mount(CONFIG, Paths::CONFIG, MountMode::ReadOnly)];
     if validated.credentials_secret.is_some() {
-        mounts.push(mount(CREDENTIALS, Paths::CREDENTIALS, Access::ReadOnly));
+        mounts.push(mount(CREDENTIALS, Paths::CREDENTIALS, MountMode::ReadOnly));
     }
     if validated.write_keys_secret.is_some() {
-        mounts.push(mount(WRITE_KEYS, Paths::WRITE_KEYS, Access::ReadOnly));
+        mounts.push(mount(WRITE_KEYS, Paths::WRITE_KEYS, MountMode::ReadOnly));
     }
-    mounts.push(mount(SPOOL, Paths::SPOOL, Access::ReadWrite));
+    mounts.push(mount(SPOOL, Paths::SPOOL, MountMode::ReadWrite));
     mounts
 }
 
 /// The claim template of a spool that outlives its pod.
 pub(super) fn claim(validated: &Validated) -> Option<PersistentVolumeClaim> {
-    let claim = validated.claim.as_ref()?;
+    let claim = &validated.claim.as_ref()?.template.spec;
     let storage = Quantity(claim.resources.requests.storage.as_str().to_owned());
     Some(PersistentVolumeClaim {
         metadata: ObjectMeta {
@@ -100,7 +103,7 @@ pub(super) fn claim(validated: &Validated) -> Option<PersistentVolumeClaim> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Access {
+enum MountMode {
     ReadOnly,
     ReadWrite,
 }
@@ -127,11 +130,11 @@ fn key_to_path(key: &str, path: &str) -> KeyToPath {
     }
 }
 
-fn mount(name: &str, path: &str, access: Access) -> VolumeMount {
+fn mount(name: &str, path: &str, mode: MountMode) -> VolumeMount {
     VolumeMount {
         name: name.to_owned(),
         mount_path: path.to_owned(),
-        read_only: (access == Access::ReadOnly).then_some(true),
+        read_only: (mode == MountMode::ReadOnly).then_some(true),
         ..VolumeMount::default()
     }
 }

@@ -1,10 +1,15 @@
 //! The StatefulSet: stable pod names, because a spool belongs to one pod and the configuration counts pods by ordinal.
 
+use firehose_operator_api::{Retention, RetentionPolicy};
 use k8s_openapi::api::apps::v1::{
     StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
 };
 
-use super::{Installation, Names, Validated, metadata, pod, pod_selector, volumes, workload_name};
+use super::{
+    object::{metadata, pod_selector, workload_name},
+    pod, volumes,
+};
+use crate::plan::{Installation, Names, Validated};
 
 pub(super) fn stateful_set(validated: &Validated, installation: &Installation) -> StatefulSet {
     StatefulSet {
@@ -20,15 +25,27 @@ pub(super) fn stateful_set(validated: &Validated, installation: &Installation) -
                 type_: Some("RollingUpdate".to_owned()),
                 rolling_update: None,
             }),
-            // A claim outlives its destination: what is in it may not be in Firehose yet.
-            persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
-                when_deleted: Some("Retain".to_owned()),
-                when_scaled: Some("Retain".to_owned()),
-            }),
+            persistent_volume_claim_retention_policy: Some(retention(validated)),
             volume_claim_templates: volumes::claim(validated).map(|claim| vec![claim]),
             template: pod::template(validated, installation),
             ..StatefulSetSpec::default()
         }),
         ..StatefulSet::default()
+    }
+}
+
+/// By default a claim outlives its destination: what is in it may not be in Firehose yet.
+fn retention(validated: &Validated) -> StatefulSetPersistentVolumeClaimRetentionPolicy {
+    let policy = validated
+        .claim
+        .as_ref()
+        .map_or_else(RetentionPolicy::default, |claim| claim.retention_policy);
+    let word = |retention| match retention {
+        Retention::Retain => "Retain".to_owned(),
+        Retention::Delete => "Delete".to_owned(),
+    };
+    StatefulSetPersistentVolumeClaimRetentionPolicy {
+        when_deleted: Some(word(policy.when_deleted)),
+        when_scaled: Some(word(policy.when_scaled)),
     }
 }

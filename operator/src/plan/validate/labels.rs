@@ -4,30 +4,35 @@ use std::collections::BTreeMap;
 
 use firehose_operator_api::{ProxySettings, Reason};
 
-use crate::plan::{Invalid, names::RESERVED_PREFIXES};
+use crate::plan::{Rejection, names::RESERVED_PREFIXES};
 
-pub(super) fn check(proxy: &ProxySettings, invalid: &mut Vec<Invalid>) {
-    check_keys("spec.proxy.podLabels", &proxy.pod_labels, Reserved::Yes, invalid);
+pub(super) fn check(proxy: &ProxySettings, rejections: &mut Vec<Rejection>) {
+    check_keys("spec.proxy.podLabels", &proxy.pod_labels, Reserved::Yes, rejections);
     check_keys(
         "spec.proxy.podAnnotations",
         &proxy.pod_annotations,
         Reserved::Yes,
-        invalid,
+        rejections,
     );
     check_keys(
         "spec.proxy.serviceAccount.annotations",
         &proxy.service_account.annotations,
         Reserved::Yes,
-        invalid,
+        rejections,
     );
-    check_keys("spec.proxy.nodeSelector", &proxy.node_selector, Reserved::No, invalid);
+    check_keys(
+        "spec.proxy.nodeSelector",
+        &proxy.node_selector,
+        Reserved::No,
+        rejections,
+    );
     for (field, map) in [
         ("spec.proxy.podLabels", &proxy.pod_labels),
         ("spec.proxy.nodeSelector", &proxy.node_selector),
     ] {
         for (key, value) in map.iter().filter(|(_, value)| !is_label_value(value)) {
             let message = format!("{value:?} is not a label value: at most 63 letters, digits, '-', '_' or '.'");
-            invalid.push(Invalid::new(format!("{field}.{key}"), Reason::Invalid, message));
+            rejections.push(Rejection::new(format!("{field}.{key}"), Reason::Invalid, message));
         }
     }
 }
@@ -39,7 +44,7 @@ enum Reserved {
     No,
 }
 
-fn check_keys(field: &str, map: &BTreeMap<String, String>, reserved: Reserved, invalid: &mut Vec<Invalid>) {
+fn check_keys(field: &str, map: &BTreeMap<String, String>, reserved: Reserved, rejections: &mut Vec<Rejection>) {
     for key in map.keys() {
         let message = if !is_qualified_name(key) {
             "is not a qualified name, for example team or example.com/team"
@@ -48,11 +53,12 @@ fn check_keys(field: &str, map: &BTreeMap<String, String>, reserved: Reserved, i
         } else {
             continue;
         };
-        invalid.push(Invalid::new(format!("{field}.{key}"), Reason::Invalid, message));
+        rejections.push(Rejection::new(format!("{field}.{key}"), Reason::Invalid, message));
     }
 }
 
-/// Source: [labels](https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set).
+/// Source:
+/// [labels](https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set).
 fn is_qualified_name(key: &str) -> bool {
     let (prefix, name) = key
         .split_once('/')

@@ -7,11 +7,11 @@ mod sizes;
 use std::{collections::HashMap, net::IpAddr};
 
 use firehose_operator_api as api;
-use firehose_operator_api::{FirehoseDestination, FirehoseDestinationSpec, Reason};
+use firehose_operator_api::{EndpointType, FirehoseDestination, FirehoseDestinationSpec, Reason};
 use firehose_proxy_config as config;
 use kube::{Resource as _, ResourceExt as _};
 
-use super::{Invalid, Paths, Validated, document, unbuilt::unbuilt};
+use super::{Paths, Rejection, Validated, document, rejection::not_implemented};
 
 /// Most bytes of a rendered document. A ConfigMap holds 1 MiB with its metadata.
 const MAX_DOCUMENT_BYTES: usize = 900 * 1024;
@@ -21,20 +21,20 @@ const MAX_DOCUMENT_BYTES: usize = 900 * 1024;
 /// # Errors
 ///
 /// Everything that is wrong with it, by field.
-pub fn validate(destination: &FirehoseDestination) -> Result<Validated, Vec<Invalid>> {
+pub fn validate(destination: &FirehoseDestination) -> Result<Validated, Vec<Rejection>> {
     let spec = &destination.spec;
-    let mut invalid: Vec<Invalid> = unbuilt(spec).collect();
-    check_mappings(&spec.mappings, &mut invalid);
-    check_networks(&spec.ingest.trusted_proxies, &mut invalid);
-    labels::check(&spec.proxy, &mut invalid);
-    let sizes = sizes::read(spec, &mut invalid);
-    if !invalid.is_empty() {
-        return Err(invalid);
+    let mut rejections: Vec<Rejection> = not_implemented(spec).collect();
+    check_mappings(&spec.mappings, &mut rejections);
+    check_networks(&spec.ingest.trusted_proxies, &mut rejections);
+    labels::check(&spec.proxy, &mut rejections);
+    let sizes = sizes::read(spec, &mut rejections);
+    if !rejections.is_empty() {
+        return Err(rejections);
     }
     let validated = Validated {
         settings: settings(destination, &sizes),
         credentials_secret: spec.credentials.static_.clone(),
-        write_keys_secret: spec.ingest.write_keys.clone(),
+        write_keys_secret: write_keys(&spec.ingest),
         claim: spec.spool.persistent_volume_claim.clone(),
         proxy: spec.proxy.clone(),
         owner: destination.controller_owner_ref(&()).unwrap_or_default(),
@@ -43,26 +43,27 @@ pub fn validate(destination: &FirehoseDestination) -> Result<Validated, Vec<Inva
     Ok(validated)
 }
 
-/// Two rows may not have the same event in Unicode lower case, because then the order of the rows would matter.
-fn check_mappings(mappings: &[api::Mapping], invalid: &mut Vec<Invalid>) {
-    let mut seen: HashMap<String, usize> = HashMap::with_capacity(mappings.len());
+/// Two rows may not have the same event in Unicode lower case and the same source, because then the order of the rows
+/// would matter.
+fn check_mappings(mappings: &[api::Mapping], rejections: &mut Vec<Rejection>) {
+    let mut seen: HashMap<(String, Option<&str>), usize> = HashMap::with_capacity(mappings.len());
     for (row, mapping) in mappings.iter().enumerate() {
         let field = format!("spec.mappings[{row}].event");
         if mapping.event.trim().is_empty() {
-            invalid.push(Invalid::new(field, Reason::Invalid, "must not be blank"));
+            rejections.push(Rejection::new(field, Reason::Invalid, "must not be blank"));
             continue;
         }
-        if let Some(first) = seen.insert(mapping.event.to_lowercase(), row) {
+        if let Some(first) = seen.insert((mapping.event.to_lowercase(), mapping.source.as_deref()), row) {
             let message = format!(
-                "{:?} is the same event as {:?} of spec.mappings[{first}], upper and lower case not told apart",
+                "row {row} has the same event and source as row {first}: {:?} and {:?}, upper and lower case not told apart",
                 mapping.event, mappings[first].event
             );
-            invalid.push(Invalid::new(field, Reason::DuplicateEvent, message));
+            rejections.push(Rejection::new(field, Reason::DuplicateEvent, message));
         }
     }
 }
 
-fn check_networks(networks: &[String], invalid: &mut Vec<Invalid>) {
+fn check_networks(networks: &[String], rejections: &mut Vec<Rejection>) {
     for (index, network) in networks.iter().enumerate() {
         let is_network = network.split_once('/').is_some_and(|(address, length)| {
             let bits = match address.parse() {
@@ -74,7 +75,7 @@ fn check_networks(networks: &[String], invalid: &mut Vec<Invalid>) {
         });
         if !is_network {
             let field = format!("spec.ingest.trustedProxies[{index}]");
-            invalid.push(Invalid::new(
+            rejections.push(Rejection::new(
                 field,
                 Reason::Invalid,
                 format!("{network:?} is not a network"),
@@ -83,19 +84,20 @@ fn check_networks(networks: &[String], invalid: &mut Vec<Invalid>) {
     }
 }
 
-fn check_size(validated: &Validated) -> Result<(), Vec<Invalid>> {
+fn check_size(validated: &Validated) -> Result<(), Vec<Rejection>> {
     let rendered = config::render(&document(validated, &Paths::default()));
     let bytes = rendered.expect("a document of plain data serializes").len();
     if bytes <= MAX_DOCUMENT_BYTES {
         return Ok(());
     }
     let message = format!("the configuration would be {bytes} bytes, a ConfigMap has room for {MAX_DOCUMENT_BYTES}");
-    Err(vec![Invalid::new("spec.mappings", Reason::TooLarge, message)])
+    Err(vec![Rejection::new("spec.mappings", Reason::TooLarge, message)])
 }
 
 fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes) -> config::Document {
     let spec = &destination.spec;
     let replicas = spec.replicas.unsigned_abs();
+    let endpoint = spec.endpoints.firehose.kind;
     config::Document {
         format_version: config::FORMAT_VERSION,
         requires: Vec::new(),
@@ -106,9 +108,12 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes) -> config::
             uid: destination.uid().unwrap_or_default(),
         },
         region: spec.region.clone(),
-        endpoint_url: spec.endpoint_url.clone(),
-        use_fips: toggle(spec.use_fips),
-        use_dual_stack: toggle(spec.use_dual_stack),
+        endpoint_url: spec.endpoints.firehose.url().map(str::to_owned),
+        use_fips: toggle(matches!(endpoint, EndpointType::Fips | EndpointType::FipsDualStack)),
+        use_dual_stack: toggle(matches!(
+            endpoint,
+            EndpointType::DualStack | EndpointType::FipsDualStack
+        )),
         credentials: credentials(destination),
         mappings: spec.mappings.iter().map(mapping).collect(),
         ingest: ingest(&spec.ingest, sizes),
@@ -129,11 +134,16 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes) -> config::
     }
 }
 
-fn toggle(toggle: api::Toggle) -> config::Toggle {
-    match toggle {
-        api::Toggle::Enabled => config::Toggle::Enabled,
-        api::Toggle::Disabled => config::Toggle::Disabled,
+fn toggle(on: bool) -> config::Toggle {
+    if on {
+        config::Toggle::Enabled
+    } else {
+        config::Toggle::Disabled
     }
+}
+
+fn write_keys(ingest: &api::Ingest) -> Option<api::SecretKeyRef> {
+    Some(ingest.authentication.write_keys.as_ref()?.secret_key_ref.clone())
 }
 
 fn mapping(mapping: &api::Mapping) -> config::Mapping {
@@ -145,17 +155,19 @@ fn mapping(mapping: &api::Mapping) -> config::Mapping {
 
 fn credentials(destination: &FirehoseDestination) -> config::Credentials {
     let credentials = &destination.spec.credentials;
+    let sts = destination.spec.endpoints.sts.as_ref();
     config::Credentials {
         kind: match credentials.kind {
-            api::CredentialsType::Ambient => config::CredentialsType::Ambient,
             api::CredentialsType::Static => config::CredentialsType::Static,
+            // The other types are refused before they get here.
+            _ => config::CredentialsType::Ambient,
         },
         static_: None,
-        assume_role: credentials.assume_role.as_ref().map(|role| config::AssumeRole {
+        assume_role: credentials.assume_roles.first().map(|role| config::AssumeRole {
             role_arn: role.role_arn.clone(),
             external_id: role.external_id.clone(),
             session_name: Some(role.session_name.clone().unwrap_or_else(|| session_name(destination))),
-            endpoint_url: role.endpoint_url.clone(),
+            endpoint_url: sts.and_then(|sts| sts.url()).map(str::to_owned),
         }),
     }
 }

@@ -1,19 +1,19 @@
 //! What the spool asks of a disk: one flat directory of files, written at offsets and synced on demand.
 //!
-//! An argument of everything that stores, so that one seed replays one history: [`RealDisk`] in production, a simulated one in tests
-//! that forgets whatever was not synced. Nothing here buffers, retries or interprets an error.
+//! An argument of everything that stores, so that one seed replays one history: [`RealDisk`] in production, a simulated
+//! one in tests that forgets whatever was not synced. Nothing here buffers, retries or interprets an error.
 
 use std::{fmt::Debug, io};
 
 mod real;
 #[cfg(test)]
 #[expect(clippy::cast_possible_truncation, reason = "simulated files are small")]
-pub(super) mod simulated;
+pub(crate) mod simulated;
 
-pub(super) use real::RealDisk;
+pub(crate) use real::RealDisk;
 
 /// A directory.
-pub(super) trait Disk: Debug + Clone + Send + Sync + 'static {
+pub(crate) trait Disk: Debug + Clone + Send + Sync + 'static {
     /// An open file of it.
     type File: File;
 
@@ -37,7 +37,7 @@ pub(super) trait Disk: Debug + Clone + Send + Sync + 'static {
 }
 
 /// An open file.
-pub(super) trait File: Debug + Send + Sync + 'static {
+pub(crate) trait File: Debug + Send + Sync + 'static {
     /// Fills as much of `buffer` as the file holds at `offset`; fewer bytes only at its end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
@@ -56,7 +56,7 @@ pub(super) trait File: Debug + Send + Sync + 'static {
 }
 
 /// Whether an error says that there is no room, which passes, unlike every other error of a disk.
-pub(super) fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge

@@ -16,7 +16,7 @@ const LOCK: &str = "lock";
 
 /// A locked directory. Clones share the lock.
 #[derive(Debug, Clone)]
-pub(in crate::spool) struct RealDisk(Arc<Locked>);
+pub(crate) struct RealDisk(Arc<Locked>);
 
 #[derive(Debug)]
 struct Locked {
@@ -31,8 +31,8 @@ impl RealDisk {
     /// # Errors
     ///
     /// [`io::ErrorKind::WouldBlock`] when another process has it open.
-    pub(in crate::spool) fn open(path: &Path) -> io::Result<Self> {
-        fs::create_dir_all(path)?;
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        make_durably(path)?;
         let lock = fs::File::from(rustix::fs::open(
             path.join(LOCK),
             OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC,
@@ -49,6 +49,23 @@ impl RealDisk {
     fn path(&self, name: &str) -> PathBuf {
         self.0.path.join(name)
     }
+}
+
+/// Makes a directory and those above it as need be. Each is an entry of the one above: until that is synced, a power
+/// cut takes it away with everything in it, synced or not. What was there already may be of a process that did not live
+/// to sync it.
+fn make_durably(path: &Path) -> io::Result<()> {
+    let missing = path.ancestors().take_while(|directory| !directory.exists()).count();
+    fs::create_dir_all(path)?;
+    for parent in path.ancestors().skip(1).take(missing.max(1)) {
+        let parent = if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        };
+        fs::File::open(parent)?.sync_all()?;
+    }
+    Ok(())
 }
 
 impl Disk for RealDisk {
@@ -73,7 +90,8 @@ impl Disk for RealDisk {
         let file = fs::File::from(rustix::fs::open(self.path(name), flags, Mode::RUSR | Mode::WUSR)?);
         if size > 0 {
             match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, size) {
-                // A file system that cannot reserve says ENOSPC when a segment is written; that costs a request, not a promise.
+                // A file system that cannot reserve says ENOSPC when a segment is written; that costs a request, not a
+                // promise.
                 Err(rustix::io::Errno::OPNOTSUPP) => file.set_len(size)?,
                 reserved => reserved?,
             }

@@ -1,56 +1,32 @@
-//! What goes wrong, how often it did, and the numbers that decide it.
-
-/// Small, seeded, and good enough to choose faults (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
-#[derive(Debug, Clone)]
-pub(in crate::spool) struct Random(pub(in crate::spool) u64);
-
-impl Random {
-    pub(in crate::spool) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `bound`, or 0.
-    pub(in crate::spool) fn below(&mut self, bound: u64) -> u64 {
-        if bound == 0 { 0 } else { self.next() % bound }
-    }
-
-    /// True `times` in a thousand.
-    pub(in crate::spool) fn chance(&mut self, times: u64) -> bool {
-        self.below(1000) < times
-    }
-}
+//! What goes wrong, and how often it did.
 
 /// What goes wrong, in times per thousand operations that it can happen to.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::spool) struct Faults {
-    pub(in crate::spool) no_space: u64,
-    pub(in crate::spool) failed_write: u64,
-    pub(in crate::spool) failed_sync: u64,
-    pub(in crate::spool) failed_read: u64,
+pub(crate) struct Faults {
+    pub(crate) no_space: u64,
+    pub(crate) failed_write: u64,
+    pub(crate) failed_sync: u64,
+    pub(crate) failed_read: u64,
 }
 
 /// How often each fault struck.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::spool) struct Struck {
-    pub(in crate::spool) effects: u64,
-    pub(in crate::spool) power_cuts: u64,
-    pub(in crate::spool) kills: u64,
-    pub(in crate::spool) no_space: u64,
-    pub(in crate::spool) short_writes: u64,
-    pub(in crate::spool) failed_syncs: u64,
-    pub(in crate::spool) failed_reads: u64,
-    pub(in crate::spool) lost_sectors: u64,
-    pub(in crate::spool) lost_directory_changes: u64,
-    pub(in crate::spool) flipped_bits: u64,
-    pub(in crate::spool) bad_sectors: u64,
+pub(crate) struct Struck {
+    pub(crate) effects: u64,
+    pub(crate) power_cuts: u64,
+    pub(crate) kills: u64,
+    pub(crate) no_space: u64,
+    pub(crate) short_writes: u64,
+    pub(crate) failed_syncs: u64,
+    pub(crate) failed_reads: u64,
+    pub(crate) lost_sectors: u64,
+    pub(crate) lost_directory_changes: u64,
+    pub(crate) flipped_bits: u64,
+    pub(crate) bad_sectors: u64,
 }
 
 impl Struck {
-    pub(in crate::spool) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.effects += other.effects;
         self.power_cuts += other.power_cuts;
         self.kills += other.kills;
@@ -65,16 +41,16 @@ impl Struck {
     }
 }
 
-/// A defect that a spool could have, planted where its disk would see it.
+/// A defect that a spool could have, mutant where its disk would see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::spool) enum Planted {
+pub(crate) enum Mutant {
     /// Requests are answered before their frames are synced.
     AnswerBeforeSync,
     /// Creations, renames and removals are not synced.
     NoDirectorySync,
     /// After a failed sync, another one is believed.
     RetryFailedSync,
-    /// Everything up to the last settled parcel is written down as settled.
+    /// Everything up to the last settled slice is written down as settled.
     Watermark,
     /// Recovery drops everything behind the first broken frame.
     TruncateInTheMiddle,

@@ -1,10 +1,11 @@
 //! A disk that keeps exactly what was synced, and of the rest whatever hurts most.
 //!
-//! A power cut keeps any subset of the sectors and directory changes that were not synced. A failed sync writes some dirty sectors,
-//! forgets the others and calls all of them clean, as Linux does. Everything follows from the seed.
+//! A power cut keeps any subset of the sectors and directory changes that were not synced. A failed sync writes some
+//! dirty sectors, forgets the others and calls all of them clean, as Linux does. Everything follows from the seed.
 
 mod faults;
 mod inode;
+mod recorded;
 
 use std::{
     collections::BTreeMap,
@@ -12,18 +13,18 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub(in crate::spool) use self::faults::{Faults, Planted, Random, Struck};
+pub(crate) use self::faults::{Faults, Mutant, Struck};
 use self::inode::{Inode, SECTOR};
 
-use super::{Disk, File};
+use crate::simulation::{Fingerprint, Random};
 
 /// The simulated directory. Clones share it.
 #[derive(Debug, Clone)]
-pub(in crate::spool) struct SimulatedDisk(Arc<Mutex<World>>);
+pub(crate) struct SimulatedDisk(Arc<Mutex<World>>);
 
 /// An open file of a [`SimulatedDisk`]; useless after a crash.
 #[derive(Debug)]
-pub(in crate::spool) struct SimulatedFile {
+pub(crate) struct SimulatedFile {
     disk: SimulatedDisk,
     inode: usize,
     life: u64,
@@ -44,7 +45,8 @@ struct World {
     crash_in: Option<u64>,
     /// Everything fails until [`SimulatedDisk::restart`].
     crashed: bool,
-    planted: Option<Planted>,
+    mutant: Option<Mutant>,
+    fingerprint: Fingerprint,
 }
 
 #[derive(Debug, Clone)]
@@ -55,19 +57,20 @@ enum Change {
 }
 
 impl SimulatedDisk {
-    pub(in crate::spool) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(World {
             inodes: Vec::new(),
             names: BTreeMap::new(),
             synced_names: BTreeMap::new(),
             changes: Vec::new(),
-            random: Random(seed),
+            random: Random::new(seed),
+            fingerprint: Fingerprint::default(),
             faults: Faults::default(),
             struck: Struck::default(),
             life: 0,
             crash_in: None,
             crashed: false,
-            planted: None,
+            mutant: None,
         })))
     }
 
@@ -75,16 +78,21 @@ impl SimulatedDisk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(in crate::spool) fn set_faults(&self, faults: Faults) {
+    pub(crate) fn set_faults(&self, faults: Faults) {
         self.world().faults = faults;
     }
 
-    pub(in crate::spool) fn plant(&self, bug: Option<Planted>) {
-        self.world().planted = bug;
+    pub(crate) fn plant(&self, bug: Option<Mutant>) {
+        self.world().mutant = bug;
+    }
+
+    /// Records every operation from now on.
+    pub(crate) fn record_in(&self, fingerprint: &Fingerprint) {
+        self.world().fingerprint = fingerprint.clone();
     }
 
     /// Whether `needle` can be read in a file that a power cut would leave and that `choose` likes.
-    pub(in crate::spool) fn holds(&self, needle: &[u8], choose: impl Fn(&str) -> bool) -> bool {
+    pub(crate) fn holds(&self, needle: &[u8], choose: impl Fn(&str) -> bool) -> bool {
         let world = self.world();
         let mut files = world.synced_names.iter().filter(|(name, _)| choose(name));
         files.any(|(_, inode)| {
@@ -96,27 +104,27 @@ impl SimulatedDisk {
     }
 
     /// Bytes that the files that `choose` likes take together.
-    pub(in crate::spool) fn size(&self, choose: impl Fn(&str) -> bool) -> u64 {
+    pub(crate) fn size(&self, choose: impl Fn(&str) -> bool) -> u64 {
         let world = self.world();
         let files = world.names.iter().filter(|(name, _)| choose(name));
         files.map(|(_, inode)| world.inodes[*inode].cached.len() as u64).sum()
     }
 
     /// Lets everything fail after so many more effects.
-    pub(in crate::spool) fn crash_in(&self, effects: Option<u64>) {
+    pub(crate) fn crash_in(&self, effects: Option<u64>) {
         self.world().crash_in = effects;
     }
 
-    pub(in crate::spool) fn has_crashed(&self) -> bool {
+    pub(crate) fn has_crashed(&self) -> bool {
         self.world().crashed
     }
 
-    pub(in crate::spool) fn struck(&self) -> Struck {
+    pub(crate) fn struck(&self) -> Struck {
         self.world().struck
     }
 
     /// The process is gone and a new one begins. After a power cut only what was synced is certain.
-    pub(in crate::spool) fn restart(&self, power_cut: bool) {
+    pub(crate) fn restart(&self, power_cut: bool) {
         let mut world = self.world();
         world.life += 1;
         world.crash_in = None;
@@ -130,7 +138,7 @@ impl SimulatedDisk {
     }
 
     /// Flips one synced bit of a file that `choose` likes, if there is one.
-    pub(in crate::spool) fn flip_a_bit(&self, choose: impl Fn(&str) -> bool) {
+    pub(crate) fn flip_a_bit(&self, choose: impl Fn(&str) -> bool) {
         let mut world = self.world();
         let Some((inode, offset)) = world.somewhere(choose) else {
             return;
@@ -147,7 +155,7 @@ impl SimulatedDisk {
     }
 
     /// One sector of a file that `choose` likes, if there is one, cannot be read any more.
-    pub(in crate::spool) fn spoil_a_sector(&self, choose: impl Fn(&str) -> bool) {
+    pub(crate) fn spoil_a_sector(&self, choose: impl Fn(&str) -> bool) {
         let mut world = self.world();
         if let Some((inode, offset)) = world.somewhere(choose) {
             world.inodes[inode].bad.insert(offset / SECTOR);
@@ -156,7 +164,7 @@ impl SimulatedDisk {
     }
 
     /// The sector at `offset` of a file cannot be read any more, or can again.
-    pub(in crate::spool) fn set_bad(&self, name: &str, offset: usize, is_bad: bool) {
+    pub(crate) fn set_bad(&self, name: &str, offset: usize, is_bad: bool) {
         let mut world = self.world();
         let inode = world.names[name];
         let bad = &mut world.inodes[inode].bad;
@@ -168,7 +176,8 @@ impl SimulatedDisk {
 }
 
 impl World {
-    /// A byte of a file that `choose` likes, where there is data: the reserved rest of a file is zeros that nobody reads.
+    /// A byte of a file that `choose` likes, where there is data: the reserved rest of a file is zeros that nobody
+    /// reads.
     fn somewhere(&mut self, choose: impl Fn(&str) -> bool) -> Option<(usize, usize)> {
         let names = self.names.iter().filter(|(name, _)| choose(name));
         let inodes = names.map(|(_, inode)| *inode);
@@ -199,7 +208,7 @@ impl World {
         // A coin that differs from cut to cut: now and then all is kept, or nothing.
         let kept = [0, 250, 500, 750, 1000][self.random.below(5) as usize];
         for change in std::mem::take(&mut self.changes) {
-            if !self.random.chance(kept) {
+            if !self.random.per_mille(kept) {
                 self.struck.lost_directory_changes += 1;
                 continue;
             }
@@ -222,27 +231,22 @@ impl World {
             inodes, random, struck, ..
         } = self;
         for inode in inodes {
-            struck.lost_sectors += inode.settle(|| random.chance(kept));
+            struck.lost_sectors += inode.settle(|| random.per_mille(kept));
             inode.cached.clone_from(&inode.synced);
         }
     }
 }
 
-impl Disk for SimulatedDisk {
-    type File = SimulatedFile;
-
-    fn names(&self) -> io::Result<Vec<String>> {
-        Ok(self.world().names.keys().cloned().collect())
-    }
-
-    fn create(&self, name: &str, size: u64) -> io::Result<SimulatedFile> {
+/// The operations as the process sees them; `recorded` tells the fingerprint of each.
+impl SimulatedDisk {
+    fn try_create(&self, name: &str, size: u64) -> io::Result<SimulatedFile> {
         let mut world = self.world();
         world.effect(None)?;
         let no_space = world.faults.no_space;
         if world.names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        if world.random.chance(no_space) {
+        if world.random.per_mille(no_space) {
             world.struck.no_space += 1;
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -260,7 +264,7 @@ impl Disk for SimulatedDisk {
         })
     }
 
-    fn open(&self, name: &str) -> io::Result<SimulatedFile> {
+    fn try_open(&self, name: &str) -> io::Result<SimulatedFile> {
         let world = self.world();
         let inode = *world.names.get(name).ok_or(io::ErrorKind::NotFound)?;
         Ok(SimulatedFile {
@@ -270,7 +274,7 @@ impl Disk for SimulatedDisk {
         })
     }
 
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+    fn try_rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut world = self.world();
         world.effect(None)?;
         let inode = world.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
@@ -279,7 +283,7 @@ impl Disk for SimulatedDisk {
         Ok(())
     }
 
-    fn remove(&self, name: &str) -> io::Result<()> {
+    fn try_remove(&self, name: &str) -> io::Result<()> {
         let mut world = self.world();
         world.effect(None)?;
         world.names.remove(name).ok_or(io::ErrorKind::NotFound)?;
@@ -287,10 +291,10 @@ impl Disk for SimulatedDisk {
         Ok(())
     }
 
-    fn sync_directory(&self) -> io::Result<()> {
+    fn try_sync_directory(&self) -> io::Result<()> {
         let mut world = self.world();
         world.effect(None)?;
-        if world.planted == Some(Planted::NoDirectorySync) {
+        if world.mutant == Some(Mutant::NoDirectorySync) {
             return Ok(());
         }
         world.synced_names = world.names.clone();
@@ -299,14 +303,14 @@ impl Disk for SimulatedDisk {
     }
 }
 
-impl File for SimulatedFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+impl SimulatedFile {
+    fn try_read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut world = self.disk.world();
         if world.life != self.life || world.crashed {
             return Err(io::Error::other("crashed"));
         }
         let failed_read = world.faults.failed_read;
-        if world.random.chance(failed_read) {
+        if world.random.per_mille(failed_read) {
             world.struck.failed_reads += 1;
             return Err(io::Error::other("failed read"));
         }
@@ -319,18 +323,18 @@ impl File for SimulatedFile {
         }
         let bytes = &inode.cached;
         buffer[..read].copy_from_slice(&bytes[start..start + read]);
-        if world.planted == Some(Planted::TruncateInTheMiddle) && start == 0 {
-            crate::spool::log::planted::drop_behind_first_gap(&mut buffer[..read]);
+        if world.mutant == Some(Mutant::TruncateInTheMiddle) && start == 0 {
+            crate::spool::tests::mutants::drop_behind_first_gap(&mut buffer[..read]);
         }
         Ok(read)
     }
 
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+    fn try_write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut tampered = Vec::new();
-        let bytes = match self.disk.world().planted {
-            Some(Planted::Watermark) => {
+        let bytes = match self.disk.world().mutant {
+            Some(Mutant::Watermark) => {
                 tampered.extend_from_slice(bytes);
-                crate::spool::log::planted::settle_everything_before(&mut tampered);
+                crate::spool::tests::mutants::settle_everything_before(&mut tampered);
                 &tampered[..]
             }
             _ => bytes,
@@ -346,11 +350,11 @@ impl File for SimulatedFile {
         let failure = match crashed {
             Err(crash) if world.crashed && !crashed_before => Some(crash),
             Err(dead) => return Err(dead),
-            Ok(()) if grows && world.random.chance(no_space) => {
+            Ok(()) if grows && world.random.per_mille(no_space) => {
                 world.struck.no_space += 1;
                 Some(io::ErrorKind::StorageFull.into())
             }
-            Ok(()) if world.random.chance(failed_write) => {
+            Ok(()) if world.random.per_mille(failed_write) => {
                 world.struck.short_writes += 1;
                 Some(io::Error::other("failed write"))
             }
@@ -370,23 +374,23 @@ impl File for SimulatedFile {
         failure.map_or(Ok(()), Err)
     }
 
-    fn sync(&self) -> io::Result<()> {
+    fn try_sync(&self) -> io::Result<()> {
         let mut world = self.disk.world();
         world.effect(Some(self.life))?;
-        let planted = world.planted;
-        if planted == Some(Planted::AnswerBeforeSync) {
+        let mutant = world.mutant;
+        if mutant == Some(Mutant::AnswerBeforeSync) {
             return Ok(());
         }
         let failed_sync = world.faults.failed_sync;
-        let fails = world.random.chance(failed_sync);
+        let fails = world.random.per_mille(failed_sync);
         let mut random = world.random.clone();
         let inode = &mut world.inodes[self.inode];
         if fails {
-            let lost = inode.settle(|| random.chance(500));
+            let lost = inode.settle(|| random.per_mille(500));
             world.random = random;
             world.struck.failed_syncs += 1;
             world.struck.lost_sectors += lost;
-            if planted == Some(Planted::RetryFailedSync) {
+            if mutant == Some(Mutant::RetryFailedSync) {
                 return Ok(());
             }
             return Err(io::Error::other("failed sync"));
@@ -397,11 +401,7 @@ impl File for SimulatedFile {
         Ok(())
     }
 
-    fn length(&self) -> io::Result<u64> {
-        Ok(self.disk.world().inodes[self.inode].cached.len() as u64)
-    }
-
-    fn truncate(&self, length: u64) -> io::Result<()> {
+    fn try_truncate(&self, length: u64) -> io::Result<()> {
         let mut world = self.disk.world();
         world.effect(Some(self.life))?;
         let inode = &mut world.inodes[self.inode];

@@ -1,0 +1,25 @@
+//! What belongs to the installation of the operator and not to a destination.
+
+/// What belongs to the installation of the operator and not to a destination. A tenant must not be able to set any of
+/// it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installation {
+    /// Image of the proxy.
+    pub proxy_image: String,
+    /// When nodes pull it: `Always`, `IfNotPresent` or `Never`. `None` leaves it to the API server.
+    pub image_pull_policy: Option<String>,
+    /// The one architecture that the image is built for, as nodes are labelled: `amd64`. `None` for an image of
+    /// several.
+    pub architecture: Option<String>,
+    /// As whom the proxies run.
+    pub proxy_user: ProxyUser,
+}
+
+/// As whom the proxies run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyUser {
+    /// A user and a group of fixed numbers.
+    Fixed,
+    /// Whom the cluster assigns, as OpenShift does to each namespace.
+    Cluster,
+}

@@ -1,0 +1,163 @@
+//! What a destination is rejected for beyond the rules of [`super::validate()`]: what this version does not do, and
+//! what its running pods cannot follow. A destination that asks for either is refused by field, never half served.
+
+use firehose_operator_api::{
+    Billing, ByteSize, CredentialsType, DeletionType, EndpointType, FirehoseDestinationSpec, Reason, Reconciliation,
+    RequestIp, Retention, SessionTags, Toggle, Undeliverable,
+};
+use k8s_openapi::api::apps::v1::StatefulSet;
+
+/// One reason for which a spec is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {message}")]
+pub struct Rejection {
+    /// The field, for example `spec.mappings[3].event`.
+    pub field: String,
+    /// What the `Accepted` condition says.
+    pub reason: Reason,
+    /// What is wrong with the field, for a person.
+    pub message: String,
+}
+
+impl Rejection {
+    pub(super) fn new(field: impl Into<String>, reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            reason,
+            message: message.into(),
+        }
+    }
+}
+
+type Uses = fn(&FirehoseDestinationSpec) -> bool;
+
+/// What the custom resource has and this version does not do yet. With [`NOT_IMPLEMENTED_IN_LISTS`] the one list of
+/// such fields: whoever builds one deletes its line here and the words "not implemented in this version" in its
+/// comment.
+const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
+    ("spec.reconciliation", |spec| {
+        spec.reconciliation == Reconciliation::Paused
+    }),
+    ("spec.credentials.type", |spec| {
+        !matches!(
+            spec.credentials.kind,
+            CredentialsType::Ambient | CredentialsType::Static
+        )
+    }),
+    ("spec.endpoints.sts", |spec| !is_sts_implemented(spec)),
+    ("spec.ingest.sources", |spec| !spec.ingest.sources.is_empty()),
+    ("spec.ingest.sourceField", |spec| spec.ingest.source_field.is_some()),
+    ("spec.ingest.allowedClients", |spec| {
+        spec.ingest.allowed_clients.is_some()
+    }),
+    ("spec.ingest.requestIP", |spec| {
+        spec.ingest.request_ip != RequestIp::Full
+    }),
+    ("spec.ingest.privacy", |spec| spec.ingest.privacy.is_some()),
+    ("spec.ingest.deduplication", |spec| {
+        let deduplication = spec.ingest.deduplication.as_ref();
+        deduplication.is_some_and(|deduplication| deduplication.state == Toggle::Enabled)
+    }),
+    ("spec.ingest.connections", |spec| spec.ingest.connections.is_some()),
+    ("spec.ingest.tls", |spec| spec.ingest.tls.is_some()),
+    ("spec.delivery.undeliverable", |spec| {
+        spec.delivery.undeliverable == Undeliverable::DeadLetter
+    }),
+    ("spec.spool.persistentVolumeClaim.template.metadata", |spec| {
+        let claim = spec.spool.persistent_volume_claim.as_ref();
+        claim.is_some_and(|claim| {
+            let metadata = &claim.template.metadata;
+            !metadata.labels.is_empty() || !metadata.annotations.is_empty()
+        })
+    }),
+    (
+        "spec.spool.persistentVolumeClaim.template.spec.volumeAttributesClassName",
+        |spec| {
+            let claim = spec.spool.persistent_volume_claim.as_ref();
+            claim.is_some_and(|claim| claim.template.spec.volume_attributes_class_name.is_some())
+        },
+    ),
+    ("spec.spool.persistentVolumeClaim.retentionPolicy.whenScaled", |spec| {
+        let claim = spec.spool.persistent_volume_claim.as_ref();
+        claim.is_some_and(|claim| claim.retention_policy.when_scaled == Retention::Delete)
+    }),
+    ("spec.deletion.type", |spec| spec.deletion.kind == DeletionType::Drain),
+    ("spec.proxy.serviceAccountName", |spec| {
+        spec.proxy.service_account_name.is_some()
+    }),
+    ("spec.proxy.service.annotations", |spec| {
+        !spec.proxy.service.annotations.is_empty()
+    }),
+];
+
+type UsedBy = fn(&FirehoseDestinationSpec) -> Vec<usize>;
+
+/// A list, a field of its items, and which items use it.
+const NOT_IMPLEMENTED_IN_LISTS: &[(&str, &str, UsedBy)] = &[
+    ("spec.mappings", ".source", |spec| {
+        positions(&spec.mappings, |mapping| mapping.source.is_some())
+    }),
+    // One role is assumed with another's session only from the second on.
+    ("spec.credentials.assumeRoles", "", |spec| {
+        (1..spec.credentials.assume_roles.len()).collect()
+    }),
+    ("spec.credentials.assumeRoles", ".sessionTags", |spec| {
+        positions(&spec.credentials.assume_roles, |role| {
+            role.session_tags != SessionTags::None
+        })
+    }),
+    ("spec.streams", ".billing", |spec| {
+        positions(&spec.streams, |stream| stream.billing != Billing::FiveKiB)
+    }),
+];
+
+fn positions<T>(items: &[T], uses: impl Fn(&T) -> bool) -> Vec<usize> {
+    let used = items.iter().enumerate().filter(|(_, item)| uses(item));
+    used.map(|(position, _)| position).collect()
+}
+
+/// The document names an address of STS for a role to assume, and otherwise nothing that Firehose's endpoint does not
+/// say.
+fn is_sts_implemented(spec: &FirehoseDestinationSpec) -> bool {
+    let Some(sts) = &spec.endpoints.sts else { return true };
+    match (sts.kind, spec.endpoints.firehose.kind) {
+        (EndpointType::Custom, _) => !spec.credentials.assume_roles.is_empty(),
+        (sts, EndpointType::Custom) => sts == EndpointType::Regional,
+        (sts, firehose) => sts == firehose,
+    }
+}
+
+/// One [`Rejection`] for each field that is not implemented and that `spec` uses.
+pub(super) fn not_implemented(spec: &FirehoseDestinationSpec) -> impl Iterator<Item = Rejection> + '_ {
+    let single = NOT_IMPLEMENTED.iter().filter(|(_, uses)| uses(spec));
+    let single = single.map(|(field, _)| (*field).to_owned());
+    let in_lists = NOT_IMPLEMENTED_IN_LISTS.iter().flat_map(|(list, field, used_by)| {
+        let positions = used_by(spec).into_iter();
+        positions.map(move |position| format!("{list}[{position}]{field}"))
+    });
+    let fields = single.chain(in_lists);
+    fields.map(|field| Rejection::new(field, Reason::NotImplemented, "is not implemented in this version"))
+}
+
+/// What is asked of a running workload and cannot be done to it. Left to the API server, it would refuse the whole
+/// StatefulSet, and with it every other edit of the destination, for as long as the destination asks.
+pub fn unchangeable(running: &StatefulSet, wanted: &StatefulSet) -> Option<Rejection> {
+    let (running, wanted) = (claim_size(running)?, claim_size(wanted)?);
+    // As bytes, because the API server writes 1024Mi as 1Gi.
+    let bytes = |size: &str| ByteSize::new(size).bytes();
+    if bytes(&running)? == bytes(&wanted)? {
+        return None;
+    }
+    Some(Rejection::new(
+        "spec.spool.persistentVolumeClaim.template.spec.resources.requests.storage",
+        Reason::NotImplemented,
+        format!("the claims of the pods have {running} and are not resized in this version"),
+    ))
+}
+
+/// What the pods' claims ask for, as it is written.
+fn claim_size(workload: &StatefulSet) -> Option<String> {
+    let claim = workload.spec.as_ref()?.volume_claim_templates.as_ref()?.first()?;
+    let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
+    Some(requests.get("storage")?.0.clone())
+}

@@ -1,0 +1,14 @@
+//! Why a round could not be finished.
+
+use crate::apply::ApplyError;
+
+/// Why a round could not be finished. It is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The status could not be written.
+    #[error("failed to write the status: {0}")]
+    Status(#[source] Box<kube::Error>),
+    /// A child could not be written.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+}

@@ -1,0 +1,197 @@
+//! One round of one destination, in five steps: observe → validate → plan → apply → verify.
+//!
+//! The first three decide and change nothing; what they read is what the watches have shown. Whatever the spec says, a
+//! round ends with the status of what is in force.
+
+use std::time::Duration;
+
+use firehose_operator_api::{FirehoseDestination, Reason};
+use k8s_openapi::{api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use kube::{ResourceExt as _, runtime::controller::Action};
+use tracing::info;
+
+use super::{
+    context::{Context, Remembered},
+    error::Error,
+    jitter::random,
+    proxies::{ask_all, poke_all},
+    situation::{Observed, Planned, Situation, observe},
+};
+use crate::{
+    apply::{self, Applied, ApplyError, write_status},
+    metrics::Outcome,
+    plan::{self, Children, Rejection, Validated, children, unchangeable},
+    verify::{Acceptance, Findings, hold_pods, judge, settled},
+};
+
+/// The list of pods that have something to say is written this often at most: while pods are replaced it changes with
+/// each.
+const PODS_WRITTEN_EVERY: Duration = Duration::from_secs(5);
+
+/// Most rejections that a condition names; the others are counted.
+const MAX_REJECTIONS_IN_MESSAGE: usize = 5;
+
+/// One round of one destination: how it ended, and when the next one is due.
+pub(super) async fn round(
+    destination: &FirehoseDestination,
+    context: &Context,
+    remembered: &mut Remembered,
+) -> Result<(Outcome, Action), Error> {
+    let observed = observe(destination, context);
+    let planned = validate(destination, context).and_then(|validated| plan(validated, &observed, context));
+    let mut written = None;
+    let (acceptance, planned, failure) = match planned {
+        Ok(planned) => match apply(context, &planned.1, planned.0.uid(), remembered).await {
+            Ok(workload) => {
+                written = workload;
+                (Acceptance::Accepted, Some(planned), None)
+            }
+            Err(conflict @ ApplyError::NameConflict { .. }) => (
+                Acceptance::Refused(Reason::NameConflict, conflict.to_string()),
+                None,
+                None,
+            ),
+            Err(ending) if ending.is_namespace_terminating() => {
+                return Ok((Outcome::Settled, Action::await_change()));
+            }
+            Err(failure) => (Acceptance::Accepted, Some(planned), Some(failure)),
+        },
+        // The last good children go on.
+        Err(rejections) => (refused(&rejections), None, None),
+    };
+    let situation = Situation::new(observed, planned, written, &context.installation);
+    let apply_error = failure.as_ref().map(ToString::to_string);
+    let ended = verify(destination, context, remembered, &situation, acceptance, apply_error).await?;
+    failure.map_or(Ok(ended), |failure| Err(failure.into()))
+}
+
+/// The spec as something that can be planned, or every reason why it cannot.
+fn validate(destination: &FirehoseDestination, context: &Context) -> Result<Validated, Vec<Rejection>> {
+    Ok(plan::validate(destination)?.with_default_endpoint(context.default_endpoint.as_deref()))
+}
+
+/// What the destination's children shall be, or why the running ones cannot become that.
+fn plan(validated: Validated, observed: &Observed, context: &Context) -> Result<Planned, Vec<Rejection>> {
+    let wanted = children(&validated, &context.installation);
+    let running = observed.stateful_set.as_deref();
+    match running.and_then(|running| unchangeable(running, &wanted.stateful_set)) {
+        Some(rejection) => Err(vec![rejection]),
+        None => Ok(Box::new((validated, wanted))),
+    }
+}
+
+/// In the order in which pods need them: a pod must not start before its configuration and its identity. Returns the
+/// StatefulSet if it was written: the watch shows it only later.
+async fn apply(
+    context: &Context,
+    wanted: &Children,
+    uid: &str,
+    remembered: &mut Remembered,
+) -> Result<Option<StatefulSet>, ApplyError> {
+    let (client, stores, known) = (&context.client, &context.stores, &mut remembered.applied);
+    let mut written = 0_u64;
+    written += apply::apply(client, &stores.config_maps, &wanted.config_map, uid, known)
+        .await?
+        .count();
+    written += apply::apply(client, &stores.service_accounts, &wanted.service_account, uid, known)
+        .await?
+        .count();
+    written += apply::apply(client, &stores.services, &wanted.headless_service, uid, known)
+        .await?
+        .count();
+    written += apply::apply(client, &stores.services, &wanted.service, uid, known)
+        .await?
+        .count();
+    written += apply::apply(client, &stores.budgets, &wanted.disruption_budget, uid, known)
+        .await?
+        .count();
+    let workload = apply::apply(client, &stores.stateful_sets, &wanted.stateful_set, uid, known).await?;
+    context.metrics.applies.inc_by(written + workload.count());
+    Ok(match workload {
+        Applied::Written(workload) => Some(*workload),
+        Applied::Unchanged => None,
+    })
+}
+
+/// Tells the pods of the revision, asks what they run, and writes the status that follows.
+async fn verify(
+    destination: &FirehoseDestination,
+    context: &Context,
+    remembered: &mut Remembered,
+    situation: &Situation,
+    acceptance: Acceptance,
+    apply_error: Option<String>,
+) -> Result<(Outcome, Action), Error> {
+    let (namespace, uid) = (
+        destination.namespace().unwrap_or_default(),
+        destination.uid().unwrap_or_default(),
+    );
+    let pods = situation.pods(context);
+    let revision = situation.revision.as_deref();
+    let schedule = &mut remembered.schedule;
+    let due = revision.and_then(|revision| Some((revision, schedule.due(revision, context.now())?)));
+    if let Some((revision, 0)) = due {
+        // Just applied: every pod is to look, none has to be asked first.
+        poke_all(context, &namespace, &pods, revision, 0).await;
+    }
+    let proxies = ask_all(&pods, &uid).await;
+    let behind = situation.behind(&pods, &proxies, remembered.schedule.is_patient());
+    if let Some((revision, number @ 1..)) = due {
+        poke_all(context, &namespace, &behind, revision, number).await;
+    }
+    let outcome = match (&acceptance, behind.is_empty()) {
+        (_, false) => Outcome::Propagating,
+        (Acceptance::Refused(..), true) => Outcome::Refused,
+        (Acceptance::Accepted, true) => Outcome::Settled,
+    };
+    let findings = situation.findings(destination, acceptance, apply_error, &proxies);
+    let pods_due = report(context, destination, remembered, &findings).await?;
+    let wait = match outcome {
+        Outcome::Propagating => remembered.schedule.wait(context.now()),
+        Outcome::Settled | Outcome::Refused | Outcome::Error => settled(random()),
+    };
+    Ok((outcome, Action::requeue(pods_due.map_or(wait, |due| due.min(wait)))))
+}
+
+fn refused(rejections: &[Rejection]) -> Acceptance {
+    let reason = rejections.first().map_or(Reason::Invalid, |first| first.reason);
+    let mut message: Vec<String> = rejections
+        .iter()
+        .take(MAX_REJECTIONS_IN_MESSAGE)
+        .map(ToString::to_string)
+        .collect();
+    if rejections.len() > MAX_REJECTIONS_IN_MESSAGE {
+        message.push(format!("and {} more", rejections.len() - MAX_REJECTIONS_IN_MESSAGE));
+    }
+    Acceptance::Refused(reason, message.join("; "))
+}
+
+/// Writes the status if it says something new. Returns when to come back if the list of pods was kept as it is for now.
+async fn report(
+    context: &Context,
+    destination: &FirehoseDestination,
+    remembered: &mut Remembered,
+    findings: &Findings<'_>,
+) -> Result<Option<Duration>, Error> {
+    // What was written last is newer than what the watch has shown.
+    let before = remembered.status.clone().or_else(|| destination.status.clone());
+    let before = before.unwrap_or_default();
+    let mut status = judge(findings, &before, &Time(Timestamp::now()));
+    let wait = remembered.pods_may_be_written.saturating_sub(context.now());
+    let pods_due = hold_pods(&mut status, &before, wait);
+    if before == status {
+        return Ok(pods_due);
+    }
+    let (namespace, name) = (destination.namespace().unwrap_or_default(), destination.name_any());
+    let written = write_status(&context.client, &namespace, &name, &status).await;
+    written.map_err(|error| Error::Status(Box::new(error)))?;
+    context.metrics.status_writes.inc();
+    if before.revision != status.revision {
+        info!(namespace, name, revision = ?status.revision, "configuration changed");
+    }
+    if before.pods != status.pods {
+        remembered.pods_may_be_written = context.now() + PODS_WRITTEN_EVERY;
+    }
+    remembered.status = Some(status);
+    Ok(pods_due)
+}

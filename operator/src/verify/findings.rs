@@ -1,0 +1,55 @@
+//! Everything that a status follows from.
+
+use firehose_operator_api::{Effective, Reason};
+use firehose_proxy_config::{Acknowledge, report::Report};
+
+/// Whether the spec can be followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It can.
+    Accepted,
+    /// It cannot, for this reason; the message is for a person.
+    Refused(Reason, String),
+}
+
+/// One proxy pod that is not on its way out.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Name of the pod.
+    pub name: String,
+    /// Whether the pod is ready, as kubelet sees it.
+    pub ready: bool,
+    /// What it reports; `None` when it could not be asked.
+    pub report: Option<Report>,
+}
+
+/// Everything that a status follows from.
+#[derive(Debug)]
+pub struct Findings<'a> {
+    /// Generation of the spec that was looked at.
+    pub generation: Option<i64>,
+    /// Whether the spec can be followed.
+    pub acceptance: Acceptance,
+    /// What could not be written, for a person; the operator tries again.
+    pub apply_error: Option<String>,
+    /// The revision the proxies are to run; `None` while no spec was ever accepted.
+    pub revision: Option<String>,
+    /// Number of pods asked for.
+    pub desired: i32,
+    /// Whether pods of an older template are still to be replaced.
+    pub is_replacing: bool,
+    /// The pods there are.
+    pub proxies: &'a [Proxy],
+    /// What a 200 means and whether the spool outlives its pod; `None` keeps what the status says.
+    pub durability: Option<(Acknowledge, bool)>,
+    /// Whether senders present a write key; `None` keeps what the status says.
+    pub requires_write_keys: Option<bool>,
+    /// Where events are sent to.
+    pub address: String,
+    /// Selector of the pods.
+    pub selector: String,
+    /// Number of mappings in force; `None` keeps what the status says.
+    pub mappings: Option<i32>,
+    /// What is in force where the spec leaves a choice open; `None` keeps what the status says.
+    pub effective: Option<Effective>,
+}

@@ -1,0 +1,77 @@
+//! The pods that have something to say, so that nobody has to look for them among a hundred.
+
+use std::time::Duration;
+
+use firehose_operator_api::{FirehoseDestinationStatus, PodStatus, Reason};
+use firehose_proxy_config::report::{CredentialsState, StreamState};
+
+use super::findings::Proxy;
+
+/// Most pods of a status.
+const MAX_PODS_IN_STATUS: usize = 20;
+
+/// Longest message of a pod.
+const MAX_MESSAGE_CHARS: usize = 256;
+
+/// The first pods by name that have something to say, and how many more have.
+pub(super) fn pods(proxies: &[Proxy], revision: Option<&str>) -> (Vec<PodStatus>, Option<i32>) {
+    let mut pods: Vec<PodStatus> = proxies
+        .iter()
+        .filter_map(|proxy| {
+            let (reason, message) = complaint(proxy, revision)?;
+            Some(PodStatus {
+                name: proxy.name.clone(),
+                reason,
+                message: message.chars().take(MAX_MESSAGE_CHARS).collect(),
+            })
+        })
+        .collect();
+    pods.sort_by(|one, other| one.name.cmp(&other.name));
+    let omitted = pods.len().saturating_sub(MAX_PODS_IN_STATUS);
+    pods.truncate(MAX_PODS_IN_STATUS);
+    let omitted = i32::try_from(omitted).unwrap_or(i32::MAX);
+    (pods, (omitted > 0).then_some(omitted))
+}
+
+/// Keeps the list of pods as it was in `before` while it may not be written again for `wait`. Returns how long to wait,
+/// if the list was kept.
+pub fn hold_pods(
+    status: &mut FirehoseDestinationStatus,
+    before: &FirehoseDestinationStatus,
+    wait: Duration,
+) -> Option<Duration> {
+    let changed = (&before.pods, before.omitted_pods) != (&status.pods, status.omitted_pods);
+    if !changed || wait.is_zero() {
+        return None;
+    }
+    status.pods.clone_from(&before.pods);
+    status.omitted_pods = before.omitted_pods;
+    Some(wait)
+}
+
+/// What is the matter with a pod: the first of what could be, because the others mostly follow from it.
+fn complaint(proxy: &Proxy, revision: Option<&str>) -> Option<(Reason, String)> {
+    let plain = |reason: Reason| Some((reason, reason.sentence().to_owned()));
+    let Some(report) = &proxy.report else {
+        return plain(if proxy.ready {
+            Reason::ProxiesUnreachable
+        } else {
+            Reason::ProxyNotReady
+        });
+    };
+    if let Some(error) = report.config_error.as_ref().filter(|error| !error.is_empty()) {
+        return Some((Reason::ConfigRejected, error.clone()));
+    }
+    if !proxy.ready {
+        return plain(Reason::ProxyNotReady);
+    }
+    if Some(report.revision.as_str()) != revision {
+        return plain(Reason::Propagating);
+    }
+    if report.credentials.state == CredentialsState::Failing {
+        return plain(report.credentials.reason.into());
+    }
+    let failing = report.streams.iter().find(|one| one.state == StreamState::Failing)?;
+    let reason: Reason = failing.reason.into();
+    Some((reason, format!("stream {}: {}", failing.name, reason.sentence())))
+}

@@ -1,0 +1,130 @@
+//! What the plan refuses and the schema cannot see.
+
+use firehose_operator::plan::{children, unchangeable, validate};
+use firehose_operator_api::Reason;
+use serde_json::json;
+
+use crate::{destination, installation, refusals};
+
+#[test]
+fn two_mappings_that_differ_only_in_case_are_refused_by_the_second_ones_field() {
+    for (first, second) in [
+        ("page", "Page"),
+        ("straße", "STRAßE"),
+        ("ΣΑΣ", "σας"),
+        ("İ", "i\u{307}"),
+    ] {
+        let mappings = json!([
+            {"event": first, "deliveryStreamName": "a"},
+            {"event": "*", "deliveryStreamName": "b"},
+            {"event": second, "deliveryStreamName": "c"},
+        ]);
+        assert_eq!(
+            refusals(&json!({"mappings": mappings})),
+            [("spec.mappings[2].event".to_owned(), Reason::DuplicateEvent)],
+            "{first} and {second}"
+        );
+        let message = validate(&destination(&json!({"mappings": mappings}))).unwrap_err()[0].to_string();
+        assert!(message.contains("row 2") && message.contains("row 0"), "{message}");
+    }
+}
+
+#[test]
+fn the_same_event_of_two_sources_is_no_duplicate() {
+    let row = |source: Option<&str>| json!({"event": "page", "deliveryStreamName": "a", "source": source});
+    let mappings = json!([row(Some("web")), row(Some("app")), row(None), row(Some("web"))]);
+    let duplicates: Vec<_> = refusals(&json!({"mappings": mappings}))
+        .into_iter()
+        .filter(|(_, reason)| *reason == Reason::DuplicateEvent)
+        .collect();
+    assert_eq!(
+        duplicates,
+        [("spec.mappings[3].event".to_owned(), Reason::DuplicateEvent)]
+    );
+}
+
+#[test]
+fn events_that_only_look_alike_are_different() {
+    let mappings = json!([
+        {"event": "page", "deliveryStreamName": "a"},
+        {"event": "page ", "deliveryStreamName": "b"},
+        {"event": "e\u{301}", "deliveryStreamName": "c"},
+        {"event": "\u{e9}", "deliveryStreamName": "d"},
+    ]);
+    assert_eq!(refusals(&json!({"mappings": mappings})), []);
+}
+
+#[test]
+fn a_document_that_no_config_map_could_hold_is_refused() {
+    let row = |number: usize| json!({"event": format!("{number:04}{}", "𠀀".repeat(252)), "deliveryStreamName": "s".repeat(64)});
+    let mappings = |count| json!({"mappings": (0..count).map(row).collect::<Vec<_>>()});
+    assert_eq!(refusals(&mappings(700)), []);
+    assert_eq!(
+        refusals(&mappings(1000)),
+        [("spec.mappings".to_owned(), Reason::TooLarge)]
+    );
+}
+
+#[test]
+fn what_the_schema_cannot_see_is_refused_by_field() {
+    let cases = [
+        (
+            json!({"streams": [{"deliveryStreamName": "a", "quota": {"bytesPerSecond": "1000"}}]}),
+            "spec.streams[0].quota.bytesPerSecond",
+        ),
+        (
+            json!({"streams": [{"deliveryStreamName": "a", "packing": {"maxRecordSize": "5000"}}]}),
+            "spec.streams[0].packing.maxRecordSize",
+        ),
+        (
+            json!({"streams": [{"deliveryStreamName": "a", "packing": {"maxRecordSize": "ten"}}]}),
+            "spec.streams[0].packing.maxRecordSize",
+        ),
+        (
+            json!({"spool": {"maxSize": "32Mi"}, "ingest": {"maxRequestSize": "32Mi"}}),
+            "spec.spool.maxSize",
+        ),
+        (
+            json!({"proxy": {"podLabels": {"app.kubernetes.io/name": "mine"}}}),
+            "spec.proxy.podLabels.app.kubernetes.io/name",
+        ),
+        (
+            json!({"proxy": {"podLabels": {"team": "a b"}}}),
+            "spec.proxy.podLabels.team",
+        ),
+        (
+            json!({"proxy": {"podLabels": {"te am": "a"}}}),
+            "spec.proxy.podLabels.te am",
+        ),
+        (
+            json!({"proxy": {"podAnnotations": {"a/b/c": "x"}}}),
+            "spec.proxy.podAnnotations.a/b/c",
+        ),
+        (
+            json!({"proxy": {"nodeSelector": {"-": "x"}}}),
+            "spec.proxy.nodeSelector.-",
+        ),
+    ];
+    for (spec, field) in cases {
+        assert_eq!(refusals(&spec), [(field.to_owned(), Reason::Invalid)], "{spec}");
+    }
+}
+
+#[test]
+fn a_claim_of_another_size_is_refused_because_running_ones_are_not_resized() {
+    let workload = |storage: &str| {
+        let claim = json!({"template": {"spec": {"resources": {"requests": {"storage": storage}}}}});
+        let spec = json!({"spool": {"type": "PersistentVolumeClaim", "persistentVolumeClaim": claim}});
+        children(&validate(&destination(&spec)).unwrap(), &installation()).stateful_set
+    };
+    let ephemeral = children(&validate(&destination(&json!({}))).unwrap(), &installation()).stateful_set;
+    assert_eq!(unchangeable(&workload("1Gi"), &workload("1024Mi")), None);
+    assert_eq!(unchangeable(&ephemeral, &ephemeral), None);
+    let refused = unchangeable(&workload("1Gi"), &workload("2Gi")).unwrap();
+    assert_eq!(refused.reason, Reason::NotImplemented);
+    assert_eq!(
+        refused.to_string(),
+        "spec.spool.persistentVolumeClaim.template.spec.resources.requests.storage: the claims of the pods have 1Gi and \
+         are not resized in this version"
+    );
+}

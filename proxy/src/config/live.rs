@@ -1,0 +1,85 @@
+//! The configuration in force, read by every request without a lock and replaced whole.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arc_swap::{ArcSwapOption, Guard};
+use firehose_proxy_config::Document;
+use tokio::sync::watch;
+
+use super::TrustedProxies;
+use crate::routing::Table;
+
+/// One configuration, parsed and ready: what a request or a delivery uses from its beginning to its end.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The document as the operator wrote it.
+    pub document: Document,
+    /// Its mappings as a table.
+    pub table: Table,
+    /// Its `trustedProxies` as networks.
+    pub trusted_proxies: TrustedProxies,
+}
+
+impl Snapshot {
+    /// A document with its mappings as a table.
+    pub fn new(document: Document, table: Table) -> Self {
+        Self {
+            trusted_proxies: TrustedProxies::parse(&document.ingest.trusted_proxies),
+            document,
+            table,
+        }
+    }
+}
+
+/// The configuration in force. `None` until the first good document was read.
+#[derive(Debug)]
+pub struct Live {
+    current: ArcSwapOption<Snapshot>,
+    changes: watch::Sender<Option<Arc<Snapshot>>>,
+    /// Why the newest document is not the one in force. Read by status reports only.
+    refused: RwLock<Option<String>>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            current: ArcSwapOption::empty(),
+            changes: watch::Sender::new(None),
+            refused: RwLock::new(None),
+        }
+    }
+}
+
+impl Live {
+    /// The configuration now, for a request to hold on to.
+    pub fn load(&self) -> Guard<Option<Arc<Snapshot>>> {
+        self.current.load()
+    }
+
+    /// Puts a configuration in force: requests that start from now on use it.
+    pub fn replace(&self, snapshot: Arc<Snapshot>) {
+        self.current.store(Some(Arc::clone(&snapshot)));
+        *self.refused.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.changes.send_replace(Some(snapshot));
+    }
+
+    /// Keeps the configuration in force and remembers why the newer one is not.
+    pub fn refuse(&self, reason: String) {
+        *self.refused.write().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    }
+
+    /// Takes a refusal back: what is in the directory is again what is in force.
+    pub fn withdraw_refusal(&self) {
+        *self.refused.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Why the newest document is not the one in force, or `None` when it is.
+    pub fn refused(&self) -> Option<String> {
+        self.refused.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells of every replacement, for those who keep state of their own (delivery, credentials).
+    pub fn subscribe(&self) -> watch::Receiver<Option<Arc<Snapshot>>> {
+        self.changes.subscribe()
+    }
+}

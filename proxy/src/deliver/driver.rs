@@ -1,0 +1,398 @@
+//! The one task around the cores: feeds them batches, answers and time, and carries out what they ask for.
+//!
+//! Decides two things only, because they concern all streams together: how many calls are under way at a time, and
+//! which client signs them.
+
+mod tell;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use aws_sdk_firehose::Client;
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    DeliveryStatus, GiveUp, Metrics, Queued, StreamState,
+    drain_rate::DrainRate,
+    metrics::StreamMetrics,
+    status::CredentialsStatus,
+    stream::{CallId, Core, Effect, Input, Settings},
+};
+use crate::{
+    config::{Live, Snapshot},
+    firehose::{self, Call, Change, CurrentClient, Operation, Outcome, Reason, Rotation, Signer, Supplier, Transport},
+    queue::{ByteLimit, InFlight, Outlet},
+    shutdown::{Phase, Shutdown},
+    stream::{StreamId, StreamName, Streams},
+};
+
+/// What delivery needs besides the queue.
+pub struct Deliver {
+    /// The configuration in force.
+    pub live: Arc<Live>,
+    /// Names of the streams.
+    pub streams: Arc<Streams>,
+    /// How AWS is reached.
+    pub transport: Transport,
+    /// Where it counts.
+    pub metrics: Metrics,
+    /// Where it tells how it stands.
+    pub delivery_status: DeliveryStatus,
+    /// The queue's byte limit, which learns how fast each stream drains: `Retry-After` and intake follow from it.
+    pub byte_limit: ByteLimit,
+    /// Takes the events that will never be delivered.
+    pub give_up: Box<dyn GiveUp>,
+    /// How long [`Phase::Stopping`] may take. Then [`run`] returns with what is left.
+    pub flush_within: Duration,
+}
+
+/// What was not delivered when the process ended.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Streams with a backlog, in the order of their numbers. Empty is good.
+    pub left: Vec<StreamBacklog>,
+}
+
+/// A stream's backlog at the end.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StreamBacklog {
+    /// The stream.
+    pub stream: StreamName,
+    /// Events without an answer.
+    pub events: usize,
+    /// Their bytes.
+    pub bytes: usize,
+}
+
+/// Calls at a time, of all streams. A stream without any may always have one, so none waits for another's answers.
+const MAX_CALLS_IN_FLIGHT: usize = 64;
+/// Record bytes under way, likewise; their encoded form takes a third more.
+const MAX_BYTES_IN_FLIGHT: usize = 24 * 1024 * 1024;
+/// Most batches taken in before anything else is looked at.
+const BATCHES_AT_ONCE: usize = 512;
+/// How often gauges and `/status` are updated.
+const TELL_EVERY: Duration = Duration::from_millis(500);
+
+/// Delivers what comes out of `outlet` until it is closed and empty, or [`Deliver::flush_within`] after
+/// [`Phase::Stopping`]. Drop every [`Intake`](crate::queue::Intake) to close it.
+///
+/// ```text
+/// let status = deliver::DeliveryStatus::default();
+/// let delivery = tokio::spawn(deliver::run(outlet, Deliver { delivery_status: status.clone(), … }, shutdown));
+/// // … /status reads `status`; after SIGTERM:
+/// for left in delivery.await??.left { … }
+/// ```
+///
+/// # Errors
+///
+/// When the transport cannot be set up (an unreadable CA bundle).
+pub async fn run(outlet: Outlet, deliver: Deliver, shutdown: Shutdown) -> anyhow::Result<Undelivered> {
+    let (supplier, clients) = Supplier::new(&deliver.transport)?;
+    let mut background = JoinSet::new();
+    background.spawn(supplier.run(deliver.live.subscribe()));
+    Ok(Driver::new(deliver, clients).run(outlet, shutdown).await)
+}
+
+struct Driver {
+    deliver: Deliver,
+    configuration: watch::Receiver<Option<Arc<Snapshot>>>,
+    clients: watch::Receiver<Arc<CurrentClient>>,
+    rotation: Rotation<Client>,
+    streams: BTreeMap<StreamId, Stream>,
+    timers: BTreeSet<(Instant, StreamId)>,
+    starved: VecDeque<StreamId>,
+    calls: JoinSet<Ended>,
+    call_bytes: usize,
+    flushing: bool,
+    credentials: Option<Reason>,
+}
+
+struct Stream {
+    name: StreamName,
+    core: Core<Queued>,
+    metrics: StreamMetrics,
+    timer: Option<Instant>,
+    state: StreamState,
+    drain_rate: DrainRate,
+}
+
+/// A call with its answer.
+struct Ended {
+    stream: StreamId,
+    call: CallId,
+    bytes: usize,
+    signer: Signer,
+    took: Duration,
+    outcome: Outcome,
+}
+
+impl Driver {
+    fn new(deliver: Deliver, mut clients: watch::Receiver<Arc<CurrentClient>>) -> Self {
+        clients.mark_changed();
+        Self {
+            configuration: deliver.live.subscribe(),
+            clients,
+            rotation: Rotation::new(),
+            streams: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            starved: VecDeque::new(),
+            calls: JoinSet::new(),
+            call_bytes: 0,
+            flushing: false,
+            credentials: None,
+            deliver,
+        }
+    }
+
+    async fn run(mut self, mut outlet: Outlet, mut shutdown: Shutdown) -> Undelivered {
+        let mut open = true;
+        let mut end: Option<Instant> = None;
+        let mut tell = tokio::time::interval(TELL_EVERY);
+        tell.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let idle = self.calls.is_empty() && self.streams.values().all(|stream| stream.core.backlog_events() == 0);
+            if !open && idle || end.is_some_and(|end| Instant::now() >= end) {
+                self.tell();
+                return self.report();
+            }
+            let timer = self.timers.first().map(|(at, _)| *at);
+            let next = [timer, end].into_iter().flatten().min();
+            tokio::select! {
+                Some(ended) = self.calls.join_next() => self.ended(ended.expect("a call does not panic")),
+                batch = outlet.next(), if open => match batch {
+                    Some(batch) => self.take_in(batch, &mut outlet),
+                    None => { open = false; self.flush(); }
+                },
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.fire(),
+                Ok(()) = self.clients.changed() => self.client_changed(),
+                Ok(()) = self.configuration.changed() => self.reconfigure(),
+                _ = tell.tick() => self.tell(),
+                () = shutdown.reached(Phase::Stopping), if end.is_none() => {
+                    end = Some(Instant::now() + self.deliver.flush_within);
+                    self.flush();
+                }
+            }
+        }
+    }
+
+    fn take_in(&mut self, first: Arc<InFlight>, outlet: &mut Outlet) {
+        let mut touched = BTreeSet::new();
+        let more = std::iter::from_fn(|| outlet.try_next()).take(BATCHES_AT_ONCE);
+        for batch in std::iter::once(first).chain(more) {
+            for (index, entry) in (0..).zip(batch.entries()) {
+                touched.insert(entry.stream);
+                let event = Queued::new(&batch, index, entry);
+                self.stream(entry.stream).core.push(event);
+            }
+        }
+        for stream in touched {
+            self.step(stream, Input::Wake);
+        }
+    }
+
+    fn stream(&mut self, id: StreamId) -> &mut Stream {
+        let deliver = &self.deliver;
+        self.streams.entry(id).or_insert_with(|| {
+            let name = deliver.streams.name(id);
+            let snapshot = deliver.live.load();
+            let settings = match snapshot.as_ref() {
+                Some(snapshot) => Settings::of(name.as_str(), &snapshot.document),
+                None => Settings::unknown(),
+            };
+            // Pods and streams must not wait in step; where exactly does not matter.
+            deliver.byte_limit.set_drain(
+                id,
+                DrainRate::default().estimate(settings.share.bytes, 0, false, Instant::now()),
+            );
+            let seed = uuid::Uuid::new_v4().as_u64_pair().0;
+            Stream {
+                core: Core::new(settings, seed, Instant::now()),
+                metrics: deliver.metrics.of(&name),
+                timer: None,
+                state: StreamState::Delivering,
+                drain_rate: DrainRate::default(),
+                name,
+            }
+        })
+    }
+
+    /// Steps one core, and again with the answers of calls that could not even be made.
+    fn step(&mut self, id: StreamId, input: Input) {
+        let mut next = VecDeque::from([input]);
+        while let Some(input) = next.pop_front() {
+            let now = Instant::now();
+            let free = MAX_CALLS_IN_FLIGHT.saturating_sub(self.calls.len());
+            let room = self.call_bytes < MAX_BYTES_IN_FLIGHT;
+            let stream = self.stream(id);
+            let own = usize::from(stream.core.calls_in_flight() == 0);
+            let effects = stream.core.step(input, now, if room { free.max(own) } else { own });
+            for effect in effects {
+                match effect {
+                    Effect::Delivered(events) => Queued::settle(&events),
+                    Effect::GiveUp(event, reason) => {
+                        let stream = &self.streams[&id];
+                        stream.metrics.gave_up(reason);
+                        self.deliver.give_up.give_up(&stream.name, event, reason);
+                    }
+                    Effect::Call(call, operation) => {
+                        if let Some(answer) = self.call(id, call, operation, now) {
+                            next.push_back(answer);
+                        }
+                    }
+                }
+            }
+        }
+        self.follow_core(id);
+    }
+
+    /// Brings what is kept about a stream in line with its core.
+    fn follow_core(&mut self, id: StreamId) {
+        let stream = self.stream(id);
+        let counted = stream.core.take_counters();
+        stream.metrics.add(&counted);
+        stream.drain_rate.delivered(counted.delivered_bytes);
+        let (before, after) = (stream.timer, stream.core.wake_at());
+        stream.timer = after;
+        let wants_slot = stream.core.wants_slot();
+        let changed = stream.look(Instant::now());
+        if before != after {
+            if let Some(at) = before {
+                self.timers.remove(&(at, id));
+            }
+            if let Some(at) = after {
+                self.timers.insert((at, id));
+            }
+        }
+        if wants_slot && !self.starved.contains(&id) {
+            self.starved.push_back(id);
+        }
+        if changed {
+            self.tell_of(id);
+        }
+    }
+
+    /// Starts a call, or says at once why it cannot be made.
+    fn call(&mut self, id: StreamId, call: CallId, operation: Operation, now: Instant) -> Option<Input> {
+        let Ok((client, signer)) = self.rotation.pick(now) else {
+            return Some(Input::Answer {
+                call,
+                outcome: Outcome::Failed(Reason::CredentialsMissing),
+            });
+        };
+        let stream = &self.streams[&id];
+        let batch = stream
+            .core
+            .call(call)
+            .expect("a call that was just asked for is not answered");
+        let bytes = batch.bytes();
+        let request = Call::new(operation, &stream.name, batch.records().map(Queued::contents), bytes);
+        self.call_bytes += bytes;
+        self.calls.spawn(async move {
+            let outcome = firehose::put(&client, request).await;
+            Ended {
+                stream: id,
+                call,
+                bytes,
+                signer,
+                took: now.elapsed(),
+                outcome,
+            }
+        });
+        None
+    }
+
+    fn ended(&mut self, ended: Ended) {
+        let now = Instant::now();
+        self.call_bytes -= ended.bytes;
+        let reason = match &ended.outcome {
+            Outcome::Records(failed) => failed.first().map_or(Reason::Succeeded, |record| record.reason),
+            Outcome::Failed(reason) => *reason,
+        };
+        self.stream(ended.stream)
+            .metrics
+            .call_ended(reason, ended.took.as_secs_f64());
+        let took_over = self.rotation.ended(ended.signer, reason, now);
+        self.step(
+            ended.stream,
+            Input::Answer {
+                call: ended.call,
+                outcome: ended.outcome,
+            },
+        );
+        if took_over {
+            tracing::info!("the new credentials work and are in use");
+            self.retry_now();
+        }
+        self.heard_of_credentials(reason);
+        for _ in 0..self.starved.len() {
+            if self.calls.len() >= MAX_CALLS_IN_FLIGHT || self.call_bytes >= MAX_BYTES_IN_FLIGHT {
+                break;
+            }
+            if let Some(starved) = self.starved.pop_front() {
+                self.step(starved, Input::Wake);
+            }
+        }
+    }
+
+    fn fire(&mut self) {
+        let now = Instant::now();
+        while let Some((at, id)) = self.timers.first().copied()
+            && at <= now
+        {
+            self.timers.remove(&(at, id));
+            self.stream(id).timer = None;
+            self.step(id, Input::Wake);
+        }
+    }
+
+    fn client_changed(&mut self) {
+        let newest = Arc::clone(&self.clients.borrow_and_update());
+        let change = self.rotation.update(&newest, Instant::now());
+        if change == Change::Nothing {
+            return;
+        }
+        tracing::info!(?change, "credentials or endpoint changed");
+        if change == Change::Replaced {
+            self.credentials = None;
+            let problem = self.rotation.problem().map(ToString::to_string);
+            self.deliver.delivery_status.put_credentials(CredentialsStatus {
+                reason: problem.is_some().then_some(Reason::CredentialsMissing),
+                message: problem.unwrap_or_else(|| "not tried yet".to_owned()),
+            });
+        }
+        self.retry_now();
+    }
+
+    fn reconfigure(&mut self) {
+        let Some(snapshot) = self.configuration.borrow_and_update().clone() else {
+            return;
+        };
+        self.each(|name| Input::Configure(Settings::of(name.as_str(), &snapshot.document)));
+    }
+
+    fn retry_now(&mut self) {
+        self.each(|_| Input::RetryNow);
+    }
+
+    fn flush(&mut self) {
+        if !std::mem::replace(&mut self.flushing, true) {
+            self.each(|_| Input::Flush);
+        }
+    }
+
+    fn each(&mut self, input: impl Fn(&StreamName) -> Input) {
+        for id in self.streams.keys().copied().collect::<Vec<_>>() {
+            let input = input(&self.streams[&id].name);
+            self.step(id, input);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What the driver tells about itself: gauges, `/status`, how fast streams drain, the log, and what is left in the end.
+//! Decides nothing.
+
+use tokio::time::Instant;
+
+use super::{Driver, Stream, StreamBacklog, Undelivered};
+use crate::{
+    deliver::{CredentialsStatus, StreamState, StreamStatus, metrics::Standing},
+    firehose::Reason,
+    stream::StreamId,
+};
+
+impl Stream {
+    /// Brings the state up to date and says so when it has changed.
+    pub(super) fn look(&mut self, now: Instant) -> bool {
+        let health = self.core.health(now);
+        let state = StreamState::of(health, self.core.settings().paused);
+        let changed = state != std::mem::replace(&mut self.state, state);
+        if changed {
+            let (stream, reason) = (self.name.as_str(), health.as_str());
+            match state {
+                StreamState::Failing => tracing::warn!(stream, reason, "delivery fails and is retried"),
+                _ => tracing::info!(stream, reason, state = state.as_str(), "delivery"),
+            }
+        }
+        changed
+    }
+}
+
+impl Driver {
+    pub(super) fn heard_of_credentials(&mut self, reason: Reason) {
+        let about = match reason {
+            Reason::Unreachable | Reason::Unanswered => return,
+            reason if reason.is_about_credentials() => reason,
+            _ => Reason::Succeeded,
+        };
+        if self.credentials.replace(about) == Some(about) {
+            return;
+        }
+        let message = match about {
+            Reason::Succeeded if self.rotation.is_candidate_refused() => {
+                "new credentials are refused, the old ones stay"
+            }
+            Reason::Succeeded => "AWS takes the credentials",
+            Reason::CredentialsUnavailable => "no credentials can be had",
+            _ => "AWS refuses the credentials",
+        };
+        self.deliver.delivery_status.put_credentials(CredentialsStatus {
+            reason: Some(about),
+            message: message.to_owned(),
+        });
+    }
+
+    pub(super) fn tell(&mut self) {
+        let now = Instant::now();
+        for (id, stream) in &mut self.streams {
+            stream.look(now);
+            let failing = stream.core.is_failing();
+            let backlog = stream.core.backlog_bytes();
+            let drain = stream
+                .drain_rate
+                .estimate(stream.core.rate().bytes, backlog, failing, now);
+            self.deliver.byte_limit.set_drain(*id, drain);
+        }
+        for id in self.streams.keys() {
+            self.tell_of(*id);
+        }
+    }
+
+    pub(super) fn tell_of(&self, id: StreamId) {
+        let stream = &self.streams[&id];
+        let oldest_age = stream.core.oldest().map(|oldest| oldest.elapsed());
+        let standing = Standing {
+            backlog_events: stream.core.backlog_events(),
+            backlog_bytes: stream.core.backlog_bytes(),
+            oldest_age_seconds: oldest_age.unwrap_or_default().as_secs_f64(),
+            bytes_per_second: stream.core.rate().bytes,
+        };
+        stream.metrics.stands(&standing);
+        let status = StreamStatus {
+            name: stream.name.clone(),
+            state: stream.state,
+            reason: stream.core.health(Instant::now()),
+            single_puts: stream.core.is_single(),
+            backlog_events: standing.backlog_events,
+            backlog_bytes: standing.backlog_bytes,
+            oldest_age,
+            bytes_per_second: standing.bytes_per_second,
+        };
+        self.deliver.delivery_status.put_stream(id, status);
+    }
+
+    pub(super) fn report(&self) -> Undelivered {
+        let left = self.streams.values().filter(|stream| stream.core.backlog_events() > 0);
+        Undelivered {
+            left: left
+                .map(|stream| StreamBacklog {
+                    stream: stream.name.clone(),
+                    events: stream.core.backlog_events(),
+                    bytes: stream.core.backlog_bytes(),
+                })
+                .collect(),
+        }
+    }
+}

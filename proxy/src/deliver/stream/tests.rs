@@ -1,0 +1,104 @@
+//! Properties that need a long, even load rather than a history full of accidents.
+
+use std::collections::VecDeque;
+
+use super::*;
+use crate::firehose::FailedRecord;
+
+#[derive(Debug, Clone, Copy)]
+struct Numbered {
+    number: usize,
+    accepted_at: Instant,
+}
+
+impl Event for Numbered {
+    fn size(&self) -> usize {
+        300
+    }
+
+    fn accepted_at(&self) -> Instant {
+        self.accepted_at
+    }
+
+    fn is_abandoned(&self, _: Instant) -> bool {
+        false
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        paused: false,
+        linger: Duration::from_millis(5),
+        max_age: None,
+        share: Rates {
+            bytes: 1e8,
+            records: 5e5,
+            requests: 2e3,
+        },
+        most: 1.0,
+        packing: None,
+    }
+}
+
+/// Pushes `per_millisecond` events for `milliseconds`; each call is answered after 10 ms, and of every `failing`th the
+/// last record fails for `reason`. Returns the longest that an event took, and the core.
+fn run(
+    per_millisecond: usize,
+    milliseconds: u64,
+    failing: usize,
+    reason: Reason,
+) -> (Duration, Core<Numbered>, Instant) {
+    let start = Instant::now();
+    let mut core = Core::new(settings(), 1, start);
+    let (mut number, mut calls, mut longest, mut now) = (0, 0, Duration::ZERO, start);
+    let mut answers: VecDeque<(Instant, CallId)> = VecDeque::new();
+    for millisecond in 0..milliseconds + 5_000 {
+        now = start + Duration::from_millis(millisecond);
+        if millisecond < milliseconds {
+            for _ in 0..per_millisecond {
+                core.push(Numbered {
+                    number,
+                    accepted_at: now,
+                });
+                number += 1;
+            }
+        }
+        let mut effects = core.step(Input::Wake, now, 64);
+        while let Some((_, call)) = answers.pop_front_if(|(at, _)| *at <= now) {
+            let records = core.call(call).expect("it is under way").len();
+            calls += 1;
+            let index = records - 1;
+            let failed = (calls % failing == 0).then_some(FailedRecord { index, reason });
+            let outcome = Outcome::Records(failed.into_iter().collect());
+            effects.extend(core.step(Input::Answer { call, outcome }, now, 64));
+        }
+        for effect in effects {
+            match effect {
+                Effect::Call(call, _) => answers.push_back((now + Duration::from_millis(10), call)),
+                Effect::Delivered(events) => {
+                    longest = events
+                        .iter()
+                        .map(|event| now - event.accepted_at)
+                        .fold(longest, Duration::max);
+                }
+                Effect::GiveUp(event, reason) => panic!("event {} is given up: {reason:?}", event.number),
+            }
+        }
+    }
+    assert_eq!(core.backlog_events(), 0);
+    (longest, core, now)
+}
+
+#[test]
+fn records_that_fail_now_and_then_are_sent_again_at_once_and_slow_nothing_down() {
+    for reason in [Reason::ServiceFailure, Reason::Throttled] {
+        for (per_millisecond, failing) in [(1, 10), (50, 10), (1, 2), (50, 2)] {
+            let (longest, core, now) = run(per_millisecond, 20_000, failing, reason);
+            let case = format!("{reason:?}, {per_millisecond} a millisecond, every {failing}th call");
+            // Three failures in a row of one record are rare, four were not seen.
+            assert!(longest < Duration::from_secs(2), "{case}: {longest:?}");
+            assert_eq!(core.health(now), Reason::Succeeded, "{case}");
+            assert!(core.rate().bytes > 0.9e8, "{case}: {:?}", core.rate());
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! From a configuration to a Firehose client.
+
+use aws_config::{
+    default_provider::credentials::DefaultCredentialsChain, provider_config::ProviderConfig, sts::AssumeRoleProvider,
+};
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, SharedCredentialsProvider},
+};
+use aws_sdk_firehose::{
+    Client,
+    config::{BehaviorVersion, Region, StalledStreamProtectionConfig},
+};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::{
+    retry::{ReconnectMode, RetryConfig},
+    timeout::TimeoutConfig,
+};
+use firehose_proxy_config::{AssumeRole, Document, Toggle};
+
+use super::transport::{CALL_TIMEOUT, CONNECT_TIMEOUT};
+
+/// Where calls go and who signs them, without the key itself. Another target is another client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub(super) region: String,
+    pub(super) endpoint_url: Option<String>,
+    pub(super) use_fips: bool,
+    pub(super) use_dual_stack: bool,
+    pub(super) credentials: firehose_proxy_config::Credentials,
+}
+
+/// The identity under a possible role.
+pub(super) enum Base {
+    /// The AWS default chain.
+    Ambient,
+    /// This key and no other.
+    Key(Credentials),
+}
+
+impl Target {
+    /// What a document asks for.
+    pub fn of(document: &Document) -> Self {
+        Self {
+            region: document.region.clone(),
+            endpoint_url: document.endpoint_url.clone(),
+            use_fips: document.use_fips == Toggle::Enabled,
+            use_dual_stack: document.use_dual_stack == Toggle::Enabled,
+            credentials: document.credentials.clone(),
+        }
+    }
+
+    /// A client for this target. Makes no call yet.
+    pub(super) async fn client(&self, base: Base, http: &SharedHttpClient) -> Client {
+        let region = Region::new(self.region.clone());
+        let is_key = matches!(base, Base::Key(_));
+        let source = match base {
+            Base::Ambient => SharedCredentialsProvider::new(self.default_chain(&region, http).await),
+            Base::Key(credentials) => SharedCredentialsProvider::new(credentials),
+        };
+        let provider = match &self.credentials.assume_role {
+            None => source,
+            Some(role) => SharedCredentialsProvider::new(assume(role, &region, source, http).await),
+        };
+        let mut config = aws_sdk_firehose::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(region)
+            .credentials_provider(provider)
+            .http_client(http.clone())
+            .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+            // Delivery retries record by record; the SDK could only repeat the whole call.
+            .retry_config(no_retries())
+            .timeout_config(timeouts())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .use_fips(self.use_fips)
+            .use_dual_stack(self.use_dual_stack);
+        if is_key && self.credentials.assume_role.is_none() {
+            // A key does not expire; a cache would only cost a lock and a task a call.
+            config = config.identity_cache(aws_sdk_firehose::config::IdentityCache::no_cache());
+        }
+        config.set_endpoint_url(self.endpoint_url.clone());
+        Client::from_conf(config.build())
+    }
+
+    async fn default_chain(&self, region: &Region, http: &SharedHttpClient) -> impl ProvideCredentials + use<> {
+        let provider = ProviderConfig::without_region()
+            .with_region(Some(region.clone()))
+            .with_http_client(http.clone());
+        DefaultCredentialsChain::builder()
+            .region(region.clone())
+            .configure(provider)
+            .build()
+            .await
+    }
+}
+
+async fn assume(
+    role: &AssumeRole,
+    region: &Region,
+    source: SharedCredentialsProvider,
+    http: &SharedHttpClient,
+) -> AssumeRoleProvider {
+    let mut sdk = aws_config::SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(region.clone())
+        .http_client(http.clone())
+        .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+        .time_source(aws_smithy_async::time::SystemTimeSource::new())
+        .retry_config(no_retries())
+        .timeout_config(timeouts());
+    sdk.set_endpoint_url(role.endpoint_url.clone());
+    let mut provider = AssumeRoleProvider::builder(&role.role_arn)
+        .configure(&sdk.build())
+        .region(region.clone())
+        .session_name(role.session_name.as_deref().unwrap_or("firehose-proxy"));
+    if let Some(id) = &role.external_id {
+        provider = provider.external_id(id);
+    }
+    provider.build_from_provider(source).await
+}
+
+fn no_retries() -> RetryConfig {
+    RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections)
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use aws_smithy_runtime_api::client::{
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+        orchestrator::HttpRequest,
+        result::ConnectorError,
+    };
+    use firehose_tests::document::DocumentText;
+
+    use super::*;
+
+    /// Notes where a request would have gone.
+    #[derive(Debug, Clone, Default)]
+    struct Destination(Arc<Mutex<String>>);
+
+    impl HttpConnector for Destination {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            request.uri().clone_into(&mut self.0.lock().unwrap());
+            HttpConnectorFuture::ready(Err(ConnectorError::io("not sent".into())))
+        }
+    }
+
+    #[tokio::test]
+    async fn calls_go_to_the_endpoint_that_the_document_asks_for() {
+        let cases = [
+            ("", "https://firehose.eu-west-1.amazonaws.com/"),
+            ("useFIPS: Enabled", "https://firehose-fips.eu-west-1.amazonaws.com/"),
+            ("useDualStack: Enabled", "https://firehose.eu-west-1.api.aws/"),
+            ("endpointURL: http://localhost:4573", "http://localhost:4573/"),
+        ];
+        for (more, expected) in cases {
+            let document = DocumentText::default().more(more).to_string();
+            let document = firehose_proxy_config::parse(&document).unwrap();
+            let seen = Destination::default();
+            let connector = SharedHttpConnector::new(seen.clone());
+            let http = http_client_fn(move |_, _| connector.clone());
+            let key = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+            let client = Target::of(&document).client(Base::Key(key), &http).await;
+            let call = client.put_record_batch().delivery_stream_name("orders");
+            call.set_records(Some(Vec::new())).send().await.unwrap_err();
+            assert_eq!(*seen.0.lock().unwrap(), expected, "{more}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Keeps a client at hand for the configuration and the credential files as they are now.
+//!
+//! Tells delivery of every change and leaves it to delivery to find out whether new keys work: only a call can.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use aws_credential_types::Credentials;
+use aws_sdk_firehose::Client;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use firehose_proxy_config::CredentialsType;
+use tokio::sync::watch;
+
+use super::{
+    Target, Transport,
+    client::Base,
+    credential_files::{self, FileProblem},
+    current_client::{CurrentClient, Problem},
+};
+use crate::config::Snapshot;
+
+/// How often the credential files are looked at. They are few, small, and in memory (a Secret volume is a tmpfs).
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Makes [`CurrentClient`]s.
+#[derive(Debug)]
+pub struct Supplier {
+    http: SharedHttpClient,
+    current: watch::Sender<Arc<CurrentClient>>,
+    key: Option<Credentials>,
+    /// What is wrong with the files although an earlier key is still in use: said once.
+    stale: Option<Problem>,
+}
+
+impl Supplier {
+    /// A supplier and where its newest client appears.
+    ///
+    /// # Errors
+    ///
+    /// When the transport's certificates cannot be read.
+    pub fn new(transport: &Transport) -> anyhow::Result<(Self, watch::Receiver<Arc<CurrentClient>>)> {
+        let none = CurrentClient {
+            target: None,
+            client: Err(Problem::NotConfigured),
+            generation: 0,
+        };
+        let (current, receiver) = watch::channel(Arc::new(none));
+        let supplier = Self {
+            http: transport.client()?,
+            current,
+            key: None,
+            stale: None,
+        };
+        Ok((supplier, receiver))
+    }
+
+    /// Follows the configuration and the files until nobody wants clients any more.
+    pub async fn run(mut self, mut configuration: watch::Receiver<Option<Arc<Snapshot>>>) {
+        loop {
+            let target = configuration
+                .borrow_and_update()
+                .as_ref()
+                .map(|snapshot| Target::of(&snapshot.document));
+            if let Some(target) = target {
+                self.look(target).await;
+            }
+            tokio::select! {
+                changed = configuration.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = self.current.closed() => return,
+            }
+        }
+    }
+
+    async fn look(&mut self, target: Target) {
+        let last = Arc::clone(&self.current.borrow());
+        let same_target = last.target.as_ref() == Some(&target);
+        if target.credentials.kind == CredentialsType::Ambient {
+            if !same_target {
+                self.key = None;
+                let client = target.client(Base::Ambient, &self.http).await;
+                self.replace(target, Ok(client));
+            }
+            return;
+        }
+        match read(&target).await {
+            Ok(key) if same_target && self.key.as_ref() == Some(&key) => self.stale = None,
+            Ok(key) => {
+                self.key = Some(key.clone());
+                let client = target.client(Base::Key(key), &self.http).await;
+                self.replace(target, Ok(client));
+            }
+            // Files that vanish leave the last good key in use, but only for the target it was given for.
+            Err(problem) if same_target && self.key.is_some() => {
+                if self.stale.as_ref() != Some(&problem) {
+                    tracing::warn!(%problem, "the last good credentials stay in use");
+                    self.stale = Some(problem);
+                }
+            }
+            Err(problem) => {
+                self.key = None;
+                if !same_target || last.client.as_ref().err() != Some(&problem) {
+                    tracing::error!(%problem, "nothing is delivered");
+                    self.replace(target, Err(problem));
+                }
+            }
+        }
+    }
+
+    fn replace(&mut self, target: Target, client: Result<Client, Problem>) {
+        self.stale = None;
+        self.current.send_modify(|current| {
+            *current = Arc::new(CurrentClient {
+                target: Some(target),
+                client,
+                generation: current.generation + 1,
+            });
+        });
+    }
+}
+
+/// Reads the files off the runtime's threads: a volume may hang.
+async fn read(target: &Target) -> Result<Credentials, Problem> {
+    let Some(stated) = &target.credentials.static_ else {
+        return Err(Problem::StaticCredentials("no directory is named".to_owned()));
+    };
+    let directory = PathBuf::from(&stated.directory);
+    tokio::task::spawn_blocking(move || credential_files::read(&directory))
+        .await
+        .map_err(|error| Problem::StaticCredentials(error.to_string()))?
+        .map_err(|problem: FileProblem| Problem::StaticCredentials(problem.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use firehose_tests::document::{DocumentText, write_access_key};
+
+    use super::*;
+
+    struct Fixture {
+        supplier: Supplier,
+        current: watch::Receiver<Arc<CurrentClient>>,
+        files: tempfile::TempDir,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let (supplier, current) = Supplier::new(&Transport::default()).unwrap();
+            Self {
+                supplier,
+                current,
+                files: tempfile::tempdir().unwrap(),
+            }
+        }
+
+        fn write(&self, id: &str, secret: &str) {
+            write_access_key(self.files.path(), id, secret);
+        }
+
+        /// Looks once for a document with static credentials, and says which generation there is then and the client's
+        /// problem.
+        async fn look(&mut self, region: &str) -> (u64, Option<Problem>) {
+            let document = DocumentText::default().region(region);
+            let target = target(&document.static_credentials(self.files.path()));
+            self.supplier.look(target).await;
+            let current = self.current.borrow();
+            (current.generation, current.client.as_ref().err().cloned())
+        }
+    }
+
+    fn target(document: &DocumentText) -> Target {
+        Target::of(&firehose_proxy_config::parse(&document.to_string()).unwrap())
+    }
+
+    fn missing(file: &str) -> Option<Problem> {
+        Some(Problem::StaticCredentials(format!("the file {file:?} is missing")))
+    }
+
+    #[tokio::test]
+    async fn a_look_at_unchanged_files_makes_no_new_client() {
+        let mut fixture = Fixture::new();
+        fixture.write("AKID", "secret");
+        assert_eq!(fixture.look("eu-west-1").await, (1, None));
+        assert_eq!(fixture.look("eu-west-1").await, (1, None));
+    }
+
+    #[tokio::test]
+    async fn another_key_or_another_target_makes_a_new_client() {
+        let mut fixture = Fixture::new();
+        fixture.write("AKID", "secret");
+        fixture.look("eu-west-1").await;
+        fixture.write("AKID", "another secret");
+        assert_eq!(fixture.look("eu-west-1").await, (2, None));
+        assert_eq!(fixture.look("us-east-1").await, (3, None));
+    }
+
+    #[tokio::test]
+    async fn files_that_vanish_leave_the_last_good_key_in_use() {
+        let mut fixture = Fixture::new();
+        fixture.write("AKID", "secret");
+        fixture.look("eu-west-1").await;
+        fs::remove_file(fixture.files.path().join("secretAccessKey")).unwrap();
+        assert_eq!(fixture.look("eu-west-1").await, (1, None));
+        assert_eq!(fixture.supplier.stale, missing("secretAccessKey"));
+        fixture.write("AKID", "secret");
+        assert_eq!(fixture.look("eu-west-1").await, (1, None));
+        assert_eq!(fixture.supplier.stale, None, "and the next loss is said again");
+    }
+
+    /// It was given for the target before; where this one goes is another matter.
+    #[tokio::test]
+    async fn a_last_good_key_is_not_taken_along_to_another_target() {
+        let mut fixture = Fixture::new();
+        fixture.write("AKID", "secret");
+        fixture.look("eu-west-1").await;
+        fs::remove_file(fixture.files.path().join("accessKeyID")).unwrap();
+        assert_eq!(fixture.look("us-east-1").await, (2, missing("accessKeyID")));
+        assert_eq!(
+            fixture.look("us-east-1").await,
+            (2, missing("accessKeyID")),
+            "one problem is one change"
+        );
+    }
+
+    /// No fall-through to the environment or the node's role.
+    #[tokio::test]
+    async fn static_credentials_that_are_missing_leave_no_client() {
+        let mut fixture = Fixture::new();
+        fixture.supplier.look(target(&DocumentText::default())).await;
+        assert!(fixture.current.borrow().client.is_ok());
+        assert_eq!(fixture.look("eu-west-1").await, (2, missing("accessKeyID")));
+    }
+}

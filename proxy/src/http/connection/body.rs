@@ -1,0 +1,281 @@
+//! Reads a request's body whole: at most so many bytes after decompression, at a pace, under a bound on the
+//! memory that all bodies take together.
+//!
+//! `Content-Type` is not looked at; what SDKs say there is not what they send.
+
+use std::{
+    io::{self, Write},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::{
+    coding::{Coding, Decoder, UnknownCoding},
+    pace::{BodyPace, Paced},
+};
+use crate::http::reply::{Refusal, Unavailable};
+
+/// A body in memory. Its bytes count against the bound until it is dropped.
+#[derive(Debug)]
+pub(in crate::http) struct Body {
+    bytes: Bytes,
+    _memory: Memory,
+}
+
+/// The bytes that all bodies may take together. Cloning shares the bound.
+#[derive(Debug, Clone)]
+pub struct BodyMemory(Arc<Semaphore>);
+
+/// Bytes of one body, taken from a [`BodyMemory`] in steps and given back on drop.
+#[derive(Debug)]
+struct Memory {
+    all: BodyMemory,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+/// Decides by what a body, or the beginning of a large one, says whether it is let in.
+pub(in crate::http) type Entrance<'a> = dyn Fn(&[u8]) -> Result<(), Refusal> + Send + Sync + 'a;
+
+/// Most bytes that are read before an [`Entrance`] is asked.
+const ENTRANCE_BYTES: usize = 512 * 1024;
+
+/// Bytes that are taken at a time after the first, so that a body of many small pieces is not as many steps.
+const STEP: usize = 64 * 1024;
+
+/// Most bytes of a refused body that are read.
+const MOST_DISCARDED: usize = 64 * 1024 * 1024;
+/// Longest time that reading a refused body may take.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Body {
+    /// The content, decompressed.
+    pub(in crate::http) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Reads it. `entrance` sees what has been read as soon as it is all of the body or [`ENTRANCE_BYTES`] of it, and
+    /// decides whether the rest is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooLarge`], [`Refusal::UnreadableBody`], [`Refusal::UnknownCoding`], what `entrance` says, or
+    /// [`Refusal::Unavailable`] because of memory or time.
+    pub(in crate::http) async fn read(
+        headers: &HeaderMap,
+        incoming: &mut Incoming,
+        limit: usize,
+        memory: &BodyMemory,
+        pace: BodyPace,
+        entrance: &Entrance<'_>,
+    ) -> Result<Self, Refusal> {
+        let coding = Coding::of(headers).map_err(|UnknownCoding| Refusal::UnknownCoding)?;
+        let sink = Sink {
+            bytes: Vec::new(),
+            limit,
+            memory: Memory {
+                all: memory.clone(),
+                taken: None,
+            },
+            entrance: Some(entrance),
+            refusal: None,
+        };
+        let arriving = Arriving {
+            incoming,
+            pace: Paced::begin(pace, Instant::now()),
+        };
+        let Some(coding) = coding else {
+            return plain(arriving, sink).await;
+        };
+        let decoder = Decoder::new(coding, sink).map_err(|_| Refusal::unavailable(Unavailable::Busy))?;
+        encoded(arriving, decoder).await
+    }
+}
+
+async fn plain(mut arriving: Arriving<'_>, mut sink: Sink<'_>) -> Result<Body, Refusal> {
+    let announced = arriving.incoming.size_hint().lower();
+    if announced > sink.limit as u64 {
+        return Err(Refusal::TooLarge);
+    }
+    // A small body arrives in one piece and is used where it is.
+    let Some(first) = arriving.next().await? else {
+        return Err(Refusal::NotJson { at: 0 });
+    };
+    if first.len() as u64 == announced {
+        sink.memory.grow_to(first.len())?;
+        sink.ask(&first)?;
+        return Ok(Body {
+            bytes: first,
+            _memory: sink.memory,
+        });
+    }
+    sink.bytes.reserve(first.len() * 2);
+    let mut piece = Some(first);
+    while let Some(data) = piece {
+        sink.take(&data)?;
+        piece = arriving.next().await?;
+    }
+    sink.finish()
+}
+
+async fn encoded(mut arriving: Arriving<'_>, mut decoder: Decoder<Sink<'_>>) -> Result<Body, Refusal> {
+    // Whatever the sink refused is the reason; every other failure is in the compressed bytes.
+    let reason = |decoder: &Decoder<Sink<'_>>| decoder.sink().refusal.unwrap_or(Refusal::UnreadableBody);
+    while let Some(data) = arriving.next().await? {
+        if decoder.write(&data).is_err() {
+            return Err(reason(&decoder));
+        }
+    }
+    if decoder.finish().is_err() {
+        return Err(reason(&decoder));
+    }
+    decoder.into_sink().map_err(|_| Refusal::UnreadableBody)?.finish()
+}
+
+/// Reads the rest of a body and forgets it, so that a client that is still sending gets its answer: closing a
+/// connection with unread bytes may destroy what was written to it. Gives up after so many bytes or so long.
+pub(in crate::http) async fn discard(headers: &HeaderMap, incoming: &mut Incoming) {
+    // A client that waits to be told to go on is answered instead.
+    if incoming.is_end_stream() || headers.contains_key(header::EXPECT) {
+        return;
+    }
+    let reading = async {
+        let mut discarded = 0;
+        while let Ok(Some(data)) = next(incoming).await {
+            discarded += data.len();
+            if discarded > MOST_DISCARDED {
+                return;
+            }
+        }
+    };
+    // Whether it was read to the end or not, the answer is the same.
+    let _ = timeout(DISCARD_TIMEOUT, reading).await;
+}
+
+/// A body on its way, no slower than it may be.
+struct Arriving<'a> {
+    incoming: &'a mut Incoming,
+    pace: Paced,
+}
+
+impl Arriving<'_> {
+    async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        let piece = timeout_at(self.pace.deadline(), next(self.incoming))
+            .await
+            .unwrap_or(Err(Refusal::unavailable(Unavailable::SlowBody)))?;
+        if let Some(piece) = &piece {
+            self.pace.arrived(piece.len(), Instant::now());
+        }
+        Ok(piece)
+    }
+}
+
+/// The next piece of a body.
+async fn next(incoming: &mut Incoming) -> Result<Option<Bytes>, Refusal> {
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|_| Refusal::UnreadableBody)?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+/// Where bytes are collected: never more than the limit, never more than there is memory for, and no more than those
+/// that the entrance sees before it lets the rest in.
+struct Sink<'a> {
+    bytes: Vec<u8>,
+    limit: usize,
+    memory: Memory,
+    /// Until it was asked.
+    entrance: Option<&'a Entrance<'a>>,
+    refusal: Option<Refusal>,
+}
+
+impl Sink<'_> {
+    fn take(&mut self, data: &[u8]) -> Result<(), Refusal> {
+        let length = self.bytes.len() + data.len();
+        if length > self.limit {
+            return Err(Refusal::TooLarge);
+        }
+        self.memory.grow_to(length)?;
+        self.bytes.extend_from_slice(data);
+        if self.entrance.is_some() && length >= ENTRANCE_BYTES {
+            let bytes = std::mem::take(&mut self.bytes);
+            let answer = self.ask(&bytes[..ENTRANCE_BYTES]);
+            self.bytes = bytes;
+            return answer;
+        }
+        Ok(())
+    }
+
+    /// Asks the entrance, once.
+    fn ask(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        self.entrance.take().map_or(Ok(()), |entrance| entrance(bytes))
+    }
+
+    fn finish(mut self) -> Result<Body, Refusal> {
+        let bytes = Bytes::from(std::mem::take(&mut self.bytes));
+        self.ask(&bytes)?;
+        Ok(Body {
+            bytes,
+            _memory: self.memory,
+        })
+    }
+}
+
+impl Write for Sink<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.take(data).map_err(|refusal| {
+            self.refusal = Some(refusal);
+            io::Error::from(io::ErrorKind::OutOfMemory)
+        })?;
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl BodyMemory {
+    /// A bound of `bytes`.
+    pub fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
+    }
+
+    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0)
+            .try_acquire_many_owned(u32::try_from(bytes).ok()?)
+            .ok()
+    }
+}
+
+impl Memory {
+    fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let taken = self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        if bytes <= taken {
+            return Ok(());
+        }
+        // The first step is exact, because most bodies are one piece; so is the last that there is memory for.
+        let needed = bytes - taken;
+        let step = (taken > 0 && needed < STEP).then(|| self.all.take(STEP)).flatten();
+        let step = step
+            .or_else(|| self.all.take(needed))
+            .ok_or(Refusal::unavailable(Unavailable::Busy))?;
+        match &mut self.taken {
+            Some(taken) => taken.merge(step),
+            None => self.taken = Some(step),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! Connections and the bytes that arrive on them, within bounds. Knows no path and no event.
+
+pub(super) mod body;
+mod coding;
+mod listen;
+mod pace;
+pub(super) mod peer;
+mod places;
+mod progress;
+pub(super) mod server;
+
+pub use self::{body::BodyMemory, listen::listen, pace::BodyPace, server::Connections};

@@ -1,0 +1,283 @@
+//! Accepts connections and runs HTTP/1.1 on them. Knows no path and no event.
+//!
+//! A slow or silent client costs one place of a bounded number until its deadline and nothing else. The deadline of a
+//! request's head is here, that of its body in [`super::body`].
+
+use std::{
+    convert::Infallible,
+    future::{Future, pending, poll_fn},
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    task::{Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header::CONNECTION};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{
+    peer::Peer,
+    places::{Place, Places},
+    progress::{self, Progress, Watched},
+};
+use crate::shutdown::{Phase, Shutdown};
+
+/// Bounds on connections.
+#[derive(Debug, Clone, Copy)]
+pub struct Connections {
+    /// Most connections at a time. When there are more, one that is idle leaves, or they wait in the kernel's queue.
+    pub most: usize,
+    /// How long a request's head may take from its first byte to its end.
+    pub head_timeout: Duration,
+    /// How long a connection may be idle: before its first request, and between two. Longer than clients and the
+    /// balancers before us keep theirs, so that it is not we who close one that is about to be used.
+    pub idle_timeout: Duration,
+    /// Age at which a connection is told to close with its next answer, a fifth more or less, so that clients find new
+    /// pods behind a Service and not all at once.
+    pub max_age: Duration,
+    /// Whether a connection serves more than one request.
+    pub reused: bool,
+    /// How long a client may leave unread what it was answered. A connection to one that reads nothing more, or is gone
+    /// without a word, ends after it.
+    pub unread_timeout: Duration,
+}
+
+impl Default for Connections {
+    /// 10,000 connections; 10 s for a head; 620 s idle, which is above the 600 s of Google's balancers, the 60 and 350
+    /// s of AWS's, and the 90 s of the pools of Go, reqwest and hyper; ten minutes of age; and 30 s, in which an answer
+    /// of a few hundred bytes crosses every network.
+    fn default() -> Self {
+        Self {
+            most: 10_000,
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(620),
+            max_age: Duration::from_secs(600),
+            reused: true,
+            unread_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Largest head of a request that is waited for, and the unit in which bodies arrive. One that is complete by the time
+/// it is looked at may be twice as large.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// Most lines of a head. Tracing, meshes and cookies add up; hyper's own bound is 100.
+const MOST_HEADERS: usize = 200;
+/// Shortest time between two looks at a deadline.
+const SHORTEST_ALARM: Duration = Duration::from_millis(1);
+/// Pause after the kernel refused a connection, most likely for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What answers requests.
+pub(in crate::http) trait Handler: Send + Sync + 'static {
+    /// Answers one request.
+    fn handle(&self, request: Request<Incoming>, peer: Peer<'_>) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    /// A connection brought something that is no request.
+    fn no_request(&self, why: NoRequest, peer: SocketAddr);
+    /// A connection was opened (1) or closed (-1).
+    fn connections_changed(&self, by: i64);
+}
+
+/// What a connection brought instead of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum NoRequest {
+    /// Something that is no head of a request.
+    NotHttp,
+    /// HTTP/2 with prior knowledge.
+    Http2,
+    /// A head over [`BUFFER_BYTES`] or [`MOST_HEADERS`].
+    HeadTooLarge,
+    /// A head that did not end in time.
+    SlowHead,
+}
+
+impl NoRequest {
+    /// The word that metrics and the log show.
+    pub(in crate::http) fn as_str(self) -> &'static str {
+        match self {
+            Self::NotHttp => "NotHttp",
+            Self::Http2 => "Http2",
+            Self::HeadTooLarge => "HeadTooLarge",
+            Self::SlowHead => "SlowHead",
+        }
+    }
+
+    fn of(error: &hyper::Error) -> Option<Self> {
+        if error.is_parse_version_h2() {
+            Some(Self::Http2)
+        } else if error.is_parse_too_large() {
+            Some(Self::HeadTooLarge)
+        } else {
+            error.is_parse().then_some(Self::NotHttp)
+        }
+    }
+}
+
+/// Serves until `shutdown` reaches [`Phase::Stopping`] and every open request is answered; without one, for ever.
+pub(in crate::http) async fn serve<H: Handler>(
+    listener: TcpListener,
+    handler: Arc<H>,
+    limits: Connections,
+    shutdown: Option<Shutdown>,
+) {
+    let places = Places::new(limits.most);
+    let mut stopping = pin!(stopping(shutdown.clone()));
+    for number in 0.. {
+        let accepted = async {
+            let (stream, peer) = listener.accept().await?;
+            // A client of IPv4 at a socket of both families is one of IPv4.
+            let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+            // One more connection than there are places is known about: the one that somebody may have to leave for.
+            io::Result::Ok((stream, peer, places.take(number, peer.ip()).await))
+        };
+        let accepted = tokio::select! {
+            () = &mut stopping => break,
+            accepted = accepted => accepted,
+        };
+        let (stream, peer, place) = match accepted {
+            Ok(connection) => connection,
+            Err(error) => {
+                tracing::warn!(%error, "failed to accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (handler, shutdown) = (Arc::clone(&handler), shutdown.clone());
+        tokio::spawn(async move {
+            handler.connections_changed(1);
+            connection(stream, peer, &place, &handler, limits, shutdown).await;
+            handler.connections_changed(-1);
+        });
+    }
+    drop(listener);
+    places.all_free().await;
+}
+
+/// Runs one connection to its end.
+async fn connection<H: Handler>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: &Place,
+    handler: &Arc<H>,
+    limits: Connections,
+    shutdown: Option<Shutdown>,
+) {
+    // Answers are small and complete: waiting for more to send only delays them.
+    let _ = stream.set_nodelay(true);
+    // The kernel keeps this deadline (RFC 5482): hyper has none for writing.
+    let unread = u32::try_from(limits.unread_timeout.as_millis()).unwrap_or(u32::MAX);
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, unread);
+    let progress = place.progress();
+    let max_age = spread(limits.max_age);
+    // The client's next request shall open a connection, which a Service leads to any pod, and at the end of this one
+    // to another.
+    let is_last = || {
+        let shutdown = shutdown.as_ref();
+        progress.age() >= max_age || shutdown.is_some_and(|shutdown| shutdown.phase() >= Phase::Draining)
+    };
+    let service = service_fn(|request| async {
+        progress.begin(progress::Phase::Served);
+        let mut reply = handler.handle(request, Peer::new(peer, &stream)).await;
+        if is_last() {
+            reply
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        progress.begin(progress::Phase::Idle);
+        Ok::<_, Infallible>(reply)
+    });
+    let watched = Watched {
+        stream: &stream,
+        progress,
+    };
+    let connection = http1::Builder::new()
+        // A request that was read whole is answered and its events are kept, whether or not its client has closed its side.
+        .half_close(true)
+        .keep_alive(limits.reused)
+        .max_headers(MOST_HEADERS)
+        .max_buf_size(BUFFER_BYTES)
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(watched), service);
+    let mut connection = pin!(connection);
+    let mut in_time = pin!(in_time(progress, limits));
+    let mut stopping = pin!(stopping(shutdown.clone()));
+    let mut is_stopping = false;
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => break ended,
+            too_late = in_time.as_mut() => {
+                if too_late == progress::Phase::Head {
+                    handler.no_request(NoRequest::SlowHead, peer);
+                }
+                return;
+            }
+            () = place.has_to_leave() => return,
+            () = stopping.as_mut(), if !is_stopping => {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    };
+    if let Err(error) = ended {
+        if let Some(why) = NoRequest::of(&error) {
+            handler.no_request(why, peer);
+        }
+        // The client's doing (it left, it does not speak HTTP); it was told if it could be.
+        tracing::debug!(%peer, %error, "a connection ended early");
+    }
+}
+
+/// Resolves when what a connection does takes too long, with what that is.
+///
+/// It is polled whenever the connection is, so that it sees every change, and moves its alarm only to an earlier time:
+/// at most once in the time of the shortest deadline, however many requests there are.
+async fn in_time(progress: &Progress, limits: Connections) -> progress::Phase {
+    let deadline = || {
+        let (phase, since) = progress.now();
+        let allowed = match phase {
+            progress::Phase::Idle => limits.idle_timeout,
+            progress::Phase::Head => limits.head_timeout,
+            // Its own deadlines are those of the body and of the answer; look again then.
+            progress::Phase::Served => return (phase, Instant::now() + limits.head_timeout),
+        };
+        (phase, since + allowed)
+    };
+    let mut alarm = pin!(sleep_until(deadline().1));
+    poll_fn(|context| {
+        loop {
+            let (phase, at) = deadline();
+            if at < alarm.deadline() {
+                alarm.as_mut().reset(at);
+            }
+            ready!(alarm.as_mut().poll(context));
+            if phase != progress::Phase::Served && at <= Instant::now() {
+                return Poll::Ready(phase);
+            }
+            alarm.as_mut().reset(at.max(Instant::now() + SHORTEST_ALARM));
+        }
+    })
+    .await
+}
+
+/// A time within a fifth of another.
+fn spread(time: Duration) -> Duration {
+    let random = uuid::Uuid::new_v4().as_u128() % 401;
+    time * u32::try_from(800 + random).expect("a number below 1201") / 1000
+}
+
+async fn stopping(shutdown: Option<Shutdown>) {
+    match shutdown {
+        Some(mut shutdown) => shutdown.reached(Phase::Stopping).await,
+        None => pending().await,
+    }
+}

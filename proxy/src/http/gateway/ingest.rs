@@ -1,0 +1,171 @@
+//! From a request with events to its answer: let it in, read the body, judge the events, wait until they are safe.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use firehose_proxy_config::InvalidEventPolicy;
+use http::request::Parts;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    Gateway,
+    auth::{self, Presented},
+    forwarded,
+    routes::Payload,
+};
+use crate::{
+    config::Snapshot,
+    dead_letters::Letter,
+    event::{self, Admission, Context, Refused},
+    http::{
+        connection::{body::Body, peer::Peer},
+        reply::Refusal,
+    },
+};
+
+/// The records of a request may take so many times the bytes that its body may take: small events grow by what is added
+/// to them, and a body of nothing but the smallest would grow thirtyfold.
+const MOST_GROWTH: usize = 4;
+
+impl Gateway {
+    /// Resolves when every valid event of the request is safe.
+    pub(super) async fn ingest(
+        &self,
+        head: &Parts,
+        incoming: &mut Incoming,
+        peer: Peer<'_>,
+        payload: Payload,
+    ) -> Result<(), Refusal> {
+        let configuration = self.configuration()?;
+        let presented = auth::presented(&configuration, head);
+        match &presented {
+            Presented::Needless => {}
+            Presented::InHead(key) => auth::check(&configuration, &self.keys, Some(key))?,
+            // A client must not be told that it lacks a key by a pod that has none itself.
+            Presented::InBody => auth::are_there(&configuration, &self.keys)?,
+        }
+        self.within_rate(&configuration)?;
+
+        let limit = body_limit(&configuration);
+        let entrance = |beginning: &[u8]| match presented {
+            Presented::InBody => auth::check(&configuration, &self.keys, event::write_key(beginning).as_deref()),
+            Presented::Needless | Presented::InHead(_) => Ok(()),
+        };
+        let (bodies, pace) = (&self.endpoint.bodies, self.endpoint.body_pace);
+        let body = Body::read(&head.headers, incoming, limit, bodies, pace, &entrance).await?;
+        self.endpoint.metrics.received(body.bytes().len());
+        let admission = self.judge(&configuration, head, peer.address, payload, body.bytes())?;
+        // The records are in the batch; unless something else is kept of it, the body's memory is free for others while
+        // this request waits.
+        let body = sets_aside(&configuration, &admission).then_some(body);
+        self.accept(&configuration, admission, body, peer).await
+    }
+
+    /// The same for an event that is not in a body.
+    pub(super) async fn ingest_pixel(
+        &self,
+        head: &Parts,
+        event: &[u8],
+        peer: Peer<'_>,
+        payload: Payload,
+    ) -> Result<(), Refusal> {
+        let configuration = self.configuration()?;
+        let key = auth::query_key(head).or_else(|| auth::basic_user(&head.headers));
+        auth::check(&configuration, &self.keys, key.as_deref())?;
+        self.within_rate(&configuration)?;
+        let admission = self.judge(&configuration, head, peer.address, payload, event)?;
+        self.accept(&configuration, admission, None, peer).await
+    }
+
+    fn within_rate(&self, configuration: &Snapshot) -> Result<(), Refusal> {
+        let limit = configuration.document.ingest.events_per_second_per_pod;
+        match limit.and_then(|_| self.rate.wait(Instant::now())) {
+            Some(retry_after) => Err(Refusal::TooMany { retry_after }),
+            None => Ok(()),
+        }
+    }
+
+    fn judge(
+        &self,
+        configuration: &Snapshot,
+        head: &Parts,
+        peer: SocketAddr,
+        payload: Payload,
+        body: &[u8],
+    ) -> Result<Admission, Refusal> {
+        let request_ip = forwarded::request_ip(&head.headers, peer.ip(), &configuration.trusted_proxies).to_string();
+        let mut context = Context {
+            table: &configuration.table,
+            delimiter: configuration.document.delivery.record_delimiter,
+            received_at: (self.endpoint.clock)(),
+            request_ip: &request_ip,
+            max_frame_bytes: body_limit(configuration).saturating_mul(MOST_GROWTH),
+            random: &mut || (self.endpoint.random)(),
+        };
+        Ok(match payload {
+            Payload::Single(path_type) => event::single(body, path_type, &mut context)?,
+            Payload::Batch => event::batch(body, &mut context)?,
+        })
+    }
+
+    /// From here on the request is ours, whether its client waits or not: only an answer changes that.
+    async fn accept(
+        &self,
+        configuration: &Arc<Snapshot>,
+        admission: Admission,
+        body: Option<Body>,
+        peer: Peer<'_>,
+    ) -> Result<(), Refusal> {
+        let Admission { batch, counts, refused } = admission;
+        let ingest = &configuration.document.ingest;
+        if let Some(per_second) = ingest.events_per_second_per_pod {
+            self.rate.charge(counts.total(), per_second, Instant::now());
+        }
+        self.complaints.note(&counts, Instant::now());
+        if let Some(invalid) = counts.first_invalid {
+            self.endpoint.metrics.refused(&counts);
+            if counts.valid() == 0 || ingest.invalid_event_policy == InvalidEventPolicy::RejectBatch {
+                return Err(invalid.into());
+            }
+        }
+        let deadline = Instant::now() + self.endpoint.acknowledge_timeout;
+        let has_left = || {
+            let has_left = peer.has_left();
+            if has_left {
+                self.endpoint.metrics.unanswered();
+            }
+            has_left
+        };
+        self.endpoint.intake.accept_from(batch, deadline, has_left).await?;
+        self.endpoint.metrics.accepted(&counts);
+        if let (Some(body), Some(dead_letters)) = (body, &self.endpoint.dead_letters) {
+            let letters = refused.iter().map(|refused| letter(refused, body.bytes()));
+            // The client cannot mend them and the others are safe: without room for them they are what was counted
+            // above.
+            let _ = timeout_at(deadline, dead_letters.put_all(letters).synced()).await;
+        }
+        Ok(())
+    }
+}
+
+/// Whether events of a batch that are not valid are set aside, so that the others can be accepted.
+fn sets_aside(configuration: &Snapshot, admission: &Admission) -> bool {
+    configuration.document.ingest.invalid_event_policy == InvalidEventPolicy::DeadLetter
+        && !admission.refused.is_empty()
+        && admission.counts.valid() > 0
+}
+
+fn letter(refused: &Refused, body: &[u8]) -> Letter {
+    Letter {
+        stream: None,
+        event: String::new(),
+        r#type: String::new(),
+        reason: refused.reason.as_str().to_owned(),
+        detail: "not a valid event".to_owned(),
+        bytes: body[refused.place.clone()].to_vec(),
+    }
+}
+
+fn body_limit(configuration: &Snapshot) -> usize {
+    usize::try_from(configuration.document.ingest.max_request_size_bytes).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,270 @@
+//! The event endpoint.
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use firehose_proxy::{config::Live, http::{self, gateway::Endpoint}, queue, shutdown::shutdown};
+//! # async fn example(intake: queue::Intake, registry: &mut prometheus_client::registry::Registry) ->
+//! std::io::Result<()> { let listener = http::listen("[::]:8080".parse().expect("an address"))?;
+//! let endpoint = Endpoint::new(Arc::new(Live::default()), intake, http::Metrics::register(registry));
+//! let (controller, shutdown) = shutdown();
+//! http::gateway::serve(listener, endpoint, shutdown).await;
+//! # Ok(()) }
+//! ```
+
+mod auth;
+mod complaints;
+mod cors;
+mod forwarded;
+mod ingest;
+mod keys;
+mod pixel;
+mod query;
+mod rate;
+mod routes;
+mod startup;
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use firehose_proxy_config::{Cors, IngestState};
+use http::{Method, Request, StatusCode, request};
+use hyper::body::Incoming;
+use tokio::{net::TcpListener, time::Instant};
+
+use self::{
+    complaints::Complaints,
+    keys::KeyRing,
+    rate::Rate,
+    routes::{Payload, Route},
+};
+use super::{
+    Metrics,
+    connection::{
+        BodyPace,
+        body::{self, BodyMemory},
+        peer::Peer,
+        server::{self, Connections, Handler, NoRequest},
+    },
+    reply::{self, Refusal, Reply, Unavailable},
+};
+use crate::{
+    config::{Live, Snapshot},
+    dead_letters::DeadLetters,
+    event::Timestamp,
+    queue::Intake,
+    shutdown::Shutdown,
+};
+
+/// Everything the event endpoint works with.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// The configuration in force.
+    pub live: Arc<Live>,
+    /// Where accepted events go.
+    pub intake: Intake,
+    /// Where events go that are not valid, with `invalidEventPolicy: DeadLetter`. `None`: they are counted and go
+    /// nowhere.
+    pub dead_letters: Option<DeadLetters>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Memory for the bodies of requests that are being read, all together.
+    pub bodies: BodyMemory,
+    /// The time of day.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// 128 random bits.
+    pub random: Arc<dyn Fn() -> [u8; 16] + Send + Sync>,
+    /// Bounds on connections.
+    pub connections: Connections,
+    /// How slowly a body may arrive.
+    pub body_pace: BodyPace,
+    /// How long a request may wait until its events are safe; then it is answered 503.
+    pub acknowledge_timeout: Duration,
+}
+
+/// An endpoint that serves, with what it remembers between requests.
+struct Gateway {
+    endpoint: Endpoint,
+    keys: KeyRing,
+    rate: Rate,
+    complaints: Complaints,
+}
+
+impl Endpoint {
+    /// An endpoint with the system's clock and randomness, 64 MiB for bodies, and 10 s for its events to be safe.
+    pub fn new(live: Arc<Live>, intake: Intake, metrics: Metrics) -> Self {
+        Self {
+            live,
+            intake,
+            dead_letters: None,
+            metrics,
+            bodies: BodyMemory::new(64 * 1024 * 1024),
+            clock: Arc::new(now),
+            random: Arc::new(|| uuid::Uuid::new_v4().into_bytes()),
+            connections: Connections::default(),
+            body_pace: BodyPace::default(),
+            acknowledge_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Endpoint").finish_non_exhaustive()
+    }
+}
+
+/// Serves events until `shutdown` reaches [`crate::shutdown::Phase::Stopping`], then answers what is open and returns.
+pub async fn serve(listener: TcpListener, endpoint: Endpoint, shutdown: Shutdown) {
+    let connections = endpoint.connections;
+    let changes = endpoint.live.subscribe();
+    let gateway = Arc::new(Gateway {
+        endpoint,
+        keys: KeyRing::default(),
+        rate: Rate::new(Instant::now()),
+        complaints: Complaints::default(),
+    });
+    tokio::select! {
+        () = server::serve(listener, Arc::clone(&gateway), connections, Some(shutdown)) => {}
+        () = gateway.keys.follow(changes) => {}
+    }
+}
+
+impl Handler for Gateway {
+    async fn handle(&self, request: Request<Incoming>, peer: Peer<'_>) -> Reply {
+        let (head, mut incoming) = request.into_parts();
+        let reply = match self.answer(&head, &mut incoming, peer).await {
+            Ok(reply) => reply,
+            Err(refusal) => {
+                // Who was too slow is not waited for again.
+                if !refusal.is_for_slowness() {
+                    body::discard(&head.headers, &mut incoming).await;
+                }
+                self.refused(refusal, &head, peer.address);
+                refusal.reply()
+            }
+        };
+        self.endpoint.metrics.answered(reply.status());
+        self.with_cors(&head, reply)
+    }
+
+    fn no_request(&self, why: NoRequest, peer: SocketAddr) {
+        self.endpoint.metrics.request_refused(why.as_str());
+        self.complaints
+            .note_refused(why.as_str(), None, "none", peer.ip(), Instant::now());
+    }
+
+    fn connections_changed(&self, by: i64) {
+        self.endpoint.metrics.connections_changed(by);
+    }
+}
+
+impl Gateway {
+    async fn answer(&self, head: &request::Parts, incoming: &mut Incoming, peer: Peer<'_>) -> Result<Reply, Refusal> {
+        if head.method == Method::OPTIONS {
+            return Ok(reply::empty(StatusCode::NO_CONTENT));
+        }
+        let path = query::plain_path(head.uri.path());
+        let route = Route::of(&path).ok_or(Refusal::NotFound)?;
+        if !route.takes(&head.method) {
+            return Err(Refusal::MethodNotAllowed { allow: route.methods() });
+        }
+        match route {
+            Route::Events(payload) => {
+                self.ingest(head, incoming, peer, payload).await?;
+                Ok(reply::text(StatusCode::OK, "ok"))
+            }
+            // Whoever asks for the head looks whether the image is there and shows it to nobody.
+            Route::Pixel(_) if head.method == Method::HEAD => Ok(pixel::reply()),
+            Route::Pixel(path_type) => {
+                let event = pixel::event(head.uri.query().unwrap_or_default(), path_type);
+                // An image has no other answer; what went wrong is in the metrics.
+                if let Err(refusal) = self.ingest_pixel(head, &event, peer, Payload::Single(path_type)).await {
+                    self.endpoint.metrics.pixel_lost(refusal.status());
+                    self.refused(refusal, head, peer.address);
+                }
+                Ok(pixel::reply())
+            }
+            Route::SourceConfig => {
+                let configuration = self.source()?;
+                let write_key = auth::query_key(head).or_else(|| auth::basic_user(&head.headers));
+                auth::check(&configuration, &self.keys, write_key.as_deref()).map_err(Refusal::before_start)?;
+                let now = (self.endpoint.clock)();
+                Ok(startup::source_config(&write_key.unwrap_or_default(), now))
+            }
+            Route::Settings(write_key) => {
+                let write_key = query::segment(write_key);
+                auth::check(&*self.source()?, &self.keys, Some(&write_key)).map_err(Refusal::before_start)?;
+                Ok(startup::settings(&head.headers, &write_key))
+            }
+            Route::SdkMetrics => {
+                body::discard(&head.headers, incoming).await;
+                Ok(reply::text(StatusCode::OK, "ok"))
+            }
+            Route::Health => {
+                let configuration = match self.configuration() {
+                    Err(Refusal::Gone) => Err(Refusal::unavailable(Unavailable::Disabled)),
+                    configuration => configuration,
+                }?;
+                auth::are_there(&configuration, &self.keys)?;
+                Ok(reply::json(StatusCode::OK, r#"{"server":"UP"}"#))
+            }
+            Route::Version => {
+                let version = concat!(
+                    r#"{"name":"firehose-proxy","version":""#,
+                    env!("CARGO_PKG_VERSION"),
+                    r#""}"#
+                );
+                Ok(reply::json(StatusCode::OK, version))
+            }
+        }
+    }
+
+    /// Counts a request that was refused, and complains about it.
+    fn refused(&self, refusal: Refusal, head: &request::Parts, peer: SocketAddr) {
+        self.endpoint.metrics.request_refused(refusal.reason());
+        let route = Route::of(&query::plain_path(head.uri.path())).map_or("none", Route::name);
+        let (reason, place) = (refusal.reason(), refusal.place());
+        self.complaints
+            .note_refused(reason, place, route, peer.ip(), Instant::now());
+    }
+
+    /// The configuration in force, if events are accepted under it.
+    pub(super) fn configuration(&self) -> Result<Arc<Snapshot>, Refusal> {
+        let snapshot = self.source()?;
+        match snapshot.document.ingest.state {
+            IngestState::Unavailable => Err(Refusal::unavailable(Unavailable::Disabled)),
+            IngestState::Enabled | IngestState::Gone => Ok(snapshot),
+        }
+    }
+
+    /// The configuration in force, if there is a source under it. An SDK that starts while events are not accepted
+    /// queues them; one that is refused its start, and asks only once, never sends any.
+    fn source(&self) -> Result<Arc<Snapshot>, Refusal> {
+        let current = self.endpoint.live.load();
+        let snapshot = current
+            .as_ref()
+            .ok_or(Refusal::unavailable(Unavailable::NoConfiguration))?;
+        match snapshot.document.ingest.state {
+            IngestState::Enabled | IngestState::Unavailable => Ok(Arc::clone(snapshot)),
+            IngestState::Gone => Err(Refusal::Gone),
+        }
+    }
+
+    fn with_cors(&self, head: &request::Parts, mut reply: Reply) -> Reply {
+        let current = self.endpoint.live.load();
+        // While there is no configuration a script may see that there is none.
+        let anyone = Cors::default();
+        let cors = current
+            .as_ref()
+            .map_or(&anyone, |snapshot| &snapshot.document.ingest.cors);
+        if head.method == Method::OPTIONS {
+            return cors::preflight(&head.headers, cors);
+        }
+        cors::expose(&head.headers, cors, &mut reply);
+        reply
+    }
+}
+
+fn now() -> Timestamp {
+    let milliseconds = jiff::Timestamp::now().as_millisecond();
+    Timestamp::from_unix_milliseconds(milliseconds).expect("the system's clock shows a year of four digits")
+}

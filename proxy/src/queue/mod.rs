@@ -1,0 +1,24 @@
+//! What lies between the endpoint and delivery, in memory: batches of events on their way, and the bound on their
+//! bytes.
+//!
+//! The endpoint puts the events of a request in as one [`EventBatch`] through [`Intake::accept`] and answers 200 when
+//! that resolves. Delivery takes [`InFlight`]s out of the [`Outlet`] and settles their events one by one. Knows no
+//! disk: who keeps batches somewhere else ([`SliceOwner`], [`Store`]) says so himself.
+
+mod byte_limit;
+mod channel;
+mod event_batch;
+mod in_flight;
+
+pub use self::{
+    byte_limit::ByteLimit,
+    channel::{AcceptError, Intake, Outlet, Unanswered, memory},
+    event_batch::{BatchTooLarge, EntryRef, EventBatch},
+    in_flight::InFlight,
+};
+pub(crate) use self::{
+    byte_limit::Charge,
+    channel::{Appended, Store},
+    event_batch::StoredEntry,
+    in_flight::{Position, Slice, SliceOwner, Stored},
+};
