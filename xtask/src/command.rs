@@ -43,6 +43,12 @@ impl Run {
         self
     }
 
+    /// Sets environment variables.
+    pub(crate) fn envs<V: AsRef<OsStr>>(mut self, variables: impl IntoIterator<Item = (&'static str, V)>) -> Self {
+        self.0.envs(variables);
+        self
+    }
+
     /// Sets the working directory.
     pub(crate) fn within(mut self, directory: &Path) -> Self {
         self.0.current_dir(directory);

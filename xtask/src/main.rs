@@ -1,8 +1,10 @@
 //! The project's own commands: test, prove, image, cluster, demo.
 
+mod cache;
 mod cluster;
 mod command;
 mod demo;
+mod go;
 mod image;
 mod prove;
 mod test;
@@ -33,7 +35,7 @@ enum Command {
     Prove(prove::Proof),
     /// A Kubernetes of two nodes on this machine
     Cluster(cluster::ClusterArgs),
-    /// Images of the operator, the proxy and the simulator, without an engine
+    /// Images of the operator, the proxy, the simulator and the local path, without an engine
     Image(image::ImageArgs),
     /// The product in a cluster, from nothing to events in delivery streams
     Demo(demo::DemoArgs),

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{command::Run, repository, target};
+use crate::{cache, command::Run, go, repository, target};
 
 /// Makes sure that `program` starts, by way of the Debian packages that carry it.
 ///
@@ -105,6 +105,22 @@ pub(crate) fn sdks() -> Result<()> {
 /// As [`python`].
 pub(crate) fn schemathesis() -> Result<()> {
     python("openapi", &repository().join("tests/openapi/requirements.txt")).map(drop)
+}
+
+/// A client of container registries: the machine's own `oras`, else one that is built.
+///
+/// # Errors
+///
+/// There is none, and no Go to build it with.
+pub(crate) fn oras() -> Result<PathBuf> {
+    if Run::line("oras version").succeeds() {
+        return Ok("oras".into());
+    }
+    let module = go::Module::read("xtask/oras", "oras.land/oras")?;
+    cache::once(&module.cache("oras")?, "oras", |path| {
+        module.build("-s -w", path, "oras.land/oras/cmd/oras")
+    })
+    .context("there is neither `oras`, which pushes images, nor a Go to build it with")
 }
 
 /// Runs `install` unless it has already succeeded for these very files; a half-made folder is made again from nothing.

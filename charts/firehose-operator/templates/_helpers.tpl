@@ -10,8 +10,13 @@ app.kubernetes.io/name: firehose-operator
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- /* A digest says exactly which image; a tag beside it is for people. */ -}}
 {{- define "firehose-operator.image" -}}
+{{- if .image.digest -}}
+{{ .image.repository }}{{ with .image.tag }}:{{ . }}{{ end }}@{{ .image.digest }}
+{{- else -}}
 {{ .image.repository }}:{{ .image.tag | default .version }}
+{{- end -}}
 {{- end }}
 
 {{- /* What the operator may do with destinations and their children. No secrets, no pods but their status, nothing by "*". */ -}}

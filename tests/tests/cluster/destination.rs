@@ -93,7 +93,7 @@ kind: FirehoseDestination
 metadata: {{name: {}, namespace: {}}}
 spec:
   region: eu-west-1
-  endpoints: {{firehose: {{type: Custom, custom: {{url: "{}"}}}}}}
+  endpoints: {{firehose: {{type: Custom, custom: {{url: \"{}\"}}}}}}
   replicas: 2
   credentials: {{type: Static, static: {{secretRef: {{name: aws-firehose}}}}}}
   mappings:

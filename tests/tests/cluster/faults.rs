@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     destination::{Destination, Pod, ROUTED},
+    environment::xtask,
     http, installation,
     kubectl::{kubectl, try_apply, wait_for},
     simulator,
@@ -233,10 +234,7 @@ fn node_fault_a_power_cut_loses_no_event_that_was_answered_200_and_both_proxies_
 
 /// Does something to one of our own nodes.
 fn node(action: &str, node: &str) {
-    let xtask = std::env::var("CLUSTER_XTASK").unwrap();
-    let status = std::process::Command::new(xtask)
-        .args(["cluster", action, node])
-        .status();
+    let status = xtask().args(["cluster", action, node]).status();
     assert!(status.unwrap().success(), "{action} {node}");
 }
 

@@ -2,6 +2,8 @@
 
 use std::{sync::OnceLock, time::Duration};
 
+use firehose_tests::workspace;
+
 use crate::{
     kubectl::{fresh_namespace, get, helm, kubectl, wait_for},
     simulator,
@@ -18,14 +20,13 @@ pub(crate) fn installed() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
         fresh_namespace(NAMESPACE);
-        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/firehose-operator");
         // The chart's own image names are those that `cargo xtask image` gives.
         let endpoint = format!("proxy.endpointURL={}", simulator::ENDPOINT);
         helm([
             "upgrade",
             "--install",
             OPERATOR,
-            chart,
+            &chart(),
             "--namespace",
             NAMESPACE,
             "--set",
@@ -33,6 +34,11 @@ pub(crate) fn installed() {
         ]);
         rolled_out();
     });
+}
+
+/// Path of the chart.
+pub(crate) fn chart() -> String {
+    workspace::root().join("charts/firehose-operator").display().to_string()
 }
 
 /// Ends every pod of the operator and returns when the last one is gone.

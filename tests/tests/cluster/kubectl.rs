@@ -45,11 +45,16 @@ pub(crate) fn try_apply(manifest: &str) -> Result<String, String> {
     text(child.wait_with_output().unwrap())
 }
 
-/// Runs Helm.
+/// Runs Helm, version 4.
 pub(crate) fn helm<'a>(arguments: impl IntoIterator<Item = &'a str>) -> String {
+    helm_at("helm", arguments)
+}
+
+/// Runs the Helm of this path.
+pub(crate) fn helm_at<'a>(program: &str, arguments: impl IntoIterator<Item = &'a str>) -> String {
     let arguments: Vec<&str> = arguments.into_iter().collect();
-    let output = Command::new("helm").args(&arguments).stdin(Stdio::null()).output();
-    text(output.unwrap()).unwrap_or_else(|error| panic!("helm {}: {error}", arguments.join(" ")))
+    let output = Command::new(program).args(&arguments).stdin(Stdio::null()).output();
+    text(output.unwrap()).unwrap_or_else(|error| panic!("{program} {}: {error}", arguments.join(" ")))
 }
 
 /// A namespace that refuses every pod that is not restricted. What an earlier run left behind is removed.

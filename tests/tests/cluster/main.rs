@@ -16,8 +16,10 @@ mod simulator;
 mod traffic;
 
 mod acceptance;
+mod chart;
 mod edits;
 mod faults;
 mod images;
 mod rights;
+mod standalone;
 mod walkthrough;

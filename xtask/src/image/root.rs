@@ -10,18 +10,26 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::archive::{Entry, Tree, USER};
+use super::{
+    contents::USER,
+    layer::{Entry, Tree},
+};
 use crate::command::Run;
 
 /// Where Debian's package `ca-certificates` keeps Mozilla's list, one authority a file. The bundle below /etc is not
 /// taken: a machine's administrator may have added to it.
 const AUTHORITIES: &str = "/usr/share/ca-certificates/mozilla";
 
-/// The root file system around `program`, which becomes `/<name>`.
+/// The path of a program in its image.
+pub(crate) fn path_of(program: &str) -> String {
+    format!("/usr/local/bin/{program}")
+}
+
+/// The root file system around the program of that name, with these `libraries` beside it.
 ///
 /// # Errors
-/// When the program, a library or the list of authorities cannot be read.
-pub(crate) fn around(name: &str, program: PathBuf) -> Result<Tree> {
+/// When the list of authorities cannot be read.
+pub(crate) fn around(name: &str, program: PathBuf, libraries: &[PathBuf]) -> Result<Tree> {
     let mut tree = Tree::from([
         (
             "etc/passwd".to_owned(),
@@ -40,22 +48,22 @@ pub(crate) fn around(name: &str, program: PathBuf) -> Result<Tree> {
         ),
         (
             "etc/ssl/certs/ca-certificates.crt".to_owned(),
-            Entry::Text(authorities(Path::new(AUTHORITIES))?),
+            Entry::Text(bundle(authorities())?),
         ),
         ("tmp".to_owned(), Entry::Scratch),
     ]);
-    for library in libraries(&program)? {
+    for library in libraries {
         let path = library.strip_prefix("/")?.to_string_lossy().into_owned();
         tree.insert(
             path,
             Entry::File {
-                source: library,
+                source: library.clone(),
                 executable: true,
             },
         );
     }
     tree.insert(
-        name.to_owned(),
+        path_of(name).trim_start_matches('/').to_owned(),
         Entry::File {
             source: program,
             executable: true,
@@ -81,7 +89,10 @@ pub(crate) fn unpack(layer: &[u8], folder: &Path) -> Result<()> {
 }
 
 /// What the loader would open for the program: itself and every library, at the paths where it looks for them.
-fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
+///
+/// # Errors
+/// When one of them is not on this machine.
+pub(crate) fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
     let listed = Run::new("ldd").arg(program).output()?;
     let libraries: Vec<PathBuf> = listed
         .lines()
@@ -100,7 +111,12 @@ fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
     Ok(libraries)
 }
 
-fn authorities(folder: &Path) -> Result<String> {
+/// The folder that the authorities are taken from.
+pub(crate) fn authorities() -> &'static Path {
+    Path::new(AUTHORITIES)
+}
+
+fn bundle(folder: &Path) -> Result<String> {
     let list = fs::read_dir(folder)
         .with_context(|| format!("failed to list {} (Debian package ca-certificates)", folder.display()))?;
     let mut files = list
