@@ -5,14 +5,11 @@
 use uuid::{Builder, Uuid};
 
 use super::{
-    fields::{Event, Field},
+    fields::{Event, Field, STATED_TIMES, Unread},
     splice::{Edits, New},
     timestamp::{Stated, Timestamp},
 };
-use crate::event::json::{
-    scan::Value,
-    text::{Text, is_visible},
-};
+use crate::event::json::text::{Text, is_visible};
 
 /// What an event does not say itself.
 pub(in crate::event) struct Surroundings<'a> {
@@ -57,12 +54,6 @@ pub(in crate::event) fn enrich<'a>(
     let unread = times(event, surroundings, &mut edits);
     (edits, unread.map(|value| value.is_some()))
 }
-
-/// The fields that hold points in time the client states, in the order of [`Unread`].
-pub(in crate::event) const STATED_TIMES: [Field; 3] = [Field::OriginalTimestamp, Field::SentAt, Field::Timestamp];
-
-/// What an event, or the envelope around it, states as [`STATED_TIMES`] and cannot be read, as it was written.
-pub(in crate::event) type Unread<'a> = [Option<Value<'a>>; STATED_TIMES.len()];
 
 fn times<'a>(event: &Event<'a>, surroundings: &Surroundings<'a>, edits: &mut Edits<'a>) -> Unread<'a> {
     let received = surroundings.received_at;

@@ -36,6 +36,12 @@ pub(in crate::event) enum Field {
     UnreadTimes,
 }
 
+/// The fields that hold points in time the client states, in the order of [`Unread`].
+pub(in crate::event) const STATED_TIMES: [Field; 3] = [Field::OriginalTimestamp, Field::SentAt, Field::Timestamp];
+
+/// What an event, or the envelope around it, states as [`STATED_TIMES`] and cannot be read, as it was written.
+pub(in crate::event) type Unread<'a> = [Option<Value<'a>>; STATED_TIMES.len()];
+
 /// One event as the client wrote it.
 #[derive(Debug)]
 pub(in crate::event) struct Event<'a> {

@@ -3,8 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    enrich::{STATED_TIMES, Unread},
-    fields::{Event, Field},
+    fields::{Event, Field, STATED_TIMES, Unread},
     timestamp::Timestamp,
 };
 use crate::event::json::text::{Text, is_visible, write_quoted};

@@ -1,7 +1,7 @@
 //! The form that nearly every event has: [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), and what ISO 8601 allows
 //! around it. Read where it stands, without looking twice.
 
-use super::{Timestamp, calendar::Date, number};
+use super::{calendar::Date, instant::Timestamp, number::number};
 
 /// Reads a date, or a date and a time of day with a fraction of any length and an offset; none is UTC:
 /// `2026-01-02T03:04:05.678Z`, `2026-01-02 03:04:05+01:00`, `2026-01-02`.

@@ -1,6 +1,6 @@
 //! What a member of an event says about a point in time.
 
-use super::Timestamp;
+use super::{instant::Timestamp, read};
 use crate::event::json::{scan::Value, text::Text};
 
 /// What an event says in a member that holds a point in time.
@@ -67,5 +67,5 @@ fn read(text: Text<'_>) -> Option<Timestamp> {
 }
 
 fn bounded(text: &str) -> Option<Timestamp> {
-    (text.len() <= MAX_BYTES).then(|| Timestamp::read(text))?
+    (text.len() <= MAX_BYTES).then(|| read::read(text))?
 }

@@ -1,7 +1,7 @@
 //! The ways to write a time of day.
 
 use super::reader::Reader;
-use crate::event::rudder::timestamp::number;
+use crate::event::rudder::timestamp::number::number;
 
 /// Reads a time of day, in milliseconds: `21:07`, `9:7:8`, `21:07:08.123456`, `21:07:08,123`, `9:07 PM`.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<i64> {

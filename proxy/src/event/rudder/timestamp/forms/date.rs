@@ -1,7 +1,7 @@
 //! The ways to write a day.
 
 use super::reader::Reader;
-use crate::event::rudder::timestamp::{calendar::Date, number};
+use crate::event::rudder::timestamp::{calendar::Date, number::number};
 
 /// A day as it was written; the year may follow the time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ mod reader;
 mod zone;
 
 use self::{date::Style, reader::Reader};
-use super::{Timestamp, calendar::Date, number};
+use super::{calendar::Date, instant::Timestamp, number::number};
 
 /// Reads a text in any of the forms.
 pub(super) fn read(text: &[u8]) -> Option<Timestamp> {

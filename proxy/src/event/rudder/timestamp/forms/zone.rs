@@ -1,7 +1,7 @@
 //! What may stand behind a time of day: an offset, the name of a zone, a year, and what programs add for people.
 
 use super::{date, reader::Reader};
-use crate::event::rudder::timestamp::number;
+use crate::event::rudder::timestamp::number::number;
 
 /// What was read behind a time of day.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
