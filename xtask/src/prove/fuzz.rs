@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use crate::{command::Run, repository, target};
 
 /// The targets of `fuzz/`.
-const TARGETS: [&str; 3] = ["scanner", "splitter", "splicer"];
+const TARGETS: [&str; 4] = ["scanner", "splitter", "splicer", "planted"];
 /// Of the tool that builds them; other versions place their output elsewhere.
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
 
