@@ -15,8 +15,8 @@ pub(crate) struct TestArgs {
     steps: Vec<String>,
 }
 
-/// Runs the steps and prints `N passed, N failed, N skipped` as the last line. No success when anything failed or, in CI,
-/// was skipped.
+/// Runs the steps and prints `N passed, N failed, N skipped` as the last line. No success when anything failed or, in
+/// CI, was skipped.
 pub(crate) fn run(args: &TestArgs) -> ExitCode {
     let mut total = Tally::default();
     let mut bad_steps = Vec::new();

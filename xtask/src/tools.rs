@@ -1,5 +1,6 @@
-//! What the tests need beyond the toolchains, installed by package name. Python and npm packages go under `target/tools`,
-//! so neither the source tree nor the machine's own packages change; only Debian packages are installed into the machine.
+//! What the tests need beyond the toolchains, installed by package name. Python and npm packages go under
+//! `target/tools`, so neither the source tree nor the machine's own packages change; only Debian packages are installed
+//! into the machine.
 
 use std::{
     fs,

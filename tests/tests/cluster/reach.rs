@@ -1,5 +1,5 @@
-//! How this machine reaches Services and pods. On our own nodes their addresses are routed; on a cluster that was given,
-//! a Service gets a node port beside it and a pod is reached through kubectl.
+//! How this machine reaches Services and pods. On our own nodes their addresses are routed; on a cluster that was
+//! given, a Service gets a node port beside it and a pod is reached through kubectl.
 
 use std::{
     collections::HashMap,

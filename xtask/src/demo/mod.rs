@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: the product in a cluster, from nothing to events in delivery streams, shown step by step with the
-//! commands that a person would type. It uses the cluster that `KUBECONFIG` names, else our own, which stays up.
+//! `cargo xtask demo`: the product in a cluster, from nothing to events in delivery streams, shown step by step with
+//! the commands that a person would type. It uses the cluster that `KUBECONFIG` names, else our own, which stays up.
 
 use std::{
     io::{self, BufRead as _, BufReader},

@@ -27,7 +27,8 @@ pub(crate) fn kill(rounds: u64) -> Result<()> {
         .visibly()
 }
 
-/// Fills the spool of a real process to its bound while Firehose is away, kills it, and delivers everything with the next one.
+/// Fills the spool of a real process to its bound while Firehose is away, kills it, and delivers everything with the
+/// next one.
 ///
 /// # Errors
 ///

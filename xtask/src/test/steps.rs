@@ -144,7 +144,8 @@ fn strace_and_root() -> Result<()> {
     Ok(())
 }
 
-/// What `unit` leaves out, and as many histories as fit into two minutes and a half; `cargo xtask prove durability` runs a million.
+/// What `unit` leaves out, and as many histories as fit into two minutes and a half; `cargo xtask prove durability`
+/// runs a million.
 fn durability() -> Result<Tally> {
     let mut tally = tests("--package firehose-proxy --test spool -- --ignored")?;
     let histories = cargo("test --package firehose-proxy --lib simulation::spool -- --nocapture");
