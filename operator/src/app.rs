@@ -70,6 +70,7 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
                 proxy_image: run.proxy_image.clone(),
                 image_pull_policy: run.proxy_image_pull_policy.clone(),
                 architecture: Some(run.proxy_architecture.clone()).filter(|architecture| !architecture.is_empty()),
+                allowed_endpoints: run.allowed_endpoints()?,
                 proxy_user: match run.proxy_user {
                     args::ProxyUser::Fixed => ProxyUser::Fixed,
                     args::ProxyUser::Cluster => ProxyUser::Cluster,

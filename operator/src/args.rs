@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::plan::{AllowedEndpoints, NamedEndpoint, NoHost};
+
 /// Reconciles FirehoseDestination objects into proxies that deliver events to Amazon Data Firehose.
 #[derive(Debug, Parser)]
 #[command(name = "firehose-operator", version)]
@@ -25,6 +27,10 @@ pub enum Command {
         /// Files with FirehoseDestination objects. Other objects in them are skipped.
         #[arg(required = true)]
         manifests: Vec<PathBuf>,
+
+        /// A host, or host:port, that the installation allows as the address of Firehose or STS. May be repeated.
+        #[arg(long = "allowed-endpoint", value_name = "HOST")]
+        allowed_endpoints: Vec<NamedEndpoint>,
     },
 }
 
@@ -56,6 +62,17 @@ pub struct Run {
     #[arg(long, env = "FIREHOSE_OPERATOR_DEFAULT_ENDPOINT_URL")]
     pub default_endpoint_url: Option<String>,
 
+    /// A host, or host:port, that destinations may name as the address of Firehose or STS beside those of AWS in their
+    /// own region. Never a suffix. May be repeated, in the variable separated by commas. The default address is one of
+    /// them.
+    #[arg(
+        long = "allowed-endpoint",
+        env = "FIREHOSE_OPERATOR_ALLOWED_ENDPOINTS",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
+    pub allowed_endpoints: Vec<NamedEndpoint>,
+
     /// Namespaces to serve, separated by commas. Absent: all.
     #[arg(long, env = "FIREHOSE_OPERATOR_WATCH_NAMESPACES", value_delimiter = ',')]
     pub watch_namespaces: Vec<String>,
@@ -75,6 +92,19 @@ pub struct Run {
     /// Form of the log on standard error.
     #[arg(long, env = "FIREHOSE_OPERATOR_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
+}
+
+impl Run {
+    /// The addresses that destinations may name beside AWS's own.
+    ///
+    /// # Errors
+    ///
+    /// When the default address is none.
+    pub fn allowed_endpoints(&self) -> Result<AllowedEndpoints, NoHost> {
+        let default = self.default_endpoint_url.as_deref().map(NamedEndpoint::of_url);
+        let named = self.allowed_endpoints.iter().cloned().chain(default.transpose()?);
+        Ok(AllowedEndpoints::named(named.collect()))
+    }
 }
 
 /// As whom the proxies run.

@@ -8,13 +8,17 @@ use firehose_operator::{
     app,
     args::{Cli, Command, LogFormat},
     cli,
+    plan::AllowedEndpoints,
 };
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Crd => std::io::stdout().write_all(cli::crd()?.as_bytes())?,
-        Command::Check { manifests } => return check(&manifests),
+        Command::Check {
+            manifests,
+            allowed_endpoints,
+        } => return check(&manifests, &AllowedEndpoints::named(allowed_endpoints)),
         Command::Run(run) => {
             log_to_stderr(run.log_format);
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -25,12 +29,12 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 /// A complaint a line on standard output; fails when there is one, or nothing to check.
-fn check(manifests: &[PathBuf]) -> anyhow::Result<ExitCode> {
+fn check(manifests: &[PathBuf], allowed: &AllowedEndpoints) -> anyhow::Result<ExitCode> {
     let mut output = std::io::stdout().lock();
     let mut failed = false;
     for path in manifests {
         let text = fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
-        let checked = cli::check(&text).with_context(|| format!("{} is not YAML", path.display()))?;
+        let checked = cli::check(&text, allowed).with_context(|| format!("{} is not YAML", path.display()))?;
         failed |= checked.destinations == 0 || !checked.complaints.is_empty();
         for complaint in &checked.complaints {
             writeln!(output, "{}: {complaint}", path.display())?;

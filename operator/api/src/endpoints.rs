@@ -58,7 +58,8 @@ pub enum EndpointType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CustomEndpoint {
-    /// Address of the service, for example that of a VPC endpoint. Events and signed requests go to whatever it names.
+    /// Address of the service, by https, in this region: that of a VPC endpoint, for example; or one that the
+    /// installation allows. Anything else is refused, since events and signed requests go there.
     #[schemars(schema_with = "formats::url")]
     pub url: String,
 }

@@ -7,6 +7,7 @@
 mod children;
 mod document;
 mod effective;
+mod endpoints;
 mod installation;
 mod names;
 mod rejection;
@@ -16,6 +17,7 @@ mod validated;
 pub use children::{Children, REVISION_ANNOTATION, children};
 pub use document::{Paths, document};
 pub use effective::effective;
+pub use endpoints::{AllowedEndpoints, NamedEndpoint, NoHost};
 pub use installation::{Installation, ProxyUser};
 pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Names, POD_SELECTOR, selector};
 pub use rejection::{Rejection, unchangeable};

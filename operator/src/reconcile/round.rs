@@ -67,7 +67,8 @@ pub(super) async fn round(
 
 /// The spec as something that can be planned, or every reason why it cannot.
 fn validate(destination: &FirehoseDestination, context: &Context) -> Result<Validated, Vec<Rejection>> {
-    Ok(plan::validate(destination)?.with_default_endpoint(context.default_endpoint.as_deref()))
+    let validated = plan::validate(destination, &context.installation.allowed_endpoints)?;
+    Ok(validated.with_default_endpoint(context.default_endpoint.as_deref()))
 }
 
 /// What the destination's children shall be, or why the running ones cannot become that.

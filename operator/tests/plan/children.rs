@@ -7,7 +7,7 @@ use firehose_operator_api::admission::{admit, documents};
 use firehose_proxy_config::Toggle;
 use serde_json::{Value, json};
 
-use crate::{destination, installation, manifest, plan_of};
+use crate::{allowed, destination, installation, manifest, plan_of};
 
 /// Each object as YAML, in the order they are applied in.
 fn rendered(text: &str) -> String {
@@ -46,7 +46,7 @@ fn every_example_is_accepted_and_none_names_an_endpoint() {
         for found in documents(&std::fs::read_to_string(&file).unwrap()).unwrap() {
             let destination = admit(&found).unwrap_or_else(|refusals| panic!("{file:?}: {refusals:?}"));
             assert_eq!(destination.spec.endpoints.firehose.url(), None, "{file:?}");
-            validate(&destination).unwrap_or_else(|invalid| panic!("{file:?}: {invalid:?}"));
+            validate(&destination, &allowed()).unwrap_or_else(|invalid| panic!("{file:?}: {invalid:?}"));
         }
     }
 }
@@ -57,7 +57,7 @@ fn the_revision_follows_the_configuration_and_the_pod_template_does_not() {
     let mut after = before.clone();
     after.spec.mappings[0].delivery_stream_name = "another".to_owned();
     let [before, after] =
-        [before, after].map(|destination| children(&validate(&destination).unwrap(), &installation()));
+        [before, after].map(|destination| children(&validate(&destination, &allowed()).unwrap(), &installation()));
     assert_ne!(before.revision, after.revision);
     assert_ne!(before.config_map, after.config_map);
     assert_eq!(before.stateful_set, after.stateful_set);
@@ -73,7 +73,7 @@ fn a_new_role_of_the_service_account_replaces_the_pods() {
         "arn:aws:iam::123456789012:role/other".to_owned(),
     );
     let [before, after] =
-        [before, after].map(|destination| children(&validate(&destination).unwrap(), &installation()));
+        [before, after].map(|destination| children(&validate(&destination, &allowed()).unwrap(), &installation()));
     assert_ne!(before.stateful_set, after.stateful_set);
 }
 
@@ -93,7 +93,7 @@ fn the_local_path_mounts_nothing_and_names_its_own_directories() {
 #[test]
 fn a_default_endpoint_gives_way_to_the_destinations_own() {
     let of = |spec: &Value| {
-        let validated = validate(&destination(spec))
+        let validated = validate(&destination(spec), &allowed())
             .unwrap()
             .with_default_endpoint(Some("http://simulator"));
         validated.endpoint_url().map(str::to_owned)
@@ -136,7 +136,7 @@ fn what_is_implemented_of_the_shape_is_in_the_document_and_the_children() {
             "shutdown": {"drainDelaySeconds": 10, "timeoutSeconds": 90},
         },
     });
-    let validated = validate(&destination(&spec)).unwrap();
+    let validated = validate(&destination(&spec), &allowed()).unwrap();
     let effective = effective(&validated, &installation());
     assert_eq!(
         effective.identity.as_deref(),
@@ -181,7 +181,7 @@ fn what_is_implemented_of_the_shape_is_in_the_document_and_the_children() {
 #[test]
 fn pods_run_on_nodes_of_the_images_architecture_unless_the_destination_names_another() {
     let selector = |spec: &Value, installation: &Installation| {
-        let children = children(&validate(&destination(spec)).unwrap(), installation);
+        let children = children(&validate(&destination(spec), &allowed()).unwrap(), installation);
         let pod = children.stateful_set.spec.unwrap().template.spec.unwrap();
         serde_json::to_value(pod.node_selector).unwrap()
     };
@@ -207,7 +207,7 @@ fn where_the_cluster_assigns_users_none_is_asked_for() {
         proxy_user: ProxyUser::Cluster,
         ..installation()
     };
-    let children = children(&validate(&destination(&json!({}))).unwrap(), &assigned);
+    let children = children(&validate(&destination(&json!({})), &allowed()).unwrap(), &assigned);
     let pod = children.stateful_set.spec.unwrap().template.spec.unwrap();
     let security = pod.security_context.unwrap();
     assert_eq!(

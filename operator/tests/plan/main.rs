@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
 
 mod children;
+mod endpoints;
 mod not_implemented;
 mod refused;
 
-use firehose_operator::plan::{Installation, ProxyUser, Rejection, Validated, validate};
+use firehose_operator::plan::{AllowedEndpoints, Installation, ProxyUser, Rejection, Validated, validate};
 use firehose_operator_api::{
     FirehoseDestination, Reason,
     admission::{admit, documents},
@@ -18,8 +19,15 @@ pub(crate) fn installation() -> Installation {
         proxy_image: "registry.example/firehose-proxy:1.2.3".to_owned(),
         image_pull_policy: None,
         architecture: Some("amd64".to_owned()),
+        allowed_endpoints: allowed(),
         proxy_user: ProxyUser::Fixed,
     }
+}
+
+/// The hosts that tests name as addresses of their own.
+pub(crate) fn allowed() -> AllowedEndpoints {
+    let named = ["vpce.example", "sts.example"].map(|host| host.parse().unwrap());
+    AllowedEndpoints::named(named.to_vec())
 }
 
 pub(crate) fn manifest(text: &str) -> FirehoseDestination {
@@ -44,11 +52,11 @@ pub(crate) fn destination(spec: &Value) -> FirehoseDestination {
 }
 
 pub(crate) fn plan_of(text: &str) -> Validated {
-    validate(&manifest(text)).unwrap()
+    validate(&manifest(text), &allowed()).unwrap()
 }
 
 pub(crate) fn refusals(spec: &Value) -> Vec<(String, Reason)> {
-    let rejections: Vec<Rejection> = validate(&destination(spec)).err().unwrap_or_default();
+    let rejections: Vec<Rejection> = validate(&destination(spec), &allowed()).err().unwrap_or_default();
     rejections
         .into_iter()
         .map(|rejection| (rejection.field, rejection.reason))

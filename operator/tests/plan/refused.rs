@@ -4,7 +4,7 @@ use firehose_operator::plan::{children, unchangeable, validate};
 use firehose_operator_api::Reason;
 use serde_json::json;
 
-use crate::{destination, installation, refusals};
+use crate::{allowed, destination, installation, refusals};
 
 #[test]
 fn two_mappings_that_differ_only_in_case_are_refused_by_the_second_ones_field() {
@@ -24,7 +24,7 @@ fn two_mappings_that_differ_only_in_case_are_refused_by_the_second_ones_field() 
             [("spec.mappings[2].event".to_owned(), Reason::DuplicateEvent)],
             "{first} and {second}"
         );
-        let message = validate(&destination(&json!({"mappings": mappings}))).unwrap_err()[0].to_string();
+        let message = validate(&destination(&json!({"mappings": mappings})), &allowed()).unwrap_err()[0].to_string();
         assert!(message.contains("row 2") && message.contains("row 0"), "{message}");
     }
 }
@@ -115,9 +115,13 @@ fn a_claim_of_another_size_is_refused_because_running_ones_are_not_resized() {
     let workload = |storage: &str| {
         let claim = json!({"template": {"spec": {"resources": {"requests": {"storage": storage}}}}});
         let spec = json!({"spool": {"type": "PersistentVolumeClaim", "persistentVolumeClaim": claim}});
-        children(&validate(&destination(&spec)).unwrap(), &installation()).stateful_set
+        children(&validate(&destination(&spec), &allowed()).unwrap(), &installation()).stateful_set
     };
-    let ephemeral = children(&validate(&destination(&json!({}))).unwrap(), &installation()).stateful_set;
+    let ephemeral = children(
+        &validate(&destination(&json!({})), &allowed()).unwrap(),
+        &installation(),
+    )
+    .stateful_set;
     assert_eq!(unchangeable(&workload("1Gi"), &workload("1024Mi")), None);
     assert_eq!(unchangeable(&ephemeral, &ephemeral), None);
     let refused = unchangeable(&workload("1Gi"), &workload("2Gi")).unwrap();

@@ -50,6 +50,16 @@ impl Target {
         }
     }
 
+    /// Whether AWS is where a key goes: to STS for a role, and otherwise to Firehose. An address that is not AWS's was
+    /// named by the installation, since a destination may name no other.
+    pub(super) fn is_key_for_aws(&self) -> bool {
+        let url = match &self.credentials.assume_role {
+            Some(role) => role.endpoint_url.as_deref(),
+            None => self.endpoint_url.as_deref(),
+        };
+        url.is_none_or(is_of_aws)
+    }
+
     /// A client for this target. Makes no call yet.
     pub(super) async fn client(&self, base: Base, http: &SharedHttpClient) -> Client {
         let region = Region::new(self.region.clone());
@@ -119,6 +129,33 @@ async fn assume(
     provider.build_from_provider(source).await
 }
 
+/// Whether an address is under a domain of AWS. Anybody may have a host under some of them: this asks for more care
+/// with an address, never for less.
+fn is_of_aws(url: &str) -> bool {
+    const DOMAINS: &[&str] = &[
+        "amazonaws.com",
+        "amazonaws.com.cn",
+        "amazonaws.eu",
+        "api.aws",
+        "api.amazonwebservices.com.cn",
+        "api.amazonwebservices.eu",
+        "c2s.ic.gov",
+        "sc2s.sgov.gov",
+        "hci.ic.gov",
+        "aws.ic.gov",
+        "aws.scloud",
+        "adc-e.uk",
+    ];
+    let Ok(url) = url.parse::<http::Uri>() else { return true };
+    let host = url
+        .host()
+        .unwrap_or_default()
+        .trim_end_matches('.')
+        .to_ascii_lowercase();
+    let is_under = |domain: &&str| host.strip_suffix(*domain).is_some_and(|rest| rest.ends_with('.'));
+    DOMAINS.iter().any(is_under)
+}
+
 fn no_retries() -> RetryConfig {
     RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections)
 }
@@ -142,6 +179,40 @@ mod tests {
     use firehose_tests::document::DocumentText;
 
     use super::*;
+
+    #[test]
+    fn a_key_is_for_aws_unless_the_address_that_gets_it_is_somebody_elses() {
+        let role = |endpoint: &str| {
+            format!(
+                "credentials: {{type: Ambient, assumeRole: {{roleARN: 'arn:aws:iam::123456789012:role/a', {endpoint}}}}}"
+            )
+        };
+        for (more, is_for_aws) in [
+            (String::new(), true),
+            ("useFIPS: Enabled".to_owned(), true),
+            (
+                "endpointURL: https://vpce-1.firehose.eu-west-1.vpce.amazonaws.com".to_owned(),
+                true,
+            ),
+            (
+                "endpointURL: https://FIREHOSE.cn-north-1.AmazonAWS.com.cn.:443/a".to_owned(),
+                true,
+            ),
+            ("endpointURL: http://simulator.example:4573".to_owned(), false),
+            ("endpointURL: http://127.0.0.1:4573".to_owned(), false),
+            ("endpointURL: http://evilamazonaws.com".to_owned(), false),
+            (role(""), true),
+            (role("endpointURL: 'https://sts.eu-west-1.amazonaws.com'"), true),
+            (role("endpointURL: 'http://simulator.example:4573'"), false),
+            (
+                format!("endpointURL: http://simulator.example:4573\n{}", role("")),
+                true,
+            ),
+        ] {
+            let document = firehose_proxy_config::parse(&DocumentText::default().more(&more).to_string()).unwrap();
+            assert_eq!(Target::of(&document).is_key_for_aws(), is_for_aws, "{more}");
+        }
+    }
 
     /// Notes where a request would have gone.
     #[derive(Debug, Clone, Default)]

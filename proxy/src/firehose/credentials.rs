@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::{
     Target, Transport,
     client::Base,
-    credential_files::{self, FileProblem},
+    credential_files::{self, FileProblem, Shape},
     current_client::{CurrentClient, Problem},
 };
 use crate::config::Snapshot;
@@ -124,7 +124,12 @@ async fn read(target: &Target) -> Result<Credentials, Problem> {
         return Err(Problem::StaticCredentials("no directory is named".to_owned()));
     };
     let directory = PathBuf::from(&stated.directory);
-    tokio::task::spawn_blocking(move || credential_files::read(&directory))
+    let shape = if target.is_key_for_aws() {
+        Shape::Aws
+    } else {
+        Shape::Any
+    };
+    tokio::task::spawn_blocking(move || credential_files::read(&directory, shape))
         .await
         .map_err(|error| Problem::StaticCredentials(error.to_string()))?
         .map_err(|problem: FileProblem| Problem::StaticCredentials(problem.to_string()))
@@ -137,6 +142,9 @@ mod tests {
     use firehose_tests::document::{DocumentText, write_access_key};
 
     use super::*;
+
+    /// Made up, of the shape of AWS's.
+    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
     struct Fixture {
         supplier: Supplier,
@@ -154,8 +162,8 @@ mod tests {
             }
         }
 
-        fn write(&self, id: &str, secret: &str) {
-            write_access_key(self.files.path(), id, secret);
+        fn write(&self, secret: &str) {
+            write_access_key(self.files.path(), "AKIAIOSFODNN7EXAMPLE", secret);
         }
 
         /// Looks once for a document with static credentials, and says which generation there is then and the client's
@@ -180,7 +188,7 @@ mod tests {
     #[tokio::test]
     async fn a_look_at_unchanged_files_makes_no_new_client() {
         let mut fixture = Fixture::new();
-        fixture.write("AKID", "secret");
+        fixture.write(SECRET);
         assert_eq!(fixture.look("eu-west-1").await, (1, None));
         assert_eq!(fixture.look("eu-west-1").await, (1, None));
     }
@@ -188,9 +196,9 @@ mod tests {
     #[tokio::test]
     async fn another_key_or_another_target_makes_a_new_client() {
         let mut fixture = Fixture::new();
-        fixture.write("AKID", "secret");
+        fixture.write(SECRET);
         fixture.look("eu-west-1").await;
-        fixture.write("AKID", "another secret");
+        fixture.write(&SECRET.to_lowercase());
         assert_eq!(fixture.look("eu-west-1").await, (2, None));
         assert_eq!(fixture.look("us-east-1").await, (3, None));
     }
@@ -198,12 +206,12 @@ mod tests {
     #[tokio::test]
     async fn files_that_vanish_leave_the_last_good_key_in_use() {
         let mut fixture = Fixture::new();
-        fixture.write("AKID", "secret");
+        fixture.write(SECRET);
         fixture.look("eu-west-1").await;
         fs::remove_file(fixture.files.path().join("secretAccessKey")).unwrap();
         assert_eq!(fixture.look("eu-west-1").await, (1, None));
         assert_eq!(fixture.supplier.stale, missing("secretAccessKey"));
-        fixture.write("AKID", "secret");
+        fixture.write(SECRET);
         assert_eq!(fixture.look("eu-west-1").await, (1, None));
         assert_eq!(fixture.supplier.stale, None, "and the next loss is said again");
     }
@@ -212,7 +220,7 @@ mod tests {
     #[tokio::test]
     async fn a_last_good_key_is_not_taken_along_to_another_target() {
         let mut fixture = Fixture::new();
-        fixture.write("AKID", "secret");
+        fixture.write(SECRET);
         fixture.look("eu-west-1").await;
         fs::remove_file(fixture.files.path().join("accessKeyID")).unwrap();
         assert_eq!(fixture.look("us-east-1").await, (2, missing("accessKeyID")));
@@ -230,5 +238,32 @@ mod tests {
         fixture.supplier.look(target(&DocumentText::default())).await;
         assert!(fixture.current.borrow().client.is_ok());
         assert_eq!(fixture.look("eu-west-1").await, (2, missing("accessKeyID")));
+    }
+
+    /// The Secret and its keys are the destination's to name, so it could be anything.
+    #[tokio::test]
+    async fn what_is_no_key_is_not_sent_to_aws() {
+        let mut fixture = Fixture::new();
+        fixture.write("the-database-password");
+        let (_, problem) = fixture.look("eu-west-1").await;
+        let said = problem.unwrap().to_string();
+        assert!(
+            said.contains("\"secretAccessKey\" does not look like a secret access key"),
+            "{said}"
+        );
+        assert!(!said.contains("the-database-password"), "{said}");
+    }
+
+    /// A destination's own address is AWS's or refused; another one is the installation's.
+    #[tokio::test]
+    async fn a_stand_in_of_the_installation_gets_any_key() {
+        let mut fixture = Fixture::new();
+        fixture.write("secret");
+        let document = DocumentText::default().endpoint("http://simulator.example:4573");
+        fixture
+            .supplier
+            .look(target(&document.static_credentials(fixture.files.path())))
+            .await;
+        assert!(fixture.current.borrow().client.is_ok());
     }
 }

@@ -11,28 +11,34 @@ use firehose_operator_api::{EndpointType, FirehoseDestination, FirehoseDestinati
 use firehose_proxy_config as config;
 use kube::{Resource as _, ResourceExt as _};
 
-use super::{Paths, Rejection, Validated, document, rejection::not_implemented};
+use super::{
+    AllowedEndpoints, Paths, Rejection, Validated, document,
+    endpoints::{self, Addresses},
+    rejection::not_implemented,
+};
 
 /// Most bytes of a rendered document. A ConfigMap holds 1 MiB with its metadata.
 const MAX_DOCUMENT_BYTES: usize = 900 * 1024;
 
-/// Checks a destination and reads it into a form that can be planned.
+/// Checks a destination and reads it into a form that can be planned. The addresses that it names are AWS's own or
+/// among those that are allowed.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with it, by field.
-pub fn validate(destination: &FirehoseDestination) -> Result<Validated, Vec<Rejection>> {
+pub fn validate(destination: &FirehoseDestination, allowed: &AllowedEndpoints) -> Result<Validated, Vec<Rejection>> {
     let spec = &destination.spec;
     let mut rejections: Vec<Rejection> = not_implemented(spec).collect();
     check_mappings(&spec.mappings, &mut rejections);
     check_networks(&spec.ingest.trusted_proxies, &mut rejections);
     labels::check(&spec.proxy, &mut rejections);
+    let addresses = endpoints::read(spec, allowed, &mut rejections);
     let sizes = sizes::read(spec, &mut rejections);
     if !rejections.is_empty() {
         return Err(rejections);
     }
     let validated = Validated {
-        settings: settings(destination, &sizes),
+        settings: settings(destination, &sizes, addresses),
         credentials_secret: spec.credentials.static_.clone(),
         write_keys_secret: write_keys(&spec.ingest),
         claim: spec.spool.persistent_volume_claim.clone(),
@@ -94,7 +100,7 @@ fn check_size(validated: &Validated) -> Result<(), Vec<Rejection>> {
     Err(vec![Rejection::new("spec.mappings", Reason::TooLarge, message)])
 }
 
-fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes) -> config::Document {
+fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: Addresses) -> config::Document {
     let spec = &destination.spec;
     let replicas = spec.replicas.unsigned_abs();
     let endpoint = spec.endpoints.firehose.kind;
@@ -108,13 +114,13 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes) -> config::
             uid: destination.uid().unwrap_or_default(),
         },
         region: spec.region.clone(),
-        endpoint_url: spec.endpoints.firehose.url().map(str::to_owned),
+        endpoint_url: addresses.firehose,
         use_fips: toggle(matches!(endpoint, EndpointType::Fips | EndpointType::FipsDualStack)),
         use_dual_stack: toggle(matches!(
             endpoint,
             EndpointType::DualStack | EndpointType::FipsDualStack
         )),
-        credentials: credentials(destination),
+        credentials: credentials(destination, addresses.sts),
         mappings: spec.mappings.iter().map(mapping).collect(),
         ingest: ingest(&spec.ingest, sizes),
         delivery: delivery(spec, sizes),
@@ -153,9 +159,8 @@ fn mapping(mapping: &api::Mapping) -> config::Mapping {
     }
 }
 
-fn credentials(destination: &FirehoseDestination) -> config::Credentials {
+fn credentials(destination: &FirehoseDestination, sts: Option<String>) -> config::Credentials {
     let credentials = &destination.spec.credentials;
-    let sts = destination.spec.endpoints.sts.as_ref();
     config::Credentials {
         kind: match credentials.kind {
             api::CredentialsType::Static => config::CredentialsType::Static,
@@ -167,7 +172,7 @@ fn credentials(destination: &FirehoseDestination) -> config::Credentials {
             role_arn: role.role_arn.clone(),
             external_id: role.external_id.clone(),
             session_name: Some(role.session_name.clone().unwrap_or_else(|| session_name(destination))),
-            endpoint_url: sts.and_then(|sts| sts.url()).map(str::to_owned),
+            endpoint_url: sts,
         }),
     }
 }

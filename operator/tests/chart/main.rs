@@ -1,8 +1,11 @@
 //! The rights that the chart grants: only what the operator uses, and nothing that could read a secret or swap an
 //! image.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
 
+mod policies;
+mod rendered;
+#[path = "../rights/mod.rs"]
 mod rights;
 
 use serde::Deserialize;
