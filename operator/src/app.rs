@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use futures::{StreamExt as _, future::join_all, stream};
-use kube::runtime::controller;
+use kube::{Config, runtime::controller};
 use prometheus_client::registry::Registry;
 use tokio::{net::TcpListener, signal::unix, sync::watch};
 use tracing::{debug, error, info};
@@ -18,12 +18,12 @@ use tracing::{debug, error, info};
 use crate::{
     admin::{self, Admin},
     args::{self, Run},
-    client,
+    client::{self, CALL_DEADLINE},
     lease::Elector,
     metrics::Metrics,
     observe::{Scope, Stores, watch as watch_cluster},
     plan::{Installation, ProxyUser},
-    reconcile::{Context, reconcile, retry},
+    reconcile::{Context, Progress, reconcile, retry},
 };
 
 /// How many destinations of one scope are reconciled at a time.
@@ -32,15 +32,24 @@ const CONCURRENCY: u16 = 16;
 /// How long running reconciles may take to end after a signal.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Runs the controller until SIGTERM or SIGINT.
+/// Runs the controller until SIGTERM or SIGINT, against the API server of the kubeconfig or, in a pod, of the service
+/// account.
 ///
 /// # Errors
 ///
 /// When it cannot start: no API server configured, or the admin address is taken.
 pub async fn run(run: Run) -> anyhow::Result<()> {
-    let client = client::connect()
-        .await
-        .context("failed to configure the client of the API server")?;
+    let config = Config::infer().await.context("failed to find the API server")?;
+    serve(run, config, signal()?).await
+}
+
+/// Runs the controller until `end` resolves.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let client = client::connect(config, CALL_DEADLINE).context("failed to configure the client of the API server")?;
     let listener = TcpListener::bind(run.admin_listen)
         .await
         .context("failed to listen on the admin address")?;
@@ -51,6 +60,7 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
     let admin = Admin {
         registry: Arc::new(registry),
         ready: Arc::new(AtomicBool::new(false)),
+        progress: Arc::new(Progress::default()),
     };
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(admin::serve(listener, admin.clone(), told(stopped.clone())));
@@ -78,6 +88,7 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
             run.default_endpoint_url.clone(),
             leadership.clone(),
             metrics.clone(),
+            Arc::clone(&admin.progress),
         ));
         let remembering = Arc::clone(&context);
         let elected = became_leader(changes.clone()).inspect(move |()| remembering.forget());
@@ -97,7 +108,7 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
     let (release, released) = watch::channel(false);
     let election = tokio::spawn(elector.run(told(released)));
 
-    signal().await?;
+    end.await;
     info!("stopping");
     stop.send_replace(true);
     if tokio::time::timeout(SHUTDOWN_DEADLINE, join_all(controllers))
@@ -164,12 +175,14 @@ async fn told(mut receiver: watch::Receiver<bool>) {
     let _ = receiver.wait_for(|told| *told).await;
 }
 
-async fn signal() -> anyhow::Result<()> {
+/// Resolves at SIGTERM or SIGINT.
+fn signal() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = unix::signal(unix::SignalKind::terminate())?;
     let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

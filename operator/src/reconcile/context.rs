@@ -2,13 +2,14 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use firehose_operator_api::FirehoseDestinationStatus;
 use kube::{Client, ResourceExt as _};
 
+use super::progress::Progress;
 use crate::{
     apply::AppliedChildren, lease::Leadership, metrics::Metrics, observe::Stores, plan::Installation, verify::Schedule,
 };
@@ -27,6 +28,8 @@ pub struct Context {
     pub leadership: Leadership,
     /// What is counted.
     pub metrics: Metrics,
+    /// Whether rounds end.
+    pub progress: Arc<Progress>,
     remembered: Mutex<HashMap<String, Remembered>>,
     start: Instant,
 }
@@ -55,6 +58,7 @@ impl Context {
         default_endpoint: Option<String>,
         leadership: Leadership,
         metrics: Metrics,
+        progress: Arc<Progress>,
     ) -> Self {
         Self {
             client,
@@ -63,6 +67,7 @@ impl Context {
             default_endpoint,
             leadership,
             metrics,
+            progress,
             remembered: Mutex::default(),
             start: Instant::now(),
         }

@@ -6,6 +6,7 @@
 mod context;
 mod error;
 mod jitter;
+mod progress;
 mod proxies;
 mod round;
 mod situation;
@@ -23,6 +24,7 @@ use crate::{metrics::Outcome, observe::Guarded};
 pub use context::Context;
 pub use error::Error;
 use jitter::random;
+pub use progress::Progress;
 use round::round;
 
 /// How long to wait for watches that have not listed yet.
@@ -32,6 +34,10 @@ const RETRY_WHILE_LISTING: Duration = Duration::from_millis(100);
 /// destination at once, but a lease that is renewed late is no change of leader: a round that falls into the gap would
 /// be lost.
 const RETRY_WHILE_FOLLOWING: Duration = Duration::from_secs(10);
+
+/// How long a round may take. A call of the API server has a deadline of its own; this bounds their sum, with the pods'
+/// answers.
+const ROUND_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Reconciles one destination.
 ///
@@ -62,7 +68,10 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     let started = Instant::now();
     let uid = destination.uid().unwrap_or_default();
     let mut remembered = context.recall(&uid);
-    let result = round(destination, &context, &mut remembered).await;
+    let result = {
+        let _open = context.progress.begin();
+        within(ROUND_DEADLINE, round(destination, &context, &mut remembered)).await
+    };
     remembered.failures = if result.is_ok() {
         0
     } else {
@@ -76,6 +85,12 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     result.map(|(_, action)| action)
 }
 
+/// Ends a round that takes longer than `deadline`.
+async fn within<T>(deadline: Duration, round: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let ended = tokio::time::timeout(deadline, round).await;
+    ended.unwrap_or(Err(Error::Deadline(deadline)))
+}
+
 /// When to try again after an error: from 1 s, doubled up to 64 s, with up to half of it added at random.
 #[expect(
     clippy::needless_pass_by_value,
@@ -87,4 +102,15 @@ pub fn retry(guarded: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Act
     let delay = delay + delay.mul_f64((random() % 512) as f64 / 1024.0);
     warn!(namespace = ?guarded.namespace(), name = %guarded.name_any(), %error, ?delay, "failed to reconcile");
     Action::requeue(delay)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_round_that_does_not_end_is_ended() {
+        let ended = within(Duration::from_millis(20), std::future::pending::<Result<(), Error>>()).await;
+        assert!(matches!(ended, Err(Error::Deadline(_))), "{ended:?}");
+    }
 }
