@@ -129,6 +129,7 @@ where
             .map(|found| found.metadata),
     };
     let exists = seen.is_some();
+    let uid = seen.as_ref().and_then(|seen| seen.uid.clone());
     if let Some(seen) = seen {
         if !is_controlled_by(&seen, owner) {
             return Err(ApplyError::NameConflict { kind, name });
@@ -142,14 +143,17 @@ where
             return Ok(Applied::Unchanged);
         }
     }
+    let mut wanted = wanted.clone();
+    // Not another one that has taken the name in the meantime.
+    wanted.meta_mut().uid = uid;
     let parameters = PatchParams::apply(MANAGER).force();
-    let applied = match api.patch(&name, &parameters, &Patch::Apply(wanted)).await {
+    let applied = match api.patch(&name, &parameters, &Patch::Apply(&wanted)).await {
         // An entry that somebody else wrote into a list of ours can be at odds with our own, and an apply does not
         // remove it: a port that was renumbered by hand keeps its name. A merge patch replaces lists whole.
         Err(kube::Error::Api(status)) if status.is_invalid() && exists => {
-            let merge = api.patch(&name, &PatchParams::default(), &Patch::Merge(wanted)).await;
+            let merge = api.patch(&name, &PatchParams::default(), &Patch::Merge(&wanted)).await;
             merge.map_err(failed)?;
-            api.patch(&name, &parameters, &Patch::Apply(wanted))
+            api.patch(&name, &parameters, &Patch::Apply(&wanted))
                 .await
                 .map_err(failed)?
         }

@@ -11,12 +11,12 @@ use kube::{Client, ResourceExt as _};
 
 use super::progress::Progress;
 use crate::{
-    apply::AppliedChildren, lease::Leadership, metrics::Metrics, observe::Stores, plan::Installation, verify::Schedule,
+    apply::AppliedChildren, lease::Fence, metrics::Metrics, observe::Stores, plan::Installation, verify::Schedule,
 };
 
 /// Everything a reconcile needs.
 pub struct Context {
-    /// The API server.
+    /// The API server. Writes go through the fence.
     pub client: Client,
     /// What the watches see.
     pub stores: Stores,
@@ -25,7 +25,7 @@ pub struct Context {
     /// The Firehose address of destinations that name none.
     pub default_endpoint: Option<String>,
     /// Whether this process may act.
-    pub leadership: Leadership,
+    pub fence: Fence,
     /// What is counted.
     pub metrics: Metrics,
     /// Whether rounds end.
@@ -56,7 +56,7 @@ impl Context {
         stores: Stores,
         installation: Installation,
         default_endpoint: Option<String>,
-        leadership: Leadership,
+        fence: Fence,
         metrics: Metrics,
         progress: Arc<Progress>,
     ) -> Self {
@@ -65,7 +65,7 @@ impl Context {
             stores,
             installation,
             default_endpoint,
-            leadership,
+            fence,
             metrics,
             progress,
             remembered: Mutex::default(),

@@ -45,7 +45,7 @@ const ROUND_DEADLINE: Duration = Duration::from_secs(60);
 ///
 /// See [`Error`]; [`retry`] says when to try again.
 pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
-    if !context.leadership.leads() {
+    if !context.fence.is_open() {
         return Ok(Action::requeue(RETRY_WHILE_FOLLOWING));
     }
     if !context.stores.have_listed() {
@@ -68,10 +68,17 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     let started = Instant::now();
     let uid = destination.uid().unwrap_or_default();
     let mut remembered = context.recall(&uid);
-    let result = {
-        let _open = context.progress.begin();
-        within(ROUND_DEADLINE, round(destination, &context, &mut remembered)).await
+    let open = context.progress.begin();
+    let result = tokio::select! {
+        biased;
+        // What a round that is cut off would remember is lost with it, so that the next one looks again.
+        () = context.fence.shut() => return Ok(Action::requeue(RETRY_WHILE_FOLLOWING)),
+        result = within(ROUND_DEADLINE, round(destination, &context, &mut remembered)) => result,
     };
+    drop(open);
+    if result.is_err() && !context.fence.is_open() {
+        return Ok(Action::requeue(RETRY_WHILE_FOLLOWING)); // the fence was in its way
+    }
     remembered.failures = if result.is_ok() {
         0
     } else {
