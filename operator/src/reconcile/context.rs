@@ -6,10 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use firehose_operator_api::FirehoseDestinationStatus;
 use kube::{Client, ResourceExt as _};
 
-use super::progress::Progress;
+use super::{progress::Progress, written::WrittenStatus};
 use crate::{
     apply::AppliedChildren, lease::Fence, metrics::Metrics, observe::Stores, plan::Installation, verify::Schedule,
 };
@@ -41,8 +40,8 @@ pub(super) struct Remembered {
     pub(super) applied: AppliedChildren,
     /// Pokes of the current revision.
     pub(super) schedule: Schedule,
-    /// The status that was written last.
-    pub(super) status: Option<FirehoseDestinationStatus>,
+    /// The status that was written and not seen yet.
+    pub(super) status: WrittenStatus,
     /// When the list of pods may be written again, on the process's clock.
     pub(super) pods_may_be_written: Duration,
     /// Rounds that failed in a row.

@@ -10,6 +10,7 @@ mod progress;
 mod proxies;
 mod round;
 mod situation;
+mod written;
 
 use std::{
     sync::Arc,

@@ -18,7 +18,7 @@ use super::{
     situation::{Observed, Planned, Situation, observe},
 };
 use crate::{
-    apply::{self, Applied, ApplyError, write_status},
+    apply::{self, Applied, ApplyError, Written, write_status},
     metrics::Outcome,
     plan::{self, Children, Rejection, Validated, children, unchangeable},
     verify::{Acceptance, Findings, hold_pods, judge, settled},
@@ -27,6 +27,9 @@ use crate::{
 /// The list of pods that have something to say is written this often at most: while pods are replaced it changes with
 /// each.
 const PODS_WRITTEN_EVERY: Duration = Duration::from_secs(5);
+
+/// When to judge again a destination that was changed while it was judged: the watch is about to show how.
+const RETRY_OUTDATED: Duration = Duration::from_millis(500);
 
 /// Most rejections that a condition names; the others are counted.
 const MAX_REJECTIONS_IN_MESSAGE: usize = 5;
@@ -166,16 +169,15 @@ fn refused(rejections: &[Rejection]) -> Acceptance {
     Acceptance::Refused(reason, message.join("; "))
 }
 
-/// Writes the status if it says something new. Returns when to come back if the list of pods was kept as it is for now.
+/// Writes the status if it says something new. Returns when to come back if the list of pods was kept as it is for now,
+/// or the destination has changed.
 async fn report(
     context: &Context,
     destination: &FirehoseDestination,
     remembered: &mut Remembered,
     findings: &Findings<'_>,
 ) -> Result<Option<Duration>, Error> {
-    // What was written last is newer than what the watch has shown.
-    let before = remembered.status.clone().or_else(|| destination.status.clone());
-    let before = before.unwrap_or_default();
+    let (before, version) = remembered.status.newest(destination);
     let mut status = judge(findings, &before, &Time(Timestamp::now()));
     let wait = remembered.pods_may_be_written.saturating_sub(context.now());
     let pods_due = hold_pods(&mut status, &before, wait);
@@ -183,8 +185,11 @@ async fn report(
         return Ok(pods_due);
     }
     let (namespace, name) = (destination.namespace().unwrap_or_default(), destination.name_any());
-    let written = write_status(&context.client, &namespace, &name, &status).await;
-    written.map_err(|error| Error::Status(Box::new(error)))?;
+    let written = write_status(&context.client, &namespace, &name, &version, &status).await;
+    let written = match written.map_err(|error| Error::Status(Box::new(error)))? {
+        Written::As(written) => written,
+        Written::Outdated => return Ok(Some(RETRY_OUTDATED)),
+    };
     context.metrics.status_writes.inc();
     if before.revision != status.revision {
         info!(namespace, name, revision = ?status.revision, "configuration changed");
@@ -192,6 +197,6 @@ async fn report(
     if before.pods != status.pods {
         remembered.pods_may_be_written = context.now() + PODS_WRITTEN_EVERY;
     }
-    remembered.status = Some(status);
+    remembered.status.wrote(status, version, written);
     Ok(pods_due)
 }

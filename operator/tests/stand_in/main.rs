@@ -7,3 +7,4 @@ mod fence;
 mod objects;
 mod operator;
 mod server;
+mod status;
