@@ -17,6 +17,9 @@ use serde::{Serialize, de::DeserializeOwned};
 /// Field manager of the children.
 const MANAGER: &str = "firehose-operator";
 
+/// Longest that is repeated of what the API server said, in characters.
+const MAX_WORDS: usize = 512;
+
 /// The children of one destination as they were after they were applied: by kind and name, what was wanted, and the
 /// resource version that came of it. As long as both are the same, nothing is written.
 #[derive(Debug, Clone, Default)]
@@ -78,12 +81,14 @@ impl ApplyError {
     }
 }
 
-/// What the API server said, without the rest of its answer: it goes into a condition, where people read it.
+/// What the API server said, without the rest of its answer: it goes into a condition, where people read it. A webhook
+/// may say a lot.
 fn said(error: &kube::Error) -> String {
-    match error {
+    let words = match error {
         kube::Error::Api(status) => status.message.clone(),
         other => other.to_string(),
-    }
+    };
+    words.chars().take(MAX_WORDS).collect()
 }
 
 /// Applies `wanted`, which belongs to the owner with the UID `owner`.

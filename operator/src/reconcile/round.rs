@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use firehose_operator_api::{FirehoseDestination, Reason};
-use k8s_openapi::{api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::{ResourceExt as _, runtime::controller::Action};
 use tracing::info;
 
@@ -15,7 +15,7 @@ use super::{
     error::Error,
     jitter::random,
     proxies::{ask_all, poke_all},
-    situation::{Observed, Planned, Situation, observe},
+    situation::{Observed, Planned, Progress, Situation, observe, willing},
 };
 use crate::{
     apply::{self, Applied, ApplyError, Written, write_status},
@@ -42,13 +42,10 @@ pub(super) async fn round(
 ) -> Result<(Outcome, Action), Error> {
     let observed = observe(destination, context);
     let planned = validate(destination, context).and_then(|validated| plan(validated, &observed, context));
-    let mut written = None;
+    let mut written = Progress::default();
     let (acceptance, planned, failure) = match planned {
-        Ok(planned) => match apply(context, &planned.1, planned.0.uid(), remembered).await {
-            Ok(workload) => {
-                written = workload;
-                (Acceptance::Accepted, Some(planned), None)
-            }
+        Ok(planned) => match apply(context, &planned.1, planned.0.uid(), remembered, &mut written).await {
+            Ok(()) => (Acceptance::Accepted, Some(planned), None),
             Err(conflict @ ApplyError::NameConflict { .. }) => (
                 Acceptance::Refused(Reason::NameConflict, conflict.to_string()),
                 None,
@@ -83,37 +80,34 @@ fn plan(validated: Validated, observed: &Observed, context: &Context) -> Result<
     }
 }
 
-/// In the order in which pods need them: a pod must not start before its configuration and its identity. Returns the
-/// StatefulSet if it was written: the watch shows it only later.
+/// In the order in which pods need them: a pod must not start before its configuration and its identity. Where it ends
+/// early, `progress` says how far it got.
 async fn apply(
     context: &Context,
     wanted: &Children,
     uid: &str,
     remembered: &mut Remembered,
-) -> Result<Option<StatefulSet>, ApplyError> {
+    progress: &mut Progress,
+) -> Result<(), ApplyError> {
     let (client, stores, known) = (&context.client, &context.stores, &mut remembered.applied);
-    let mut written = 0_u64;
-    written += apply::apply(client, &stores.config_maps, &wanted.config_map, uid, known)
-        .await?
-        .count();
-    written += apply::apply(client, &stores.service_accounts, &wanted.service_account, uid, known)
-        .await?
-        .count();
-    written += apply::apply(client, &stores.services, &wanted.headless_service, uid, known)
-        .await?
-        .count();
-    written += apply::apply(client, &stores.services, &wanted.service, uid, known)
-        .await?
-        .count();
-    written += apply::apply(client, &stores.budgets, &wanted.disruption_budget, uid, known)
-        .await?
-        .count();
+    let writes = &context.metrics.applies;
+    let config_map = apply::apply(client, &stores.config_maps, &wanted.config_map, uid, known).await?;
+    writes.inc_by(config_map.count());
+    progress.has_config_map = true;
+    let account = apply::apply(client, &stores.service_accounts, &wanted.service_account, uid, known).await?;
+    writes.inc_by(account.count());
+    for service in [&wanted.headless_service, &wanted.service] {
+        let service = apply::apply(client, &stores.services, service, uid, known).await?;
+        writes.inc_by(service.count());
+    }
+    let budget = apply::apply(client, &stores.budgets, &wanted.disruption_budget, uid, known).await?;
+    writes.inc_by(budget.count());
     let workload = apply::apply(client, &stores.stateful_sets, &wanted.stateful_set, uid, known).await?;
-    context.metrics.applies.inc_by(written + workload.count());
-    Ok(match workload {
-        Applied::Written(workload) => Some(*workload),
-        Applied::Unchanged => None,
-    })
+    writes.inc_by(workload.count());
+    if let Applied::Written(workload) = workload {
+        progress.stateful_set = Some(*workload);
+    }
+    Ok(())
 }
 
 /// Tells the pods of the revision, asks what they run, and writes the status that follows.
@@ -140,7 +134,12 @@ async fn verify(
     let proxies = ask_all(&pods, &uid).await;
     let behind = situation.behind(&pods, &proxies, remembered.schedule.is_patient());
     if let Some((revision, number @ 1..)) = due {
-        poke_all(context, &namespace, &behind, revision, number).await;
+        if remembered.schedule.is_patient() {
+            let willing = willing(&behind, &pods, &proxies);
+            poke_all(context, &namespace, &willing, revision, number).await;
+        } else {
+            poke_all(context, &namespace, &behind, revision, number).await;
+        }
     }
     let outcome = match (&acceptance, behind.is_empty()) {
         (_, false) => Outcome::Propagating,
@@ -150,7 +149,7 @@ async fn verify(
     let findings = situation.findings(destination, acceptance, apply_error, &proxies);
     let pods_due = report(context, destination, remembered, &findings).await?;
     let wait = match outcome {
-        Outcome::Propagating => remembered.schedule.wait(context.now()),
+        Outcome::Propagating => remembered.schedule.wait(context.now()).min(settled(random())),
         Outcome::Settled | Outcome::Refused | Outcome::Error => settled(random()),
     };
     Ok((outcome, Action::requeue(pods_due.map_or(wait, |due| due.min(wait)))))

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 mod deadlines;
+mod denied;
 mod fence;
 mod objects;
 mod operator;
