@@ -8,6 +8,7 @@ mod error;
 mod jitter;
 mod progress;
 mod proxies;
+mod refuse;
 mod round;
 mod situation;
 mod written;
@@ -20,12 +21,17 @@ use std::{
 use kube::{ResourceExt as _, runtime::controller::Action};
 use tracing::warn;
 
-use crate::{metrics::Outcome, observe::Guarded};
+use crate::{
+    metrics::Outcome,
+    observe::{Guarded, Unreadable},
+    verify::settled,
+};
 
 pub use context::Context;
 pub use error::Error;
 use jitter::random;
 pub use progress::Progress;
+use refuse::refuse;
 use round::round;
 
 /// How long to wait for watches that have not listed yet.
@@ -54,11 +60,7 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     }
     let destination = match &guarded.0 {
         Ok(destination) => destination,
-        Err(invalid) => {
-            context.metrics.unreadable.inc();
-            warn!(name = ?invalid.metadata.name, error = %invalid.error, "failed to read a destination");
-            return Ok(Action::await_change());
-        }
+        Err(object) => return reconcile_unreadable(object, &context).await,
     };
     if destination.spec.class_name.is_some() {
         return Ok(Action::await_change()); // another installation's: this one has no class, and writes nothing to it
@@ -91,6 +93,26 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
         .metrics
         .count(result.as_ref().map_or(Outcome::Error, |(outcome, _)| *outcome));
     result.map(|(_, action)| action)
+}
+
+/// Says in its status that an object cannot be read. It is looked at again like one that can: by another version of the
+/// operator it may have been overwritten meanwhile.
+async fn reconcile_unreadable(object: &Unreadable, context: &Context) -> Result<Action, Error> {
+    if object.has_class || object.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    context.metrics.unreadable.inc();
+    let uid = object.metadata.uid.clone().unwrap_or_default();
+    let mut remembered = context.recall(&uid);
+    let _open = context.progress.begin();
+    let result = within(ROUND_DEADLINE, refuse(object, context, &mut remembered)).await;
+    remembered.failures = if result.is_ok() {
+        0
+    } else {
+        remembered.failures.saturating_add(1)
+    };
+    context.remember(&uid, remembered);
+    result.map(|()| Action::requeue(settled(random())))
 }
 
 /// Ends a round that takes longer than `deadline`.

@@ -176,7 +176,9 @@ async fn report(
     remembered: &mut Remembered,
     findings: &Findings<'_>,
 ) -> Result<Option<Duration>, Error> {
-    let (before, version) = remembered.status.newest(destination);
+    let (before, version) = remembered
+        .status
+        .newest(&destination.metadata, destination.status.as_ref());
     let mut status = judge(findings, &before, &Time(Timestamp::now()));
     let wait = remembered.pods_may_be_written.saturating_sub(context.now());
     let pods_due = hold_pods(&mut status, &before, wait);

@@ -1,7 +1,7 @@
 //! The status that was written and that the watch has not shown yet.
 
-use firehose_operator_api::{ConditionType, FirehoseDestination, FirehoseDestinationStatus};
-use kube::ResourceExt as _;
+use firehose_operator_api::{ConditionType, FirehoseDestinationStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 /// What this process wrote last, as long as the watch shows an older object than that.
 ///
@@ -16,16 +16,21 @@ pub(super) struct WrittenStatus {
 }
 
 impl WrittenStatus {
-    /// The newest status that is known of the destination, and the version of the destination that has it.
-    pub(super) fn newest(&mut self, destination: &FirehoseDestination) -> (FirehoseDestinationStatus, String) {
-        let shown = destination.resource_version().unwrap_or_default();
+    /// The newest status that is known of the destination that the watch shows with `metadata` and `status`, and the
+    /// version of the destination that has it.
+    pub(super) fn newest(
+        &mut self,
+        metadata: &ObjectMeta,
+        status: Option<&FirehoseDestinationStatus>,
+    ) -> (FirehoseDestinationStatus, String) {
+        let shown = metadata.resource_version.clone().unwrap_or_default();
         if let Some(last) = &self.last
             && self.replaced.contains(&shown)
         {
             return last.clone();
         }
         *self = Self::default();
-        let mut status = destination.status.clone().unwrap_or_default();
+        let mut status = status.cloned().unwrap_or_default();
         // Conditions of other writers are theirs: they are not compared with ours, and not taken away.
         status.conditions.retain(|one| one.kind != ConditionType::Unknown);
         (status, shown)
@@ -42,23 +47,16 @@ impl WrittenStatus {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    fn shown(version: &str, revision: &str) -> FirehoseDestination {
-        let object = json!({
-            "apiVersion": "firehose-operator.dev/v1alpha1",
-            "kind": "FirehoseDestination",
-            "metadata": {"name": "orders", "resourceVersion": version},
-            "spec": {"region": "eu-west-1", "mappings": [{"event": "*", "deliveryStreamName": "orders"}]},
-            "status": {"revision": revision},
-        });
-        serde_json::from_value(object).unwrap()
-    }
-
-    fn revision(status: FirehoseDestinationStatus) -> String {
-        status.revision.unwrap()
+    /// What is known when the watch shows this version with this revision.
+    fn newest(written: &mut WrittenStatus, version: &str, stored: &str) -> (String, String) {
+        let metadata = ObjectMeta {
+            resource_version: Some(version.to_owned()),
+            ..ObjectMeta::default()
+        };
+        let (status, version) = written.newest(&metadata, Some(&to(stored)));
+        (status.revision.unwrap(), version)
     }
 
     fn to(revision: &str) -> FirehoseDestinationStatus {
@@ -74,8 +72,7 @@ mod tests {
         written.wrote(to("b"), "1".to_owned(), "2".to_owned());
         written.wrote(to("c"), "2".to_owned(), "3".to_owned());
         for stale in ["1", "2"] {
-            let (status, version) = written.newest(&shown(stale, "old"));
-            assert_eq!((revision(status).as_str(), version.as_str()), ("c", "3"));
+            assert_eq!(newest(&mut written, stale, "old"), ("c".to_owned(), "3".to_owned()));
         }
     }
 
@@ -83,9 +80,9 @@ mod tests {
     fn what_is_stored_is_believed_once_the_watch_has_shown_our_write_or_a_newer_one() {
         let mut written = WrittenStatus::default();
         written.wrote(to("b"), "1".to_owned(), "2".to_owned());
-        let (status, version) = written.newest(&shown("5", "overwritten"));
-        assert_eq!((revision(status).as_str(), version.as_str()), ("overwritten", "5"));
-        let (status, _) = written.newest(&shown("1", "old"));
-        assert_eq!(revision(status), "old", "the memory outlived its use");
+        let found = newest(&mut written, "5", "overwritten");
+        assert_eq!(found, ("overwritten".to_owned(), "5".to_owned()));
+        let (revision, _) = newest(&mut written, "1", "old");
+        assert_eq!(revision, "old", "the memory outlived its use");
     }
 }

@@ -9,3 +9,4 @@ mod objects;
 mod operator;
 mod server;
 mod status;
+mod unreadable;
