@@ -16,6 +16,8 @@ use axum::{
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::net::TcpListener;
 
+use crate::reconcile::Progress;
+
 /// Content type of the exposition, see
 /// [OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/#overall-structure).
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -27,6 +29,8 @@ pub struct Admin {
     pub registry: Arc<Registry>,
     /// Set once every watch has listed.
     pub ready: Arc<AtomicBool>,
+    /// Whether rounds end.
+    pub progress: Arc<Progress>,
 }
 
 /// Serves until `stop` resolves.
@@ -40,11 +44,19 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let router = Router::new()
-        .route("/livez", get(|| async { "ok" }))
+        .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(admin);
     axum::serve(listener, router).with_graceful_shutdown(stop).await
+}
+
+async fn livez(State(admin): State<Admin>) -> (StatusCode, &'static str) {
+    if admin.progress.is_stuck() {
+        (StatusCode::INTERNAL_SERVER_ERROR, "work waits and nothing ends")
+    } else {
+        (StatusCode::OK, "ok")
+    }
 }
 
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, &'static str) {

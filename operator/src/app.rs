@@ -1,4 +1,4 @@
-//! Puts the parts together and takes them down in order: controllers first, then the lease.
+//! Puts the parts together and takes them down in order: rounds, then the writes they have sent, then the lease.
 
 use std::{
     sync::{
@@ -10,37 +10,52 @@ use std::{
 
 use anyhow::Context as _;
 use futures::{StreamExt as _, future::join_all, stream};
-use kube::runtime::controller;
+use kube::{Config, runtime::controller};
 use prometheus_client::registry::Registry;
-use tokio::{net::TcpListener, signal::unix, sync::watch};
+use tokio::{
+    net::TcpListener,
+    signal::unix,
+    sync::{oneshot, watch},
+};
 use tracing::{debug, error, info};
 
 use crate::{
     admin::{self, Admin},
     args::{self, Run},
-    client,
-    lease::Elector,
+    client::{self, CALL_DEADLINE},
+    lease::{Elector, Fence},
     metrics::Metrics,
     observe::{Scope, Stores, watch as watch_cluster},
     plan::{Installation, ProxyUser},
-    reconcile::{Context, reconcile, retry},
+    reconcile::{Context, Progress, reconcile, retry},
 };
 
 /// How many destinations of one scope are reconciled at a time.
 const CONCURRENCY: u16 = 16;
 
-/// How long running reconciles may take to end after a signal.
-const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
+/// How long rounds that were cut off, and what they have sent, may take to end after a signal. Beyond it the lease is
+/// not released but expires: what is still on its way may arrive until then.
+const SETTLE_DEADLINE: Duration = Duration::from_secs(4);
 
-/// Runs the controller until SIGTERM or SIGINT.
+/// Runs the controller until SIGTERM or SIGINT, against the API server of the kubeconfig or, in a pod, of the service
+/// account.
 ///
 /// # Errors
 ///
 /// When it cannot start: no API server configured, or the admin address is taken.
 pub async fn run(run: Run) -> anyhow::Result<()> {
-    let client = client::connect()
-        .await
-        .context("failed to configure the client of the API server")?;
+    let config = Config::infer().await.context("failed to find the API server")?;
+    serve(run, config, signal()?).await
+}
+
+/// Runs the controller until `end` resolves.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let client =
+        client::connect(config.clone(), CALL_DEADLINE).context("failed to configure the client of the API server")?;
     let listener = TcpListener::bind(run.admin_listen)
         .await
         .context("failed to listen on the admin address")?;
@@ -51,12 +66,15 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
     let admin = Admin {
         registry: Arc::new(registry),
         ready: Arc::new(AtomicBool::new(false)),
+        progress: Arc::new(Progress::default()),
     };
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(admin::serve(listener, admin.clone(), told(stopped.clone())));
 
     let elector = Elector::new(client.clone(), &run.lease_namespace, identity(&run));
-    let leadership = elector.leadership();
+    let fence = Fence::new(elector.leadership());
+    let fenced = client::connect_fenced(config, CALL_DEADLINE, &fence)
+        .context("failed to configure the client of the API server")?;
     let changes = elector.changes();
     let mut controllers = Vec::new();
     let mut stores = Vec::new();
@@ -64,7 +82,7 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
         let (controller, seen) = watch_cluster(&client, &scope);
         stores.push(seen.clone());
         let context = Arc::new(Context::new(
-            client.clone(),
+            fenced.clone(),
             seen,
             Installation {
                 proxy_image: run.proxy_image.clone(),
@@ -77,8 +95,9 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
                 },
             },
             run.default_endpoint_url.clone(),
-            leadership.clone(),
+            fence.clone(),
             metrics.clone(),
+            Arc::clone(&admin.progress),
         ));
         let remembering = Arc::clone(&context);
         let elected = became_leader(changes.clone()).inspect(move |()| remembering.forget());
@@ -94,20 +113,24 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
         })));
     }
     tokio::spawn(announce(stores, admin.ready, changes, metrics));
-    // The lease outlives the controllers, so that no other operator begins while a round of ours is open.
-    let (release, released) = watch::channel(false);
-    let election = tokio::spawn(elector.run(told(released)));
+    // The lease outlives the rounds and what they have sent, so that no other operator begins before all of it is done.
+    let (release, released) = oneshot::channel();
+    let election = tokio::spawn(elector.run(async { released.await.unwrap_or(false) }));
 
-    signal().await?;
+    end.await;
     info!("stopping");
+    fence.close();
     stop.send_replace(true);
-    if tokio::time::timeout(SHUTDOWN_DEADLINE, join_all(controllers))
-        .await
-        .is_err()
-    {
-        error!("reconciles did not end in time");
+    let settled = async {
+        join_all(controllers).await;
+        fence.settled().await;
+    };
+    let settled = tokio::time::timeout(SETTLE_DEADLINE, settled).await.is_ok();
+    if !settled {
+        error!("rounds did not end in time");
     }
-    release.send_replace(true);
+    // Nobody to tell means that the election has ended, which the next line says.
+    let _ = release.send(settled);
     election.await.context("the election ended badly")?;
     serving
         .await
@@ -165,12 +188,14 @@ async fn told(mut receiver: watch::Receiver<bool>) {
     let _ = receiver.wait_for(|told| *told).await;
 }
 
-async fn signal() -> anyhow::Result<()> {
+/// Resolves at SIGTERM or SIGINT.
+fn signal() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = unix::signal(unix::SignalKind::terminate())?;
     let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -17,6 +17,9 @@ use serde::{Serialize, de::DeserializeOwned};
 /// Field manager of the children.
 const MANAGER: &str = "firehose-operator";
 
+/// Longest that is repeated of what the API server said, in characters.
+const MAX_WORDS: usize = 512;
+
 /// The children of one destination as they were after they were applied: by kind and name, what was wanted, and the
 /// resource version that came of it. As long as both are the same, nothing is written.
 #[derive(Debug, Clone, Default)]
@@ -78,12 +81,14 @@ impl ApplyError {
     }
 }
 
-/// What the API server said, without the rest of its answer: it goes into a condition, where people read it.
+/// What the API server said, without the rest of its answer: it goes into a condition, where people read it. A webhook
+/// may say a lot.
 fn said(error: &kube::Error) -> String {
-    match error {
+    let words = match error {
         kube::Error::Api(status) => status.message.clone(),
         other => other.to_string(),
-    }
+    };
+    words.chars().take(MAX_WORDS).collect()
 }
 
 /// Applies `wanted`, which belongs to the owner with the UID `owner`.
@@ -129,6 +134,7 @@ where
             .map(|found| found.metadata),
     };
     let exists = seen.is_some();
+    let uid = seen.as_ref().and_then(|seen| seen.uid.clone());
     if let Some(seen) = seen {
         if !is_controlled_by(&seen, owner) {
             return Err(ApplyError::NameConflict { kind, name });
@@ -142,14 +148,17 @@ where
             return Ok(Applied::Unchanged);
         }
     }
+    let mut wanted = wanted.clone();
+    // Not another one that has taken the name in the meantime.
+    wanted.meta_mut().uid = uid;
     let parameters = PatchParams::apply(MANAGER).force();
-    let applied = match api.patch(&name, &parameters, &Patch::Apply(wanted)).await {
+    let applied = match api.patch(&name, &parameters, &Patch::Apply(&wanted)).await {
         // An entry that somebody else wrote into a list of ours can be at odds with our own, and an apply does not
         // remove it: a port that was renumbered by hand keeps its name. A merge patch replaces lists whole.
         Err(kube::Error::Api(status)) if status.is_invalid() && exists => {
-            let merge = api.patch(&name, &PatchParams::default(), &Patch::Merge(wanted)).await;
+            let merge = api.patch(&name, &PatchParams::default(), &Patch::Merge(&wanted)).await;
             merge.map_err(failed)?;
-            api.patch(&name, &parameters, &Patch::Apply(wanted))
+            api.patch(&name, &parameters, &Patch::Apply(&wanted))
                 .await
                 .map_err(failed)?
         }

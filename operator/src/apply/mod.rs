@@ -7,4 +7,4 @@ mod status;
 
 pub use child::{Applied, AppliedChildren, ApplyError, apply};
 pub use poke::poke;
-pub use status::write_status;
+pub use status::{Written, write_status};

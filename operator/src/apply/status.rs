@@ -3,14 +3,24 @@
 use firehose_operator_api::{FirehoseDestination, FirehoseDestinationStatus};
 use kube::{
     Api, Client,
-    api::{Patch, PatchParams},
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
 };
 use serde_json::json;
 
 /// Field manager of the status: another than the children's, because they are written at different times.
 const MANAGER: &str = "firehose-operator-status";
 
-/// Applies a status. A destination that is gone is no error.
+/// What became of a status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// It is stored, and the destination has this resource version now.
+    As(String),
+    /// The destination is not as it was when the status was judged: changed or gone. Nothing was written.
+    Outdated,
+}
+
+/// Applies a status that was judged on `version` of the destination. The answer is read as an object of any shape,
+/// because the spec of one that cannot be read is in it too.
 ///
 /// # Errors
 ///
@@ -19,21 +29,23 @@ pub async fn write_status(
     client: &Client,
     namespace: &str,
     name: &str,
+    version: &str,
     status: &FirehoseDestinationStatus,
-) -> Result<(), kube::Error> {
-    let api: Api<FirehoseDestination> = Api::namespaced(client.clone(), namespace);
+) -> Result<Written, kube::Error> {
+    let resource = ApiResource::erase::<FirehoseDestination>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
     let object = json!({
-        "apiVersion": "firehose-operator.dev/v1alpha1",
-        "kind": "FirehoseDestination",
-        "metadata": {"name": name},
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "metadata": {"name": name, "resourceVersion": version},
         "status": status,
     });
     match api
         .patch_status(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&object))
         .await
     {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Ok(stored) => Ok(Written::As(stored.metadata.resource_version.unwrap_or_default())),
+        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(Written::Outdated),
         Err(error) => Err(error),
     }
 }

@@ -7,7 +7,8 @@
 
 use std::time::Duration;
 
-/// How long a lease is good without a renewal, as its observers count.
+/// How long this process's lease is good without a renewal, as its observers count. They go by what is written in it,
+/// which another version of the operator may have chosen differently.
 pub(super) const LEASE_DURATION: Duration = Duration::from_secs(15);
 
 /// How long its holder goes on without a renewal. Shorter than [`LEASE_DURATION`], so that it stops before another
@@ -24,9 +25,11 @@ pub(super) struct Observed {
     pub holder: String,
     /// Changes with every write, so with every renewal.
     pub resource_version: String,
+    /// How long it is good without a renewal.
+    pub duration: Duration,
 }
 
-/// What this process remembers between two looks. Times are on its own monotonic clock.
+/// What this process remembers between two looks. Times are on its machine's clock since boot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Memory {
     /// The resource version seen last, and when it was seen first.
@@ -75,7 +78,7 @@ pub(super) fn decide(observed: Option<&Observed>, me: &str, memory: &Memory, now
         return Decision::Renew;
     }
     let since = memory.seen.as_ref().map_or(now, |(_, since)| *since);
-    if observed.holder.is_empty() || now >= since + LEASE_DURATION {
+    if observed.holder.is_empty() || now >= since + observed.duration {
         return Decision::TakeOver;
     }
     Decision::Wait
@@ -93,6 +96,7 @@ mod tests {
         Observed {
             holder: holder.to_owned(),
             resource_version: version.to_string(),
+            duration: LEASE_DURATION,
         }
     }
 
@@ -115,6 +119,18 @@ mod tests {
         let renewed = held_by("b", 2);
         memory.see(&renewed, seconds(115));
         assert_eq!(decide(Some(&renewed), "a", &memory, seconds(129)), Decision::Wait);
+    }
+
+    #[test]
+    fn a_lease_is_good_for_as_long_as_its_holder_wrote_into_it() {
+        let mut memory = Memory::default();
+        let lease = Observed {
+            duration: seconds(60),
+            ..held_by("b", 1)
+        };
+        memory.see(&lease, seconds(0));
+        assert_eq!(decide(Some(&lease), "a", &memory, seconds(59)), Decision::Wait);
+        assert_eq!(decide(Some(&lease), "a", &memory, seconds(60)), Decision::TakeOver);
     }
 
     #[test]

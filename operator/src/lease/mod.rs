@@ -1,13 +1,16 @@
-//! Leader election over one `Lease` object: of two operators, one acts.
+//! Leader election over one `Lease` object, and the fence that keeps every write on the leader's side of it.
 //!
-//! Not a fence: a process that stalls right behind its check may still send one write. Every write of this operator is
-//! a server-side apply of what both would apply, so a late one does no harm.
+//! The API server does not know of the fence: a process that stalls between the fence and its socket may still send one
+//! write. A status carries the resource version that it was judged on and children carry their UID, so such a write
+//! finds out.
 
+mod clock;
 mod decide;
+mod fence;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use k8s_openapi::{
@@ -19,6 +22,9 @@ use kube::{Api, Client, api::PostParams};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+pub use fence::{Fence, Permit};
+
+use clock::since_boot;
 use decide::{Decision, LEASE_DURATION, Memory, Observed, RENEW_DEADLINE, RETRY_PERIOD, decide};
 
 /// Name of the lease object.
@@ -34,17 +40,16 @@ pub struct Elector {
 }
 
 /// Whether this process leads, asked before every act.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Leadership {
     memory: Arc<Mutex<Memory>>,
-    start: Instant,
 }
 
 impl Leadership {
     /// Whether this process may act now.
     pub fn leads(&self) -> bool {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        memory.leads(self.start.elapsed())
+        memory.leads(since_boot())
     }
 }
 
@@ -54,10 +59,7 @@ impl Elector {
         Self {
             api: Api::namespaced(client, namespace),
             me,
-            leadership: Leadership {
-                memory: Arc::default(),
-                start: Instant::now(),
-            },
+            leadership: Leadership::default(),
             changes: watch::Sender::new(false),
         }
     }
@@ -72,11 +74,11 @@ impl Elector {
         self.changes.subscribe()
     }
 
-    /// Looks, decides and writes every [`RETRY_PERIOD`] until `stop` resolves; then gives the lease back if it holds
-    /// it.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    /// Looks, decides and writes every [`RETRY_PERIOD`] until `stop` resolves; then gives the lease back, if it holds it
+    /// and `stop` says so. A lease that is not given back expires.
+    pub async fn run(self, stop: impl Future<Output = bool>) {
         tokio::pin!(stop);
-        loop {
+        let is_to_release = loop {
             let round = tokio::time::timeout(RENEW_DEADLINE / 2, self.round());
             match round.await {
                 Ok(Ok(())) => {}
@@ -86,8 +88,12 @@ impl Elector {
             self.tell();
             tokio::select! {
                 () = tokio::time::sleep(RETRY_PERIOD) => {}
-                () = &mut stop => break,
+                is_to_release = &mut stop => break is_to_release,
             }
+        };
+        if !is_to_release {
+            warn!("keeping the lease; another operator takes over when it expires");
+            return;
         }
         let release = tokio::time::timeout(Duration::from_secs(3), self.release());
         if !matches!(release.await, Ok(Ok(()))) {
@@ -106,7 +112,7 @@ impl Elector {
     }
 
     fn memory<T>(&self, look: impl FnOnce(&mut Memory, Duration) -> T) -> T {
-        let now = self.leadership.start.elapsed();
+        let now = since_boot();
         let mut memory = self.leadership.memory.lock().unwrap_or_else(PoisonError::into_inner);
         look(&mut memory, now)
     }
@@ -198,5 +204,9 @@ fn observe(lease: &Lease) -> Observed {
     Observed {
         holder: spec.and_then(|spec| spec.holder_identity.clone()).unwrap_or_default(),
         resource_version: lease.metadata.resource_version.clone().unwrap_or_default(),
+        duration: spec
+            .and_then(|spec| u64::try_from(spec.lease_duration_seconds?).ok())
+            .filter(|seconds| *seconds > 0)
+            .map_or(LEASE_DURATION, Duration::from_secs),
     }
 }

@@ -3,13 +3,14 @@
 //! Never writes. What is not in a store may exist all the same (another label, a watch that lags): whoever creates
 //! something asks the API server first.
 
+mod guarded;
 mod pods;
 
+pub use guarded::{Guarded, Unreadable};
 pub use pods::{address, is_ready};
 
 use std::{fmt::Debug, sync::Arc};
 
-use firehose_operator_api::FirehoseDestination;
 use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -21,7 +22,6 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Resource,
-    core::DeserializeGuard,
     runtime::{
         Controller, PredicateConfig, WatchStreamExt as _, predicates,
         reflector::{self, ObjectRef, Store},
@@ -32,10 +32,6 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use crate::plan::{DESTINATION_LABEL, MANAGED_SELECTOR, POD_SELECTOR};
-
-/// A destination, or the reason why the stored object could not be read. One that cannot be read must not stop the
-/// others.
-pub type Guarded = DeserializeGuard<FirehoseDestination>;
 
 /// Seconds after which a watch is opened anew. A connection that died silently is noticed then.
 const WATCH_SECONDS: u32 = 60;

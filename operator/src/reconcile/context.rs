@@ -2,20 +2,20 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use firehose_operator_api::FirehoseDestinationStatus;
 use kube::{Client, ResourceExt as _};
 
+use super::{progress::Progress, written::WrittenStatus};
 use crate::{
-    apply::AppliedChildren, lease::Leadership, metrics::Metrics, observe::Stores, plan::Installation, verify::Schedule,
+    apply::AppliedChildren, lease::Fence, metrics::Metrics, observe::Stores, plan::Installation, verify::Schedule,
 };
 
 /// Everything a reconcile needs.
 pub struct Context {
-    /// The API server.
+    /// The API server. Writes go through the fence.
     pub client: Client,
     /// What the watches see.
     pub stores: Stores,
@@ -24,9 +24,11 @@ pub struct Context {
     /// The Firehose address of destinations that name none.
     pub default_endpoint: Option<String>,
     /// Whether this process may act.
-    pub leadership: Leadership,
+    pub fence: Fence,
     /// What is counted.
     pub metrics: Metrics,
+    /// Whether rounds end.
+    pub progress: Arc<Progress>,
     remembered: Mutex<HashMap<String, Remembered>>,
     start: Instant,
 }
@@ -38,8 +40,8 @@ pub(super) struct Remembered {
     pub(super) applied: AppliedChildren,
     /// Pokes of the current revision.
     pub(super) schedule: Schedule,
-    /// The status that was written last.
-    pub(super) status: Option<FirehoseDestinationStatus>,
+    /// The status that was written and not seen yet.
+    pub(super) status: WrittenStatus,
     /// When the list of pods may be written again, on the process's clock.
     pub(super) pods_may_be_written: Duration,
     /// Rounds that failed in a row.
@@ -53,16 +55,18 @@ impl Context {
         stores: Stores,
         installation: Installation,
         default_endpoint: Option<String>,
-        leadership: Leadership,
+        fence: Fence,
         metrics: Metrics,
+        progress: Arc<Progress>,
     ) -> Self {
         Self {
             client,
             stores,
             installation,
             default_endpoint,
-            leadership,
+            fence,
             metrics,
+            progress,
             remembered: Mutex::default(),
             start: Instant::now(),
         }

@@ -1,5 +1,7 @@
 //! Why a round could not be finished.
 
+use std::time::Duration;
+
 use crate::apply::ApplyError;
 
 /// Why a round could not be finished. It is tried again.
@@ -11,4 +13,7 @@ pub enum Error {
     /// A child could not be written.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// It took too long.
+    #[error("not done within {} s", .0.as_secs())]
+    Deadline(Duration),
 }

@@ -6,9 +6,12 @@
 mod context;
 mod error;
 mod jitter;
+mod progress;
 mod proxies;
+mod refuse;
 mod round;
 mod situation;
+mod written;
 
 use std::{
     sync::Arc,
@@ -18,11 +21,17 @@ use std::{
 use kube::{ResourceExt as _, runtime::controller::Action};
 use tracing::warn;
 
-use crate::{metrics::Outcome, observe::Guarded};
+use crate::{
+    metrics::Outcome,
+    observe::{Guarded, Unreadable},
+    verify::settled,
+};
 
 pub use context::Context;
 pub use error::Error;
 use jitter::random;
+pub use progress::Progress;
+use refuse::refuse;
 use round::round;
 
 /// How long to wait for watches that have not listed yet.
@@ -33,13 +42,17 @@ const RETRY_WHILE_LISTING: Duration = Duration::from_millis(100);
 /// be lost.
 const RETRY_WHILE_FOLLOWING: Duration = Duration::from_secs(10);
 
+/// How long a round may take. A call of the API server has a deadline of its own; this bounds their sum, with the pods'
+/// answers.
+const ROUND_DEADLINE: Duration = Duration::from_secs(60);
+
 /// Reconciles one destination.
 ///
 /// # Errors
 ///
 /// See [`Error`]; [`retry`] says when to try again.
 pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
-    if !context.leadership.leads() {
+    if !context.fence.is_open() {
         return Ok(Action::requeue(RETRY_WHILE_FOLLOWING));
     }
     if !context.stores.have_listed() {
@@ -47,11 +60,7 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     }
     let destination = match &guarded.0 {
         Ok(destination) => destination,
-        Err(invalid) => {
-            context.metrics.unreadable.inc();
-            warn!(name = ?invalid.metadata.name, error = %invalid.error, "failed to read a destination");
-            return Ok(Action::await_change());
-        }
+        Err(object) => return reconcile_unreadable(object, &context).await,
     };
     if destination.spec.class_name.is_some() {
         return Ok(Action::await_change()); // another installation's: this one has no class, and writes nothing to it
@@ -62,7 +71,17 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     let started = Instant::now();
     let uid = destination.uid().unwrap_or_default();
     let mut remembered = context.recall(&uid);
-    let result = round(destination, &context, &mut remembered).await;
+    let open = context.progress.begin();
+    let result = tokio::select! {
+        biased;
+        // What a round that is cut off would remember is lost with it, so that the next one looks again.
+        () = context.fence.shut() => return Ok(Action::requeue(RETRY_WHILE_FOLLOWING)),
+        result = within(ROUND_DEADLINE, round(destination, &context, &mut remembered)) => result,
+    };
+    drop(open);
+    if result.is_err() && !context.fence.is_open() {
+        return Ok(Action::requeue(RETRY_WHILE_FOLLOWING)); // the fence was in its way
+    }
     remembered.failures = if result.is_ok() {
         0
     } else {
@@ -76,6 +95,32 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     result.map(|(_, action)| action)
 }
 
+/// Says in its status that an object cannot be read. It is looked at again like one that can: by another version of the
+/// operator it may have been overwritten meanwhile.
+async fn reconcile_unreadable(object: &Unreadable, context: &Context) -> Result<Action, Error> {
+    if object.has_class || object.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    context.metrics.unreadable.inc();
+    let uid = object.metadata.uid.clone().unwrap_or_default();
+    let mut remembered = context.recall(&uid);
+    let _open = context.progress.begin();
+    let result = within(ROUND_DEADLINE, refuse(object, context, &mut remembered)).await;
+    remembered.failures = if result.is_ok() {
+        0
+    } else {
+        remembered.failures.saturating_add(1)
+    };
+    context.remember(&uid, remembered);
+    result.map(|()| Action::requeue(settled(random())))
+}
+
+/// Ends a round that takes longer than `deadline`.
+async fn within<T>(deadline: Duration, round: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let ended = tokio::time::timeout(deadline, round).await;
+    ended.unwrap_or(Err(Error::Deadline(deadline)))
+}
+
 /// When to try again after an error: from 1 s, doubled up to 64 s, with up to half of it added at random.
 #[expect(
     clippy::needless_pass_by_value,
@@ -87,4 +132,15 @@ pub fn retry(guarded: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Act
     let delay = delay + delay.mul_f64((random() % 512) as f64 / 1024.0);
     warn!(namespace = ?guarded.namespace(), name = %guarded.name_any(), %error, ?delay, "failed to reconcile");
     Action::requeue(delay)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_round_that_does_not_end_is_ended() {
+        let ended = within(Duration::from_millis(20), std::future::pending::<Result<(), Error>>()).await;
+        assert!(matches!(ended, Err(Error::Deadline(_))), "{ended:?}");
+    }
 }

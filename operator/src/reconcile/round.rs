@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use firehose_operator_api::{FirehoseDestination, Reason};
-use k8s_openapi::{api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::{ResourceExt as _, runtime::controller::Action};
 use tracing::info;
 
@@ -15,10 +15,10 @@ use super::{
     error::Error,
     jitter::random,
     proxies::{ask_all, poke_all},
-    situation::{Observed, Planned, Situation, observe},
+    situation::{Observed, Planned, Progress, Situation, observe, willing},
 };
 use crate::{
-    apply::{self, Applied, ApplyError, write_status},
+    apply::{self, Applied, ApplyError, Written, write_status},
     metrics::Outcome,
     plan::{self, Children, Rejection, Validated, children, unchangeable},
     verify::{Acceptance, Findings, hold_pods, judge, settled},
@@ -27,6 +27,9 @@ use crate::{
 /// The list of pods that have something to say is written this often at most: while pods are replaced it changes with
 /// each.
 const PODS_WRITTEN_EVERY: Duration = Duration::from_secs(5);
+
+/// When to judge again a destination that was changed while it was judged: the watch is about to show how.
+const RETRY_OUTDATED: Duration = Duration::from_millis(500);
 
 /// Most rejections that a condition names; the others are counted.
 const MAX_REJECTIONS_IN_MESSAGE: usize = 5;
@@ -39,13 +42,10 @@ pub(super) async fn round(
 ) -> Result<(Outcome, Action), Error> {
     let observed = observe(destination, context);
     let planned = validate(destination, context).and_then(|validated| plan(validated, &observed, context));
-    let mut written = None;
+    let mut written = Progress::default();
     let (acceptance, planned, failure) = match planned {
-        Ok(planned) => match apply(context, &planned.1, planned.0.uid(), remembered).await {
-            Ok(workload) => {
-                written = workload;
-                (Acceptance::Accepted, Some(planned), None)
-            }
+        Ok(planned) => match apply(context, &planned.1, planned.0.uid(), remembered, &mut written).await {
+            Ok(()) => (Acceptance::Accepted, Some(planned), None),
             Err(conflict @ ApplyError::NameConflict { .. }) => (
                 Acceptance::Refused(Reason::NameConflict, conflict.to_string()),
                 None,
@@ -81,37 +81,34 @@ fn plan(validated: Validated, observed: &Observed, context: &Context) -> Result<
     }
 }
 
-/// In the order in which pods need them: a pod must not start before its configuration and its identity. Returns the
-/// StatefulSet if it was written: the watch shows it only later.
+/// In the order in which pods need them: a pod must not start before its configuration and its identity. Where it ends
+/// early, `progress` says how far it got.
 async fn apply(
     context: &Context,
     wanted: &Children,
     uid: &str,
     remembered: &mut Remembered,
-) -> Result<Option<StatefulSet>, ApplyError> {
+    progress: &mut Progress,
+) -> Result<(), ApplyError> {
     let (client, stores, known) = (&context.client, &context.stores, &mut remembered.applied);
-    let mut written = 0_u64;
-    written += apply::apply(client, &stores.config_maps, &wanted.config_map, uid, known)
-        .await?
-        .count();
-    written += apply::apply(client, &stores.service_accounts, &wanted.service_account, uid, known)
-        .await?
-        .count();
-    written += apply::apply(client, &stores.services, &wanted.headless_service, uid, known)
-        .await?
-        .count();
-    written += apply::apply(client, &stores.services, &wanted.service, uid, known)
-        .await?
-        .count();
-    written += apply::apply(client, &stores.budgets, &wanted.disruption_budget, uid, known)
-        .await?
-        .count();
+    let writes = &context.metrics.applies;
+    let config_map = apply::apply(client, &stores.config_maps, &wanted.config_map, uid, known).await?;
+    writes.inc_by(config_map.count());
+    progress.has_config_map = true;
+    let account = apply::apply(client, &stores.service_accounts, &wanted.service_account, uid, known).await?;
+    writes.inc_by(account.count());
+    for service in [&wanted.headless_service, &wanted.service] {
+        let service = apply::apply(client, &stores.services, service, uid, known).await?;
+        writes.inc_by(service.count());
+    }
+    let budget = apply::apply(client, &stores.budgets, &wanted.disruption_budget, uid, known).await?;
+    writes.inc_by(budget.count());
     let workload = apply::apply(client, &stores.stateful_sets, &wanted.stateful_set, uid, known).await?;
-    context.metrics.applies.inc_by(written + workload.count());
-    Ok(match workload {
-        Applied::Written(workload) => Some(*workload),
-        Applied::Unchanged => None,
-    })
+    writes.inc_by(workload.count());
+    if let Applied::Written(workload) = workload {
+        progress.stateful_set = Some(*workload);
+    }
+    Ok(())
 }
 
 /// Tells the pods of the revision, asks what they run, and writes the status that follows.
@@ -138,7 +135,12 @@ async fn verify(
     let proxies = ask_all(&pods, &uid).await;
     let behind = situation.behind(&pods, &proxies, remembered.schedule.is_patient());
     if let Some((revision, number @ 1..)) = due {
-        poke_all(context, &namespace, &behind, revision, number).await;
+        if remembered.schedule.is_patient() {
+            let willing = willing(&behind, &pods, &proxies);
+            poke_all(context, &namespace, &willing, revision, number).await;
+        } else {
+            poke_all(context, &namespace, &behind, revision, number).await;
+        }
     }
     let outcome = match (&acceptance, behind.is_empty()) {
         (_, false) => Outcome::Propagating,
@@ -148,7 +150,7 @@ async fn verify(
     let findings = situation.findings(destination, acceptance, apply_error, &proxies);
     let pods_due = report(context, destination, remembered, &findings).await?;
     let wait = match outcome {
-        Outcome::Propagating => remembered.schedule.wait(context.now()),
+        Outcome::Propagating => remembered.schedule.wait(context.now()).min(settled(random())),
         Outcome::Settled | Outcome::Refused | Outcome::Error => settled(random()),
     };
     Ok((outcome, Action::requeue(pods_due.map_or(wait, |due| due.min(wait)))))
@@ -167,16 +169,17 @@ fn refused(rejections: &[Rejection]) -> Acceptance {
     Acceptance::Refused(reason, message.join("; "))
 }
 
-/// Writes the status if it says something new. Returns when to come back if the list of pods was kept as it is for now.
+/// Writes the status if it says something new. Returns when to come back if the list of pods was kept as it is for now,
+/// or the destination has changed.
 async fn report(
     context: &Context,
     destination: &FirehoseDestination,
     remembered: &mut Remembered,
     findings: &Findings<'_>,
 ) -> Result<Option<Duration>, Error> {
-    // What was written last is newer than what the watch has shown.
-    let before = remembered.status.clone().or_else(|| destination.status.clone());
-    let before = before.unwrap_or_default();
+    let (before, version) = remembered
+        .status
+        .newest(&destination.metadata, destination.status.as_ref());
     let mut status = judge(findings, &before, &Time(Timestamp::now()));
     let wait = remembered.pods_may_be_written.saturating_sub(context.now());
     let pods_due = hold_pods(&mut status, &before, wait);
@@ -184,8 +187,11 @@ async fn report(
         return Ok(pods_due);
     }
     let (namespace, name) = (destination.namespace().unwrap_or_default(), destination.name_any());
-    let written = write_status(&context.client, &namespace, &name, &status).await;
-    written.map_err(|error| Error::Status(Box::new(error)))?;
+    let written = write_status(&context.client, &namespace, &name, &version, &status).await;
+    let written = match written.map_err(|error| Error::Status(Box::new(error)))? {
+        Written::As(written) => written,
+        Written::Outdated => return Ok(Some(RETRY_OUTDATED)),
+    };
     context.metrics.status_writes.inc();
     if before.revision != status.revision {
         info!(namespace, name, revision = ?status.revision, "configuration changed");
@@ -193,6 +199,6 @@ async fn report(
     if before.pods != status.pods {
         remembered.pods_may_be_written = context.now() + PODS_WRITTEN_EVERY;
     }
-    remembered.status = Some(status);
+    remembered.status.wrote(status, version, written);
     Ok(pods_due)
 }

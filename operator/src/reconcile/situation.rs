@@ -26,6 +26,15 @@ pub(super) struct Observed {
     revision: Option<String>,
 }
 
+/// How far a round got with the children.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// The ConfigMap is as planned.
+    pub(super) has_config_map: bool,
+    /// The StatefulSet as this round has written it, if it has: the watch shows it only later.
+    pub(super) stateful_set: Option<StatefulSet>,
+}
+
 /// What is in force: the plan just applied, or what an earlier one left.
 pub(super) struct Situation {
     validated: Option<Validated>,
@@ -57,18 +66,21 @@ pub(super) fn observe(destination: &FirehoseDestination, context: &Context) -> O
 }
 
 impl Situation {
-    /// What was planned and, where nothing was, what was there before. `written` is the StatefulSet as this round has
-    /// written it, if it has.
+    /// What was planned and written and, where nothing was, what was there before. A revision whose ConfigMap could not
+    /// be written is not in force, and no pod is told of it.
     pub(super) fn new(
         observed: Observed,
         planned: Option<Planned>,
-        written: Option<StatefulSet>,
+        written: Progress,
         installation: &Installation,
     ) -> Self {
-        let stateful_set = written.map(Arc::new).or(observed.stateful_set);
+        let stateful_set = written.stateful_set.map(Arc::new).or(observed.stateful_set);
         let (validated, revision) = planned.map_or((None, None), |planned| {
             let (validated, wanted) = *planned;
-            (Some(validated), Some(wanted.revision))
+            (
+                Some(validated),
+                Some(wanted.revision).filter(|_| written.has_config_map),
+            )
         });
         let stored = stateful_set.as_ref().and_then(|one| one.spec.as_ref()?.replicas);
         let desired = match &validated {
@@ -139,6 +151,28 @@ impl Situation {
     }
 }
 
+/// Those of `behind` that a poke can help: one that refuses the document reads the same one again.
+///
+/// Not to be asked for the first pokes after an edit, when what a pod refuses may still be the document before.
+pub(super) fn willing(behind: &[Arc<Pod>], pods: &[Arc<Pod>], proxies: &[Proxy]) -> Vec<Arc<Pod>> {
+    let refuses = |proxy: &Proxy| {
+        proxy
+            .report
+            .as_ref()
+            .is_some_and(|report| report.config_error.is_some())
+    };
+    let refusing: Vec<&Arc<Pod>> = pods
+        .iter()
+        .zip(proxies)
+        .filter(|(_, proxy)| refuses(proxy))
+        .map(|(pod, _)| pod)
+        .collect();
+    let willing = behind
+        .iter()
+        .filter(|one| !refusing.iter().any(|pod| Arc::ptr_eq(pod, one)));
+    willing.cloned().collect()
+}
+
 /// Whether pods of an older template are left, or its controller has not looked at the newest one yet.
 fn is_replacing(workload: &StatefulSet) -> bool {
     let Some(status) = &workload.status else {
@@ -152,4 +186,33 @@ fn is_owned(owners: &[OwnerReference], destination: &FirehoseDestination) -> boo
     owners
         .iter()
         .any(|owner| owner.controller == Some(true) && Some(&owner.uid) == uid.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use firehose_proxy_config::report::Report;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pod_that_refuses_the_document_is_not_poked() {
+        let pods: Vec<Arc<Pod>> = vec![Arc::default(), Arc::default(), Arc::default()];
+        let report = |error: Option<&str>| -> Report {
+            let report = json!({"destinationUid": "u", "revision": "old", "ready": true, "configError": error});
+            serde_json::from_value(report).unwrap()
+        };
+        let proxy = |report: Option<Report>| Proxy {
+            name: String::new(),
+            ready: true,
+            report,
+        };
+        let proxies = [
+            proxy(Some(report(None))),
+            proxy(Some(report(Some("unknown field")))),
+            proxy(None),
+        ];
+        let poked = willing(&pods, &pods, &proxies);
+        assert!(poked.len() == 2 && Arc::ptr_eq(&poked[0], &pods[0]) && Arc::ptr_eq(&poked[1], &pods[2]));
+    }
 }

@@ -248,10 +248,11 @@ fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Pro
         .find(|condition| condition.status == ConditionStatus::False)
         .cloned();
     let kind = ConditionType::Ready;
-    if let Some(culprit) = culprit {
-        conditions.set(kind, ConditionStatus::False, culprit.reason, culprit.message);
-    } else if let Some(error) = &findings.apply_error {
+    if let Some(error) = &findings.apply_error {
+        // Whatever else is wrong may be what could not be written.
         conditions.set(kind, ConditionStatus::False, Reason::ApplyFailed, error);
+    } else if let Some(culprit) = culprit {
+        conditions.set(kind, ConditionStatus::False, culprit.reason, culprit.message);
     } else if counted.ready < findings.desired {
         let message = format!("{} of {} proxies are ready", counted.ready, findings.desired);
         let reason = if counted.ready == 0 {
@@ -287,7 +288,11 @@ fn progress(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &
             ConditionStatus::False
         }
     };
-    let doing = if under_way { Reason::RollingOut } else { Reason::Settled };
-    conditions.set(ConditionType::Reconciling, status(under_way), doing, "");
+    let (doing, words) = match &findings.apply_error {
+        Some(error) if under_way => (Reason::ApplyFailed, error.as_str()),
+        _ if under_way => (Reason::RollingOut, ""),
+        _ => (Reason::Settled, ""),
+    };
+    conditions.set(ConditionType::Reconciling, status(under_way), doing, words);
     conditions.set(ConditionType::Stalled, status(stalled), reason, message);
 }

@@ -7,9 +7,11 @@ mod judge;
 mod pods;
 mod schedule;
 mod streams;
+mod unreadable;
 
 pub use ask::{Unasked, ask};
 pub use findings::{Acceptance, Findings, Proxy};
 pub use judge::judge;
 pub use pods::hold_pods;
 pub use schedule::{Schedule, settled};
+pub use unreadable::unreadable;

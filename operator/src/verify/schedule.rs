@@ -14,6 +14,10 @@ const FIRST_POKE_INTERVALS: [Duration; 4] = [
 ];
 const POKE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How long after an edit pods are poked that often, and how often from then on: kubelet comes by itself once a minute.
+const EDIT_IS_NEWS: Duration = Duration::from_secs(600);
+const LATE_POKE_INTERVAL: Duration = Duration::from_secs(60);
+
 /// How long pods that run the revision are left alone, without jitter.
 const SETTLED_INTERVAL: Duration = Duration::from_secs(20);
 
@@ -22,6 +26,8 @@ const SETTLED_INTERVAL: Duration = Duration::from_secs(20);
 pub struct Schedule {
     revision: String,
     pokes: u32,
+    /// When the revision was first to be poked.
+    begun: Duration,
     next: Duration,
 }
 
@@ -32,6 +38,7 @@ impl Schedule {
             *self = Self {
                 revision: revision.to_owned(),
                 pokes: 0,
+                begun: now,
                 next: now,
             };
         }
@@ -42,7 +49,12 @@ impl Schedule {
         let step = usize::try_from(number)
             .ok()
             .and_then(|number| FIRST_POKE_INTERVALS.get(number));
-        self.next = now + *step.unwrap_or(&POKE_INTERVAL);
+        let later = if now < self.begun + EDIT_IS_NEWS {
+            POKE_INTERVAL
+        } else {
+            LATE_POKE_INTERVAL
+        };
+        self.next = now + step.copied().unwrap_or(later);
         self.pokes = number.saturating_add(1);
         Some(number)
     }
@@ -77,6 +89,19 @@ mod tests {
             }
         }
         assert_eq!(pokes, [0, 300, 900, 2100, 4500, 9500, 14500, 19500]);
+    }
+
+    #[test]
+    fn pods_are_poked_every_five_seconds_for_ten_minutes_and_then_once_a_minute() {
+        let mut schedule = Schedule::default();
+        let pokes: Vec<u64> = (0..1000)
+            .filter(|now| schedule.due("a", Duration::from_secs(*now)).is_some())
+            .collect();
+        let gaps: Vec<u64> = pokes.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let (often, seldom) = gaps.split_at(gaps.iter().position(|gap| *gap > 5).unwrap());
+        let lasted: u64 = often.iter().sum();
+        assert!((596..=605).contains(&lasted), "{lasted}");
+        assert_eq!(seldom, [60; 6]);
     }
 
     #[test]

@@ -1,0 +1,12 @@
+//! The operator against a stand-in for the API server that stalls, denies and forgets on demand.
+#![cfg(feature = "controller")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+mod deadlines;
+mod denied;
+mod fence;
+mod objects;
+mod operator;
+mod server;
+mod status;
+mod unreadable;
