@@ -99,8 +99,8 @@ impl Run {
         Ok(())
     }
 
-    /// Runs with this process's own output and hands each line of standard output to `on_line` as well; says whether the
-    /// program ended with 0.
+    /// Runs with this process's own output and hands each line of standard output to `on_line` as well; says whether
+    /// the program ended with 0.
     ///
     /// # Errors
     /// When the program cannot be started or read.

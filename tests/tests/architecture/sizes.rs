@@ -1,6 +1,6 @@
 //! Files and folders that a person can hold in mind.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{fs, path::Path};
 
 use firehose_tests::{
     architecture::sizes::{Size, crowded, percentile, sizes},

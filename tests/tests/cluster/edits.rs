@@ -36,7 +36,8 @@ fn fifty_edits_are_each_live_in_every_pod_within_two_seconds_and_no_event_is_los
     // Version 0 is in force before the first event.
     let now = Instant::now();
     let mut applied = vec![Applied { began: now, done: now }];
-    // One connection a request: each probe says what one pod does now, each other event goes where the Service sends it.
+    // One connection a request: each probe says what one pod does now, each other event goes where the Service sends
+    // it.
     let each_pod: Vec<String> = pods.iter().map(|pod| destination.pod_url(pod, 8080)).collect();
     let probes = Load::start(&each_pod, &["edited"], Duration::from_millis(10));
     let through_the_service = vec![destination.url(); 4];

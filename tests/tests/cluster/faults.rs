@@ -67,8 +67,8 @@ fn a_configuration_broken_by_hand_keeps_the_last_good_table_is_reported_and_is_r
     for pod in &pods {
         let mut pokes = 0;
         let error = wait_for("the pod reports the broken document", Duration::from_secs(120), || {
-            // What the operator does after an edit: kubelet renews a pod's volumes when the pod changes. Again and again,
-            // because a change that kubelet sees before that of the ConfigMap is of no use.
+            // What the operator does after an edit: kubelet renews a pod's volumes when the pod changes. Again and
+            // again, because a change that kubelet sees before that of the ConfigMap is of no use.
             pokes += 1;
             kubectl(&format!(
                 "annotate pod {} --namespace {} test=broken-{pokes} --overwrite",

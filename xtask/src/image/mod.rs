@@ -49,7 +49,8 @@ pub(crate) struct ImageArgs {
     /// The registry speaks HTTP without TLS
     #[arg(long, requires = "push")]
     plain_http: bool,
-    /// Print the commands that load the images into the nodes of a cluster of this kind (no such cluster is in our tests)
+    /// Print the commands that load the images into the nodes of a cluster of this kind (no such cluster is in our
+    /// tests)
     #[arg(long, value_name = "CLUSTER")]
     load: Option<ClusterKind>,
     /// Add the images of another architecture: a copy of `target/image/oci` of the machine that built them

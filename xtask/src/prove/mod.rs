@@ -18,7 +18,8 @@ pub(crate) enum Proof {
         #[arg(long, default_value_t = 1_000_000)]
         seeds: u64,
     },
-    /// Throttle the proxy, fail a million events in part, and take Firehose, names, STS and credentials away for a minute
+    /// Throttle the proxy, fail a million events in part, and take Firehose, names, STS and credentials away for a
+    /// minute
     Load,
     /// Clone the committed state into an empty folder and run CI there
     FreshClone,

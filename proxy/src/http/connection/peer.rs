@@ -18,8 +18,8 @@ impl<'a> Peer<'a> {
         Self { address, stream }
     }
 
-    /// Whether it sends nothing more. Most often it is gone; it may also have closed its side only and wait for the answer:
-    /// the two look the same.
+    /// Whether it sends nothing more. Most often it is gone; it may also have closed its side only and wait for the
+    /// answer: the two look the same.
     pub(in crate::http) fn has_left(&self) -> bool {
         let mut byte = [0; 1];
         match rustix::net::recv(self.stream, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT) {

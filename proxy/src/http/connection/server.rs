@@ -46,8 +46,8 @@ pub struct Connections {
     pub max_age: Duration,
     /// Whether a connection serves more than one request.
     pub reused: bool,
-    /// How long a client may leave unread what it was answered. A connection to one that reads nothing more, or is gone
-    /// without a word, ends after it.
+    /// How long a client may leave unread what it was answered. A connection to one that reads nothing more, or is
+    /// gone without a word, ends after it.
     pub unread_timeout: Duration,
 }
 
@@ -200,7 +200,8 @@ async fn connection<H: Handler>(
         progress,
     };
     let connection = http1::Builder::new()
-        // A request that was read whole is answered and its events are kept, whether or not its client has closed its side.
+        // A request that was read whole is answered and its events are kept, whether or not its client has closed its
+        // side.
         .half_close(true)
         .keep_alive(limits.reused)
         .max_headers(MOST_HEADERS)
