@@ -110,7 +110,7 @@ async fn a_child_is_written_by_its_uid() {
         edits().any(|seen| seen.body.to_string().contains("stream-two"))
     })
     .await;
-    let last = edits().last().unwrap();
+    let last = edits().next_back().unwrap();
     assert_eq!(last.body["metadata"]["uid"], uid);
     assert_ne!(uid, json!(null));
     operator.terminate().await;
