@@ -74,8 +74,8 @@ impl Elector {
         self.changes.subscribe()
     }
 
-    /// Looks, decides and writes every [`RETRY_PERIOD`] until `stop` resolves; then gives the lease back, if it holds it
-    /// and `stop` says so. A lease that is not given back expires.
+    /// Looks, decides and writes every [`RETRY_PERIOD`] until `stop` resolves; then gives the lease back, if it holds
+    /// it and `stop` says so. A lease that is not given back expires.
     pub async fn run(self, stop: impl Future<Output = bool>) {
         tokio::pin!(stop);
         let is_to_release = loop {
