@@ -1,7 +1,7 @@
 //! The connection to the API server, with a deadline on every call and a fence before every write.
 //!
-//! There are two clients. The one that can write children, pods and statuses is fenced, and rounds own it; the other
-//! one watches, and writes the lease itself.
+//! There are two clients. The one that writes children, pods and statuses is fenced, and rounds own it; the other one
+//! watches, and writes the lease.
 //!
 //! kube sets no read timeout and retries on its own: without this layer, an API server that takes connections and says
 //! nothing, or that stops in the middle of an answer, would hold a round for ever.
