@@ -5,6 +5,7 @@ use std::{sync::OnceLock, time::Duration};
 use firehose_tests::workspace;
 
 use crate::{
+    environment::environment,
     kubectl::{fresh_namespace, get, helm, kubectl, wait_for},
     simulator,
 };
@@ -22,6 +23,8 @@ pub(crate) fn installed() {
         fresh_namespace(NAMESPACE);
         // The chart's own image names are those that `cargo xtask image` gives.
         let endpoint = format!("proxy.endpointURL={}", simulator::ENDPOINT);
+        // moto listens at this machine's address, on a port that is free.
+        let allowed = format!("allowedEndpoints[0]={}", environment().host);
         helm([
             "upgrade",
             "--install",
@@ -31,6 +34,8 @@ pub(crate) fn installed() {
             NAMESPACE,
             "--set",
             &endpoint,
+            "--set",
+            &allowed,
         ]);
         rolled_out();
     });
