@@ -131,3 +131,13 @@ proptest! {
         oracle::check_splitter(&noise);
     }
 }
+
+/// JSON has four bytes of white space. Others are the damaged element's own.
+#[test]
+fn white_space_that_is_not_jsons_belongs_to_its_element() {
+    const INSERT_AT_THE_START: [u8; 3] = [1, 0, 0];
+    for byte in [b' ', b'\t', b'\n', b'\r', 0x0b, 0x0c, 0x1c, 0x85, 0xa0] {
+        let [what, high, low] = INSERT_AT_THE_START;
+        oracle::check_planted(&[0xff, what, high, low, byte]);
+    }
+}

@@ -193,11 +193,10 @@ fn elements(text: &[u8]) -> Option<Vec<&[u8]>> {
             b'{' => open.push(b'}'),
             b'[' => open.push(b']'),
             end @ (b',' | b']') if open.is_empty() => {
-                let element = text[start..at].trim_ascii();
-                if element.is_empty() {
-                    return None;
-                }
-                elements.push(element);
+                let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+                let behind = text[start..at].iter().rposition(|byte| !is_space(byte))? + start + 1;
+                let from = text[start..at].iter().position(|byte| !is_space(byte))? + start;
+                elements.push(&text[from..behind]);
                 start = at + 1;
                 if end == b']' {
                     let rest = [br#"{"x":0"#, &text[start..]].concat();
