@@ -27,8 +27,9 @@ use crate::{
     config::{self, Live, Mounted},
     dead_letters::{self, DeadLetters},
     deliver::{self, Deliver, DeliveryStatus, GiveUp, LogAndSettle, SetAside},
+    descriptors,
     firehose::Transport,
-    http::{self, admin::Admin, gateway::Endpoint},
+    http::{self, Connections, admin::Admin, gateway::Endpoint},
     queue::{Intake, Unanswered},
     shutdown::{Controller, Phase, Shutdown, shutdown},
     stream::Streams,
@@ -104,6 +105,7 @@ impl Proxy {
     /// When an address cannot be bound or the configuration cannot be watched. A missing or broken configuration is no
     /// error: requests are answered 503 until there is a good one.
     pub async fn start(options: &Options) -> anyhow::Result<Self> {
+        let descriptors = descriptors::raise();
         let mut registry = Registry::default();
         let (live, streams) = (Arc::new(Live::default()), Arc::new(Streams::default()));
         let reloads = config::Metrics::register(&mut registry);
@@ -135,11 +137,16 @@ impl Proxy {
             delivery_status: delivery_status.clone(),
             byte_limit: intake.byte_limit().clone(),
             give_up,
+            most_calls: descriptors.calls,
             flush_within: options.drain_timeout,
         };
         let unanswered = intake.unanswered();
         let endpoint = Endpoint {
             acknowledge_timeout: options.acknowledge_timeout,
+            connections: Connections {
+                most: descriptors.clients,
+                ..Connections::default()
+            },
             dead_letters,
             ..Endpoint::new(Arc::clone(&live), intake, http::Metrics::register(&mut registry))
         };
@@ -153,6 +160,7 @@ impl Proxy {
         let admin_pages = Admin {
             exposition: Exposition::new(registry),
             report: Arc::new(report),
+            most_connections: descriptors.admin,
         };
         info!(%events, %admin, "serving");
         Ok(Self {
