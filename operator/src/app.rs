@@ -21,6 +21,7 @@ use tracing::{debug, error, info};
 
 use crate::{
     admin::{self, Admin},
+    apply::Events,
     args::{self, Run},
     client::{self, CALL_DEADLINE},
     lease::{Elector, Fence},
@@ -71,11 +72,13 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(admin::serve(listener, admin.clone(), told(stopped.clone())));
 
-    let elector = Elector::new(client.clone(), &run.lease_namespace, identity(&run));
+    let identity = identity(&run);
+    let elector = Elector::new(client.clone(), &run.lease_namespace, identity.clone());
     let fence = Fence::new(elector.leadership());
     let fenced = client::connect_fenced(config, CALL_DEADLINE, &fence)
         .context("failed to configure the client of the API server")?;
     let changes = elector.changes();
+    let events = Events::new(fenced.clone(), identity.clone());
     let mut controllers = Vec::new();
     let mut stores = Vec::new();
     for scope in scopes(&run) {
@@ -96,6 +99,7 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
             },
             run.default_endpoint_url.clone(),
             fence.clone(),
+            events.clone(),
             metrics.clone(),
             Arc::clone(&admin.progress),
         ));

@@ -8,9 +8,14 @@ use std::{
 
 use kube::{Client, ResourceExt as _};
 
-use super::{progress::Progress, written::WrittenStatus};
+use super::{progress::Progress, troubles::Absence, written::WrittenStatus};
 use crate::{
-    apply::AppliedChildren, lease::Fence, metrics::Metrics, observe::Stores, plan::Installation, verify::Schedule,
+    apply::{AppliedChildren, EventLimit, Events},
+    lease::Fence,
+    metrics::Metrics,
+    observe::Stores,
+    plan::Installation,
+    verify::Schedule,
 };
 
 /// Everything a reconcile needs.
@@ -25,6 +30,8 @@ pub struct Context {
     pub default_endpoint: Option<String>,
     /// Whether this process may act.
     pub fence: Fence,
+    /// Where changes are told.
+    pub events: Events,
     /// What is counted.
     pub metrics: Metrics,
     /// Whether rounds end.
@@ -44,6 +51,10 @@ pub(super) struct Remembered {
     pub(super) status: WrittenStatus,
     /// When the list of pods may be written again, on the process's clock.
     pub(super) pods_may_be_written: Duration,
+    /// Pods that are not there, and why.
+    pub(super) absence: Absence,
+    /// How many events may follow.
+    pub(super) events: EventLimit,
     /// Rounds that failed in a row.
     pub(super) failures: u32,
 }
@@ -56,6 +67,7 @@ impl Context {
         installation: Installation,
         default_endpoint: Option<String>,
         fence: Fence,
+        events: Events,
         metrics: Metrics,
         progress: Arc<Progress>,
     ) -> Self {
@@ -65,6 +77,7 @@ impl Context {
             installation,
             default_endpoint,
             fence,
+            events,
             metrics,
             progress,
             remembered: Mutex::default(),

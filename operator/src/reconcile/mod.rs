@@ -9,8 +9,10 @@ mod jitter;
 mod progress;
 mod proxies;
 mod refuse;
+mod report;
 mod round;
 mod situation;
+mod troubles;
 mod written;
 
 use std::{
