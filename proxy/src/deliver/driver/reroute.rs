@@ -1,7 +1,7 @@
 //! Events whose stream nothing leads to any more (a corrected typo, a row that is gone) follow the mapping in force.
 //!
 //! What a disk still has is routed when it is read. What is in memory is looked at when a document comes and then twice
-//! a second: calls that were under way bring their events back later, and so does whoever routed by the document before.
+//! a second: calls that were under way bring their events back later, and so does whoever routed by the one before.
 
 use std::collections::BTreeSet;
 
