@@ -28,7 +28,7 @@ use crate::{
     metrics::Metrics,
     observe::{Scope, Stores, watch as watch_cluster},
     plan::{Installation, ProxyUser},
-    reconcile::{Context, Progress, reconcile, retry},
+    reconcile::{Context, Progress, Shared, reconcile, retry},
 };
 
 /// How many destinations of one scope are reconciled at a time.
@@ -78,7 +78,12 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
     let fenced = client::connect_fenced(config, CALL_DEADLINE, &fence)
         .context("failed to configure the client of the API server")?;
     let changes = elector.changes();
-    let events = Events::new(fenced.clone(), identity.clone());
+    let shared = Shared {
+        fence: fence.clone(),
+        events: Events::new(fenced.clone(), identity.clone()),
+        metrics: metrics.clone(),
+        progress: Arc::clone(&admin.progress),
+    };
     let mut controllers = Vec::new();
     let mut stores = Vec::new();
     for scope in scopes(&run) {
@@ -98,10 +103,7 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
                 },
             },
             run.default_endpoint_url.clone(),
-            fence.clone(),
-            events.clone(),
-            metrics.clone(),
-            Arc::clone(&admin.progress),
+            shared.clone(),
         ));
         let remembering = Arc::clone(&context);
         let elected = became_leader(changes.clone()).inspect(move |()| remembering.forget());

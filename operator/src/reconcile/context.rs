@@ -8,7 +8,7 @@ use std::{
 
 use kube::{Client, ResourceExt as _};
 
-use super::{progress::Progress, troubles::Absence, written::WrittenStatus};
+use super::{absence::Absence, progress::Progress, written::WrittenStatus};
 use crate::{
     apply::{AppliedChildren, EventLimit, Events},
     lease::Fence,
@@ -17,6 +17,19 @@ use crate::{
     plan::Installation,
     verify::Schedule,
 };
+
+/// What the reconciles of every scope share.
+#[derive(Clone)]
+pub struct Shared {
+    /// Whether this process may act.
+    pub fence: Fence,
+    /// Where changes are told.
+    pub events: Events,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Whether rounds end.
+    pub progress: Arc<Progress>,
+}
 
 /// Everything a reconcile needs.
 pub struct Context {
@@ -66,11 +79,14 @@ impl Context {
         stores: Stores,
         installation: Installation,
         default_endpoint: Option<String>,
-        fence: Fence,
-        events: Events,
-        metrics: Metrics,
-        progress: Arc<Progress>,
+        shared: Shared,
     ) -> Self {
+        let Shared {
+            fence,
+            events,
+            metrics,
+            progress,
+        } = shared;
         Self {
             client,
             stores,

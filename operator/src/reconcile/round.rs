@@ -138,7 +138,15 @@ async fn verify(
         (Acceptance::Refused(..), true) => Outcome::Refused,
         (Acceptance::Accepted, true) => Outcome::Settled,
     };
-    let looked = look(context, situation, &pods, &leaving, &mut remembered.absence, &namespace).await;
+    let looked = look(
+        context,
+        situation.workload(),
+        &pods,
+        &leaving,
+        &mut remembered.absence,
+        &namespace,
+    )
+    .await;
     let look_due = looked.due;
     let findings = situation.findings(destination, acceptance, apply_error, &proxies, looked);
     let pods_due = report(context, destination, remembered, &findings).await?;

@@ -9,7 +9,7 @@ use k8s_openapi::{
 };
 use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 
-use super::{context::Context, troubles::Looked};
+use super::{absence::Looked, context::Context};
 use crate::{
     observe::pods_of,
     plan::{Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Validated, effective, selector},

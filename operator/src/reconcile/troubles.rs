@@ -10,53 +10,28 @@ use k8s_openapi::api::{
 use kube::{Api, ResourceExt as _, api::ListParams, runtime::reflector::ObjectRef};
 use tracing::debug;
 
-use super::{context::Context, situation::Situation};
+use super::{
+    absence::{Absence, Looked},
+    context::Context,
+};
 use crate::{
     observe::{ClaimPhase, Trouble, claim_name, is_on_a_lost_node, is_ready, not_made, trouble},
     verify::PodTrouble,
 };
 
-/// How long a pod may be absent before the API server is asked why: its controller makes it within that, or says so.
-const ASK_AFTER: Duration = Duration::from_secs(2);
-
-/// How often it is asked while one is absent.
-const ASK_EVERY: Duration = Duration::from_secs(15);
-
 /// Most of what the workload's controller said that is read at a time.
 const MAX_EVENTS: u32 = 100;
-
-/// Pods that are not there, as one destination remembers it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Absence {
-    /// Since when one is absent, on the process's clock.
-    since: Option<Duration>,
-    /// When the API server was asked last.
-    asked: Option<Duration>,
-    /// What it said.
-    troubles: Vec<PodTrouble>,
-}
-
-/// What was found.
-#[derive(Debug, Default)]
-pub(super) struct Looked {
-    /// What keeps pods from being there or ready, by name.
-    pub(super) troubles: Vec<PodTrouble>,
-    /// The claims of wanted pods that have no volume, by name.
-    pub(super) unbound_claims: Vec<(String, ClaimPhase)>,
-    /// When to look again, if that is sooner than otherwise.
-    pub(super) due: Option<Duration>,
-}
 
 /// Looks at `pods`, at those that are `leaving` and at those that are neither.
 pub(super) async fn look(
     context: &Context,
-    situation: &Situation,
+    workload: Option<(&StatefulSet, i32)>,
     pods: &[Arc<Pod>],
     leaving: &[Arc<Pod>],
     absence: &mut Absence,
     namespace: &str,
 ) -> Looked {
-    let Some((workload, desired)) = situation.workload() else {
+    let Some((workload, desired)) = workload else {
         return Looked::default();
     };
     let unbound_claims = unbound_claims(context, workload, desired);
@@ -72,7 +47,7 @@ pub(super) async fn look(
         .map(|ordinal| format!("{}-{ordinal}", workload.name_any()))
         .filter(|name| !is_there(name))
         .collect();
-    let due = absence.look(context, workload, &absent, namespace).await;
+    let due = ask(context, workload, &absent, absence, namespace).await;
     troubles.extend(absence.troubles.iter().filter(|one| absent.contains(&one.pod)).cloned());
     troubles.sort_by(|one, other| one.pod.cmp(&other.pod));
     Looked {
@@ -82,43 +57,38 @@ pub(super) async fn look(
     }
 }
 
-impl Absence {
-    /// Asks why pods are absent, if it is time to. Returns how long until it is time again.
-    async fn look(
-        &mut self,
-        context: &Context,
-        workload: &StatefulSet,
-        absent: &[String],
-        namespace: &str,
-    ) -> Option<Duration> {
-        if absent.is_empty() {
-            *self = Self::default();
-            return None;
-        }
-        let now = context.now();
-        let since = *self.since.get_or_insert(now);
-        let due = self.asked.map_or(since + ASK_AFTER, |asked| asked + ASK_EVERY);
-        if now < due {
-            return Some(due - now);
-        }
-        self.asked = Some(now);
-        match said(context, workload, namespace).await {
-            Ok(events) => {
-                let look_at = format!("statefulset/{}", workload.name_any());
-                let told = absent.iter().filter_map(|pod| {
-                    Some(PodTrouble {
-                        pod: pod.clone(),
-                        trouble: not_made(pod, &events)?,
-                        look_at: look_at.clone(),
-                    })
-                });
-                self.troubles = told.collect();
-            }
-            // The pods are absent all the same, which the status says.
-            Err(error) => debug!(workload = %workload.name_any(), %error, "failed to ask why a pod is absent"),
-        }
-        Some(ASK_EVERY)
+/// Asks why pods are absent, if it is time to. Returns how long until it is time again.
+async fn ask(
+    context: &Context,
+    workload: &StatefulSet,
+    absent: &[String],
+    absence: &mut Absence,
+    namespace: &str,
+) -> Option<Duration> {
+    if absent.is_empty() {
+        *absence = Absence::default();
+        return None;
     }
+    let (is_due, wait) = absence.is_due(context.now());
+    if !is_due {
+        return Some(wait);
+    }
+    match said(context, workload, namespace).await {
+        Ok(events) => {
+            let look_at = format!("statefulset/{}", workload.name_any());
+            let told = absent.iter().filter_map(|pod| {
+                Some(PodTrouble {
+                    pod: pod.clone(),
+                    trouble: not_made(pod, &events)?,
+                    look_at: look_at.clone(),
+                })
+            });
+            absence.troubles = told.collect();
+        }
+        // The pods are absent all the same, which the status says.
+        Err(error) => debug!(workload = %workload.name_any(), %error, "failed to ask why a pod is absent"),
+    }
+    Some(wait)
 }
 
 /// What the workload's controller said about it.
