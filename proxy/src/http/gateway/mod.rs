@@ -23,7 +23,12 @@ mod rate;
 mod routes;
 mod startup;
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use firehose_proxy_config::{Cors, IngestState};
 use http::{Method, Request, StatusCode, request};
@@ -149,7 +154,7 @@ impl Handler for Gateway {
     fn no_request(&self, why: NoRequest, peer: SocketAddr) {
         self.endpoint.metrics.request_refused(why.as_str());
         self.complaints
-            .note_refused(why.as_str(), None, "none", peer.ip(), Instant::now());
+            .note_refused(why.as_str(), None, "none", self.kept(peer), Instant::now());
     }
 
     fn connections_changed(&self, by: i64) {
@@ -224,7 +229,13 @@ impl Gateway {
         let route = Route::of(&query::plain_path(head.uri.path())).map_or("none", Route::name);
         let (reason, place) = (refusal.reason(), refusal.place());
         self.complaints
-            .note_refused(reason, place, route, peer.ip(), Instant::now());
+            .note_refused(reason, place, route, self.kept(peer), Instant::now());
+    }
+
+    /// As much of an address as the log may show: nothing before a configuration says how much.
+    fn kept(&self, peer: SocketAddr) -> Option<IpAddr> {
+        let current = self.endpoint.live.load();
+        forwarded::kept(peer.ip(), current.as_ref()?.document.ingest.request_ip)
     }
 
     /// The configuration in force, if events are accepted under it.
