@@ -55,6 +55,13 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Bytes of memory that it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.body.capacity()
+    }
+}
+
 /// Makes a call, in a span of its own. The client's operation timeout is its deadline.
 pub(crate) async fn put(client: &Client, call: Call) -> Outcome {
     let span = debug_span!("call", stream = call.stream.as_str(), records = call.records);

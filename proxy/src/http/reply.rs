@@ -107,7 +107,7 @@ pub(super) enum Unavailable {
     Disabled,
     /// The write keys are named but not there.
     NoWriteKeys,
-    /// The bodies of other requests take all the memory there is for them.
+    /// Other requests take all the memory there is, or the peer's own take its share.
     Busy,
     /// The body did not arrive in time.
     SlowBody,
@@ -162,7 +162,7 @@ impl Refusal {
     }
 
     /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
-    pub(super) const REASONS: [&'static str; 27] = [
+    pub(super) const REASONS: [&'static str; 28] = [
         "NotJson",
         "NotAnEvent",
         "NoIdentity",
@@ -190,6 +190,7 @@ impl Refusal {
         "Http2",
         "HeadTooLarge",
         "SlowHead",
+        "HeadsBusy",
     ];
 
     /// The word that metrics and the log show.
@@ -307,6 +308,10 @@ impl From<queue::AcceptError> for Refusal {
         match refusal {
             queue::AcceptError::Full { retry_after } => Self::Unavailable {
                 why: Unavailable::QueueFull,
+                retry_after,
+            },
+            queue::AcceptError::NoMemory { retry_after } => Self::Unavailable {
+                why: Unavailable::Busy,
                 retry_after,
             },
             queue::AcceptError::Stalled { retry_after } => Self::Unavailable {

@@ -26,9 +26,9 @@ pub(super) enum Coding {
 }
 
 /// Largest window of zstd, as a power of two.
-const ZSTD_WINDOW_LOG: u32 = 23;
+pub(super) const ZSTD_WINDOW_LOG: u32 = 23;
 /// Largest window of brotli, as a power of two. Its format goes to 24, and beyond in a variant that is no standard.
-const BROTLI_WINDOW_LOG: u8 = 22;
+pub(super) const BROTLI_WINDOW_LOG: u8 = 22;
 /// Bytes that a decoder makes at a time.
 const PIECE: usize = 16 * 1024;
 
@@ -93,6 +93,7 @@ impl<S: Write> Decoder<S> {
             sink,
             beginning: Vec::new(),
             is_complete: false,
+            frames: 1,
             piece: [0; PIECE],
         })))
     }
@@ -122,6 +123,14 @@ impl<S: Write> Decoder<S> {
         }
     }
 
+    /// Frames that have begun, of what is decoded frame by frame here.
+    pub(super) fn frames(&self) -> u32 {
+        match self {
+            Self::Gzip(_) => 1,
+            Self::Stepped(stepped) => stepped.frames,
+        }
+    }
+
     /// The sink.
     pub(super) fn sink(&self) -> &S {
         match self {
@@ -147,6 +156,8 @@ pub(super) struct Stepped<S> {
     beginning: Vec<u8>,
     /// The end of the body was read, or of one of its frames.
     is_complete: bool,
+    /// Frames that have begun.
+    frames: u32,
     piece: [u8; PIECE],
 }
 
@@ -187,6 +198,7 @@ impl<S: Write> Stepped<S> {
                     return Ok(());
                 }
                 self.engine.begin_another()?;
+                self.frames = self.frames.saturating_add(1);
                 self.is_complete = false;
             }
             let step = self.engine.step(bytes, &mut self.piece)?;
@@ -287,7 +299,7 @@ impl Engine {
 
 /// The window that a body of brotli announces in its first byte, as a power of two (RFC 7932, section 9.1). `None` for
 /// the pattern that is reserved, which a variant with windows of up to 1 GiB uses.
-fn brotli_window_log(first: u8) -> Option<u8> {
+pub(super) fn brotli_window_log(first: u8) -> Option<u8> {
     match (first & 1, first >> 1 & 7, first >> 4 & 7) {
         (0, ..) => Some(16),
         (_, 0, 0) => Some(17),

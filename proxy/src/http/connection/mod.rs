@@ -2,11 +2,13 @@
 
 pub(super) mod body;
 mod coding;
+mod head;
 mod listen;
 mod pace;
 pub(super) mod peer;
 mod places;
 mod progress;
 pub(super) mod server;
+mod windows;
 
-pub use self::{body::BodyMemory, listen::listen, pace::BodyPace, server::Connections};
+pub use self::{listen::listen, pace::BodyPace, server::Connections};

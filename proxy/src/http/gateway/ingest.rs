@@ -18,7 +18,10 @@ use crate::{
     dead_letters::Letter,
     event::{self, Admission, Context, Refused},
     http::{
-        connection::{body::Body, peer::Peer},
+        connection::{
+            body::{Body, Payer},
+            peer::Peer,
+        },
         reply::Refusal,
     },
 };
@@ -52,8 +55,12 @@ impl Gateway {
             Presented::InBody => auth::check(&configuration, &self.keys, event::write_key(beginning).as_deref()),
             Presented::Needless | Presented::InHead(_) => Ok(()),
         };
-        let (bodies, pace) = (&self.endpoint.bodies, self.endpoint.body_pace);
-        let body = Body::read(&head.headers, incoming, limit, bodies, pace, &entrance).await?;
+        let pace = self.endpoint.body_pace;
+        let payer = Payer {
+            account: self.endpoint.account.clone(),
+            peer: forwarded::payer(&head.headers, peer.address.ip(), &configuration.trusted_proxies),
+        };
+        let body = Body::read(&head.headers, incoming, limit, &payer, pace, &entrance).await?;
         self.endpoint.metrics.received(body.bytes().len());
         let admission = self.judge(&configuration, head, peer.address, payload, body.bytes())?;
         // The records are in the batch; unless something else is kept of it, the body's memory is free for others while
