@@ -15,7 +15,7 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Field manager of the children.
-const MANAGER: &str = "firehose-operator";
+pub const MANAGER: &str = "firehose-operator";
 
 /// Longest that is repeated of what the API server said, in characters.
 const MAX_WORDS: usize = 512;

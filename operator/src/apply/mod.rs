@@ -5,6 +5,6 @@ mod child;
 mod poke;
 mod status;
 
-pub use child::{Applied, AppliedChildren, ApplyError, apply};
+pub use child::{Applied, AppliedChildren, ApplyError, MANAGER, apply};
 pub use poke::poke;
 pub use status::{Written, write_status};

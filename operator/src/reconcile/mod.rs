@@ -11,6 +11,7 @@ mod proxies;
 mod refuse;
 mod round;
 mod situation;
+mod withdraw;
 mod written;
 
 use std::{
