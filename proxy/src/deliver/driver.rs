@@ -3,6 +3,7 @@
 //! Decides two things only, because they concern all streams together: how many calls are under way at a time, and
 //! which client signs them.
 
+mod reroute;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -175,7 +176,7 @@ impl Driver {
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.fire(),
                 Ok(()) = self.clients.changed() => self.client_changed(),
                 Ok(()) = self.configuration.changed() => self.reconfigure(),
-                _ = tell.tick() => self.tell(),
+                _ = tell.tick() => { self.reroute(); self.tell(); }
                 () = shutdown.reached(Phase::Stopping), if end.is_none() => {
                     end = Some(Instant::now() + self.deliver.flush_within);
                     self.flush();
@@ -377,6 +378,7 @@ impl Driver {
             return;
         };
         self.each(|name| Input::Configure(Settings::of(name.as_str(), &snapshot.document)));
+        self.reroute();
     }
 
     fn retry_now(&mut self) {

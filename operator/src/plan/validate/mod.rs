@@ -109,7 +109,7 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
     let endpoint = spec.endpoints.firehose.kind;
     config::Document {
         format_version: config::FORMAT_VERSION,
-        requires: Vec::new(),
+        requires: requires(&spec.ingest),
         revision: String::new(),
         destination: config::Destination {
             namespace: destination.namespace().unwrap_or_else(|| "default".to_owned()),
@@ -141,6 +141,13 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
         replicas,
         active_replicas: replicas,
     }
+}
+
+/// What a proxy must know to apply the document; one that does not keeps its last one.
+fn requires(ingest: &api::Ingest) -> Vec<String> {
+    let used = [(config::REQUEST_IP, ingest.request_ip != api::RequestIp::Full)];
+    let names = used.iter().filter(|(_, is_used)| *is_used);
+    names.map(|(name, _)| (*name).to_owned()).collect()
 }
 
 fn toggle(on: bool) -> config::Toggle {
@@ -204,6 +211,11 @@ fn ingest(ingest: &api::Ingest, sizes: &sizes::Sizes) -> config::Ingest {
         },
         events_per_second_per_pod: ingest.events_per_second_per_pod.map(i32::unsigned_abs),
         trusted_proxies: ingest.trusted_proxies.clone(),
+        request_ip: match ingest.request_ip {
+            api::RequestIp::Full => config::RequestIp::Full,
+            api::RequestIp::Truncated => config::RequestIp::Truncated,
+            api::RequestIp::Omitted => config::RequestIp::Omitted,
+        },
         cors: config::Cors {
             allowed_origins: ingest.cors.allowed_origins.clone(),
         },

@@ -233,8 +233,9 @@ async fn connection<H: Handler>(
         if let Some(why) = NoRequest::of(&error) {
             handler.no_request(why, peer);
         }
-        // The client's doing (it left, it does not speak HTTP); it was told if it could be.
-        tracing::debug!(%peer, %error, "a connection ended early");
+        // The client's doing (it left, it does not speak HTTP); it was told if it could be. How much of its address may
+        // be shown is for the handler to know.
+        tracing::debug!(%error, "a connection ended early");
     }
 }
 
