@@ -46,8 +46,8 @@ pub struct Withdrawal {
     pub stateful_set: Option<StatefulSet>,
 }
 
-/// What is to be applied so that nothing runs that is forbidden. Of each child, only what `manager` applied is looked at
-/// and applied again: what others wrote is theirs.
+/// What is to be applied so that nothing runs that is forbidden. Of each child, only what `manager` applied is looked
+/// at and applied again: what others wrote is theirs.
 pub fn withdraw(running: &Running<'_>, allowed: &Allowed, manager: &str) -> Withdrawal {
     let service_account = running.service_account.and_then(|one| {
         let mut ours: ServiceAccount = owned(one, manager)?;

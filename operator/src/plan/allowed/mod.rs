@@ -1,5 +1,5 @@
-//! What an installation lets its destinations ask of the cluster. A destination is written by a tenant, and some of what
-//! it may name reaches far beyond it: an annotation can be code that a webhook runs, a priority can evict others.
+//! What an installation lets its destinations ask of the cluster. A destination is written by a tenant, and some of
+//! what it may name reaches far beyond it: an annotation can be code that a webhook runs, a priority can evict others.
 //!
 //! Small by default, and wider only by the installation. What is reserved is reserved in every one.
 

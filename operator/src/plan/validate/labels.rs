@@ -1,4 +1,5 @@
-//! Labels and annotations of the children: what the API server would refuse with the whole workload, refused here by field.
+//! Labels and annotations of the children: what the API server would refuse with the whole workload, refused here by
+//! field.
 
 use std::collections::BTreeMap;
 
