@@ -16,7 +16,7 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 
-use super::context::Context;
+use super::{absence::Looked, context::Context};
 use crate::{
     observe::pods_of,
     plan::{Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Running, Validated, effective, selector},
@@ -125,14 +125,20 @@ impl Situation {
         }
     }
 
-    /// The pods, by name.
-    pub(super) fn pods(&self, context: &Context) -> Vec<Arc<Pod>> {
+    /// The pods that are not on their way out and those that are, each by name.
+    pub(super) fn pods(&self, context: &Context) -> (Vec<Arc<Pod>>, Vec<Arc<Pod>>) {
         let mut pods = self
             .stateful_set
             .as_ref()
             .map_or_else(Vec::new, |one| pods_of(&context.stores, one));
         pods.sort_by_key(|pod| pod.name_any());
-        pods
+        pods.into_iter()
+            .partition(|pod| pod.metadata.deletion_timestamp.is_none())
+    }
+
+    /// The workload as it is, and how many pods it is to have.
+    pub(super) fn workload(&self) -> Option<(&StatefulSet, i32)> {
+        Some((self.stateful_set.as_deref()?, self.desired))
     }
 
     /// The pods that do not run the revision. One that cannot be asked counts while it is ready and not given up.
@@ -155,6 +161,7 @@ impl Situation {
         acceptance: Acceptance,
         apply_error: Option<String>,
         proxies: &'a [Proxy],
+        looked: Looked,
     ) -> Findings<'a> {
         let (name, namespace) = (destination.name_any(), destination.namespace().unwrap_or_default());
         let validated = self.validated.as_ref();
@@ -163,6 +170,9 @@ impl Situation {
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         Findings {
+            namespace: namespace.clone(),
+            troubles: looked.troubles,
+            unbound_claims: looked.unbound_claims,
             generation: destination.metadata.generation,
             acceptance,
             apply_error,
