@@ -11,15 +11,17 @@ mod endpoints;
 mod installation;
 mod names;
 mod rejection;
+mod subjects;
 mod validate;
 mod validated;
 
-pub use children::{Children, REVISION_ANNOTATION, children};
+pub use children::{Children, REVISION_ANNOTATION, WRITE_KEYS_VOLUME, children};
 pub use document::{Paths, document};
 pub use effective::effective;
 pub use endpoints::{AllowedEndpoints, NamedEndpoint, NoHost};
 pub use installation::{Installation, ProxyUser};
 pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Names, POD_SELECTOR, selector};
 pub use rejection::{Rejection, unchangeable};
+pub use subjects::{Subjects, subjects};
 pub use validate::validate;
 pub use validated::Validated;

@@ -12,7 +12,7 @@ use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use super::{absence::Looked, context::Context};
 use crate::{
     observe::pods_of,
-    plan::{Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Validated, effective, selector},
+    plan::{Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Validated, effective, selector, subjects},
     verify::{Acceptance, Findings, Proxy},
 };
 
@@ -157,6 +157,7 @@ impl Situation {
             selector: selector.join(","),
             mappings: validated.and_then(|validated| i32::try_from(validated.mappings()).ok()),
             effective: self.effective.clone(),
+            subjects: validated.map(subjects),
         }
     }
 }
@@ -215,6 +216,7 @@ mod tests {
         let proxy = |report: Option<Report>| Proxy {
             name: String::new(),
             ready: true,
+            has_write_keys: false,
             report,
         };
         let proxies = [

@@ -12,6 +12,7 @@ mod volumes;
 mod workload;
 
 pub use config_map::REVISION_ANNOTATION;
+pub use volumes::WRITE_KEYS_VOLUME;
 
 use k8s_openapi::api::{
     apps::v1::StatefulSet,

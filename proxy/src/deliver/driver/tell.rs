@@ -28,7 +28,7 @@ impl Stream {
 }
 
 impl Driver {
-    pub(super) fn heard_of_credentials(&mut self, reason: Reason) {
+    pub(super) fn heard_of_credentials(&mut self, reason: Reason, detail: Option<String>) {
         let about = match reason {
             Reason::Unreachable | Reason::Unanswered => return,
             reason if reason.is_about_credentials() => reason,
@@ -39,16 +39,32 @@ impl Driver {
         }
         let message = match about {
             Reason::Succeeded if self.rotation.is_candidate_refused() => {
-                "new credentials are refused, the old ones stay"
+                "new credentials are refused, the old ones stay".to_owned()
             }
-            Reason::Succeeded => "AWS takes the credentials",
-            Reason::CredentialsUnavailable => "no credentials can be had",
-            _ => "AWS refuses the credentials",
+            Reason::Succeeded => "AWS takes the credentials".to_owned(),
+            _ => detail.unwrap_or_default(),
         };
+        self.tell_of_credentials(Some(about), message);
+    }
+
+    /// Puts into the status how the credentials are, and which.
+    pub(super) fn tell_of_credentials(&self, reason: Option<Reason>, message: String) {
         self.deliver.delivery_status.put_credentials(CredentialsStatus {
-            reason: Some(about),
-            message: message.to_owned(),
+            reason,
+            message,
+            revision: self.rotation.revision().map(str::to_owned),
+            stale: self
+                .stale
+                .as_ref()
+                .map(|problem| (problem.reason(), problem.to_string())),
         });
+    }
+
+    /// Puts into the status that their files are broken, or no longer.
+    pub(super) fn tell_of_stale(&self) {
+        if let Some(before) = self.deliver.delivery_status.credentials() {
+            self.tell_of_credentials(before.reason, before.message);
+        }
     }
 
     pub(super) fn tell(&mut self) {
@@ -81,6 +97,7 @@ impl Driver {
             name: stream.name.clone(),
             state: stream.state,
             reason: stream.core.health(Instant::now()),
+            detail: stream.detail.clone(),
             single_puts: stream.core.is_single(),
             backlog_events: standing.backlog_events,
             backlog_bytes: standing.backlog_bytes,
