@@ -96,7 +96,7 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
                 proxy_image: run.proxy_image.clone(),
                 image_pull_policy: run.proxy_image_pull_policy.clone(),
                 architecture: Some(run.proxy_architecture.clone()).filter(|architecture| !architecture.is_empty()),
-                allowed_endpoints: run.allowed_endpoints()?,
+                allowed: run.allowed.of_installation(run.default_endpoint_url.as_deref())?,
                 proxy_user: match run.proxy_user {
                     args::ProxyUser::Fixed => ProxyUser::Fixed,
                     args::ProxyUser::Cluster => ProxyUser::Cluster,

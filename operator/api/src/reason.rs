@@ -60,6 +60,8 @@ pub enum Reason {
     NotImplemented,
     /// The spec names an address that the installation does not allow.
     EndpointNotAllowed,
+    /// The spec asks the cluster for something that the installation does not allow.
+    NotAllowedHere,
     /// Two mappings have the same event in lower case.
     DuplicateEvent,
     /// The configuration would not fit into a ConfigMap.
@@ -202,6 +204,7 @@ impl Reason {
             Self::Invalid => "the spec breaks a rule",
             Self::NotImplemented => "the spec asks for something that this version does not do",
             Self::EndpointNotAllowed => "the spec names an address that the installation does not allow",
+            Self::NotAllowedHere => "the spec asks the cluster for something that the installation does not allow",
             Self::DuplicateEvent => "two mappings have the same event",
             Self::TooLarge => "the configuration does not fit into a ConfigMap",
             Self::NameConflict => "an object of somebody else has the name of one of this destination's",

@@ -7,7 +7,7 @@ mod poke;
 mod status;
 
 /// Field manager of the children, and who reports events.
-const MANAGER: &str = "firehose-operator";
+pub const MANAGER: &str = "firehose-operator";
 
 pub use child::{Applied, AppliedChildren, ApplyError, apply};
 pub use events::{EventLimit, Events, Unpublished};

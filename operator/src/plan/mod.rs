@@ -4,17 +4,24 @@
 //! makes the local path, the golden files and a repaired child agree. Behind [`validate()`] nobody looks at the raw
 //! spec again.
 
+mod allowed;
 mod children;
 mod document;
 mod effective;
 mod endpoints;
 mod installation;
 mod names;
+mod owned;
 mod rejection;
 mod subjects;
 mod validate;
 mod validated;
+mod withdrawal;
 
+pub use allowed::{
+    AllowList, Allowed, DEFAULT_LABELS, DEFAULT_NODE_SELECTORS, DEFAULT_POD_ANNOTATIONS,
+    DEFAULT_SERVICE_ACCOUNT_ANNOTATIONS, NoEntry,
+};
 pub use children::{Children, REVISION_ANNOTATION, WRITE_KEYS_VOLUME, children};
 pub use document::{Paths, document};
 pub use effective::effective;
@@ -25,3 +32,4 @@ pub use rejection::{Rejection, unchangeable};
 pub use subjects::{Subjects, subjects};
 pub use validate::validate;
 pub use validated::Validated;
+pub use withdrawal::{Running, Withdrawal, withdraw};

@@ -14,6 +14,7 @@ mod report;
 mod round;
 mod situation;
 mod troubles;
+mod withdraw;
 mod written;
 
 use std::{

@@ -14,6 +14,7 @@ use super::{
     report::report,
     situation::{Observed, Planned, Progress, Situation, observe, willing},
     troubles::look,
+    withdraw::withdraw,
 };
 use crate::{
     apply::{self, Applied, ApplyError},
@@ -31,7 +32,7 @@ pub(super) async fn round(
     context: &Context,
     remembered: &mut Remembered,
 ) -> Result<(Outcome, Action), Error> {
-    let observed = observe(destination, context);
+    let mut observed = observe(destination, context);
     let planned = validate(destination, context).and_then(|validated| plan(validated, &observed, context));
     let mut written = Progress::default();
     let (acceptance, planned, failure) = match planned {
@@ -47,8 +48,12 @@ pub(super) async fn round(
             }
             Err(failure) => (Acceptance::Accepted, Some(planned), Some(failure)),
         },
-        // The last good children go on.
-        Err(rejections) => (refused(&rejections), None, None),
+        // The last good children go on, but for what is forbidden now.
+        Err(rejections) => {
+            let uid = destination.uid().unwrap_or_default();
+            let withdrawn = withdraw(context, &mut observed, &uid, remembered, &mut written).await;
+            (refused(&rejections), None, withdrawn.err())
+        }
     };
     let situation = Situation::new(observed, planned, written, &context.installation);
     let apply_error = failure.as_ref().map(ToString::to_string);
@@ -58,7 +63,7 @@ pub(super) async fn round(
 
 /// The spec as something that can be planned, or every reason why it cannot.
 fn validate(destination: &FirehoseDestination, context: &Context) -> Result<Validated, Vec<Rejection>> {
-    let validated = plan::validate(destination, &context.installation.allowed_endpoints)?;
+    let validated = plan::validate(destination, &context.installation.allowed)?;
     Ok(validated.with_default_endpoint(context.default_endpoint.as_deref()))
 }
 

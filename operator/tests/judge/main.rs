@@ -2,6 +2,7 @@
 #![cfg(feature = "controller")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
+mod access;
 mod conditions;
 mod status_fields;
 

@@ -1,8 +1,9 @@
 //! The report: what a proxy answers to `GET /status` on its admin port and the operator turns into conditions.
 //!
-//! Plain data, the second contract between the two programs. It holds no secret and nothing of an event, because whoever
-//! reaches the admin port may read it; what AWS said about a call is in it, cut to [`MAX_DETAIL_CHARS`]. A reader of another version ignores fields it does not know and reads a
-//! name it does not know as `Unknown`, so that a rollout with two versions keeps reporting.
+//! Plain data, the second contract between the two programs. It holds no secret and nothing of an event, because
+//! whoever reaches the admin port may read it; what AWS said about a call is in it, cut to [`MAX_DETAIL_CHARS`]. A
+//! reader of another version ignores fields it does not know and reads a name it does not know as `Unknown`, so that a
+//! rollout with two versions keeps reporting.
 
 use serde::{Deserialize, Serialize};
 

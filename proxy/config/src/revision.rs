@@ -16,8 +16,8 @@ pub fn revision(document: &Document) -> Result<String, serde_yaml::Error> {
     Ok(digest[..8].iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// First 16 hexadecimal digits of a SHA-256 of the parts of a Secret, to tell which of its versions is in use. The parts
-/// cannot be had back from it; who knows a part of few possible values could try them all.
+/// First 16 hexadecimal digits of a SHA-256 of the parts of a Secret, to tell which of its versions is in use. The
+/// parts cannot be had back from it; who knows that there are few possible values could try them all.
 pub fn secret_revision(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

@@ -3,6 +3,7 @@
 //! Decides two things only, because they concern all streams together: how many calls are under way at a time, and
 //! which client signs them.
 
+mod credentials;
 mod reroute;
 mod tell;
 #[cfg(test)]
@@ -30,8 +31,7 @@ use super::{
 use crate::{
     config::{Live, Snapshot},
     firehose::{
-        self, Answer, Call, Change, CurrentClient, Operation, Outcome, Problem, Reason, Rotation, Signer, Supplier,
-        Transport,
+        self, Answer, Call, CurrentClient, Operation, Outcome, Problem, Reason, Rotation, Signer, Supplier, Transport,
     },
     queue::{ByteLimit, InFlight, Outlet},
     shutdown::{Phase, Shutdown},
@@ -54,6 +54,8 @@ pub struct Deliver {
     pub byte_limit: ByteLimit,
     /// Takes the events that will never be delivered.
     pub give_up: Box<dyn GiveUp>,
+    /// Most calls at a time, whatever the number of streams: each is a connection.
+    pub most_calls: usize,
     /// How long [`Phase::Stopping`] may take. Then [`run`] returns with what is left.
     pub flush_within: Duration,
 }
@@ -76,7 +78,8 @@ pub struct StreamBacklog {
     pub bytes: usize,
 }
 
-/// Calls at a time, of all streams. A stream without any may always have one, so none waits for another's answers.
+/// Calls at a time, of all streams. Beyond it a stream without any may have one, so that none waits for another's
+/// answers, up to [`Deliver::most_calls`].
 const MAX_CALLS_IN_FLIGHT: usize = 64;
 /// Record bytes under way, likewise; their encoded form takes a third more.
 const MAX_BYTES_IN_FLIGHT: usize = 24 * 1024 * 1024;
@@ -239,10 +242,13 @@ impl Driver {
         let mut next = VecDeque::from([input]);
         while let Some(input) = next.pop_front() {
             let now = Instant::now();
-            let free = MAX_CALLS_IN_FLIGHT.saturating_sub(self.calls.len());
+            let free = MAX_CALLS_IN_FLIGHT
+                .min(self.deliver.most_calls)
+                .saturating_sub(self.calls.len());
+            let is_possible = self.calls.len() < self.deliver.most_calls;
             let room = self.call_bytes < MAX_BYTES_IN_FLIGHT;
             let stream = self.stream(id);
-            let own = usize::from(stream.core.calls_in_flight() == 0);
+            let own = usize::from(is_possible && stream.core.calls_in_flight() == 0);
             let effects = stream.core.step(input, now, if room { free.max(own) } else { own });
             for effect in effects {
                 match effect {
@@ -346,11 +352,16 @@ impl Driver {
         }
         self.heard_of_credentials(reason, detail);
         for _ in 0..self.starved.len() {
-            if self.calls.len() >= MAX_CALLS_IN_FLIGHT || self.call_bytes >= MAX_BYTES_IN_FLIGHT {
+            if self.calls.len() >= self.deliver.most_calls {
                 break;
             }
-            if let Some(starved) = self.starved.pop_front() {
-                self.step(starved, Input::Wake);
+            let is_crowded = self.calls.len() >= MAX_CALLS_IN_FLIGHT || self.call_bytes >= MAX_BYTES_IN_FLIGHT;
+            let Some(starved) = self.starved.pop_front() else {
+                break;
+            };
+            match is_crowded && self.stream(starved).core.calls_in_flight() > 0 {
+                true => self.starved.push_back(starved),
+                false => self.step(starved, Input::Wake),
             }
         }
     }
@@ -364,24 +375,6 @@ impl Driver {
             self.stream(id).timer = None;
             self.step(id, Input::Wake);
         }
-    }
-
-    fn client_changed(&mut self) {
-        let newest = Arc::clone(&self.clients.borrow_and_update());
-        self.stale.clone_from(&newest.stale);
-        let change = self.rotation.update(&newest, Instant::now());
-        if change == Change::Nothing {
-            self.tell_of_stale();
-            return;
-        }
-        tracing::info!(?change, "credentials or endpoint changed");
-        if change == Change::Replaced {
-            self.credentials = None;
-            let problem = self.rotation.problem();
-            let (reason, message) = (problem.map(Problem::reason), problem.map(ToString::to_string));
-            self.tell_of_credentials(reason, message.unwrap_or_else(|| "not tried yet".to_owned()));
-        }
-        self.retry_now();
     }
 
     fn reconfigure(&mut self) {

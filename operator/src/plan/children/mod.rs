@@ -12,6 +12,8 @@ mod volumes;
 mod workload;
 
 pub use config_map::REVISION_ANNOTATION;
+pub(super) use pod::IDENTITY_ANNOTATION;
+pub(super) use scheduling::ARCHITECTURE_LABEL;
 pub use volumes::WRITE_KEYS_VOLUME;
 
 use k8s_openapi::api::{

@@ -5,8 +5,7 @@ use tokio::time::Instant;
 
 use super::{Driver, Stream, StreamBacklog, Undelivered};
 use crate::{
-    deliver::{CredentialsStatus, StreamState, StreamStatus, metrics::Standing},
-    firehose::Reason,
+    deliver::{StreamState, StreamStatus, metrics::Standing},
     stream::StreamId,
 };
 
@@ -28,45 +27,6 @@ impl Stream {
 }
 
 impl Driver {
-    pub(super) fn heard_of_credentials(&mut self, reason: Reason, detail: Option<String>) {
-        let about = match reason {
-            Reason::Unreachable | Reason::Unanswered => return,
-            reason if reason.is_about_credentials() => reason,
-            _ => Reason::Succeeded,
-        };
-        if self.credentials.replace(about) == Some(about) {
-            return;
-        }
-        let message = match about {
-            Reason::Succeeded if self.rotation.is_candidate_refused() => {
-                "new credentials are refused, the old ones stay".to_owned()
-            }
-            Reason::Succeeded => "AWS takes the credentials".to_owned(),
-            _ => detail.unwrap_or_default(),
-        };
-        self.tell_of_credentials(Some(about), message);
-    }
-
-    /// Puts into the status how the credentials are, and which.
-    pub(super) fn tell_of_credentials(&self, reason: Option<Reason>, message: String) {
-        self.deliver.delivery_status.put_credentials(CredentialsStatus {
-            reason,
-            message,
-            revision: self.rotation.revision().map(str::to_owned),
-            stale: self
-                .stale
-                .as_ref()
-                .map(|problem| (problem.reason(), problem.to_string())),
-        });
-    }
-
-    /// Puts into the status that their files are broken, or no longer.
-    pub(super) fn tell_of_stale(&self) {
-        if let Some(before) = self.deliver.delivery_status.credentials() {
-            self.tell_of_credentials(before.reason, before.message);
-        }
-    }
-
     pub(super) fn tell(&mut self) {
         let now = Instant::now();
         for (id, stream) in &mut self.streams {

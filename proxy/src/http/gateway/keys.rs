@@ -24,7 +24,10 @@ use firehose_proxy_config::{
 use tokio::{sync::watch, task::spawn_blocking};
 use tracing::{info, warn};
 
-use crate::config::{self, Mounted, Snapshot};
+use crate::{
+    config::{self, Mounted, Snapshot},
+    descriptors::{is_shortage, say_shortage},
+};
 
 /// Write keys by the directory that a configuration names. Cloning shares them.
 #[derive(Debug, Clone, Default)]
@@ -198,6 +201,8 @@ fn look(path: &Path, slot: &Slot) {
             let revision = secret_revision(&parts);
             Look::Loaded { keys, revision }
         }
+        // They are as good as before, and the next look is a second away.
+        Err(error) if is_shortage(&error) => return say_shortage("reading the write keys", &error),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Look::Missing,
         Err(error) => Look::Unusable(error.to_string()),
     };
@@ -258,7 +263,6 @@ mod tests {
     use firehose_tests::document::DocumentText;
 
     use super::*;
-    use crate::{routing::Table, stream::Streams};
 
     #[test]
     fn a_key_is_known_by_all_of_its_bytes() {
@@ -298,8 +302,7 @@ mod tests {
 
     fn configured(more: &str) -> Arc<Snapshot> {
         let document = DocumentText::everything_to("orders").more(more).to_string();
-        let table = Table::new(&[], &Streams::default()).unwrap();
-        Arc::new(Snapshot::new(firehose_proxy_config::parse(&document).unwrap(), table))
+        Arc::new(Snapshot::unrouted(firehose_proxy_config::parse(&document).unwrap()))
     }
 
     fn with_keys(directory: &Path) -> Arc<Snapshot> {
