@@ -13,8 +13,8 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Address to listen on; port 0 takes a free one. `localhost` is this machine alone and `[::]` every address, in both
-    /// families.
+    /// Address to listen on; port 0 takes a free one. `localhost` is this machine alone and `[::]` every address, in
+    /// both families.
     #[arg(long, default_value = "localhost:4573", env = "FIREHOSE_SIMULATOR_LISTEN")]
     listen: Place,
     /// Create a stream when something is put to it, instead of answering ResourceNotFoundException.
