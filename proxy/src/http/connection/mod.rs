@@ -3,7 +3,6 @@
 pub(super) mod body;
 mod coding;
 mod head;
-mod listen;
 mod pace;
 pub(super) mod peer;
 mod places;
@@ -11,4 +10,4 @@ mod progress;
 pub(super) mod server;
 mod windows;
 
-pub use self::{listen::listen, pace::BodyPace, server::Connections};
+pub use self::{pace::BodyPace, server::Connections};

@@ -2,9 +2,11 @@
 //!
 //! ```no_run
 //! # use std::sync::Arc;
+//! # use dual_stack_listener::{Listener, Place};
 //! # use firehose_proxy::{config::Live, http::{self, gateway::Endpoint}, queue, shutdown::shutdown};
-//! # async fn example(intake: queue::Intake, registry: &mut prometheus_client::registry::Registry) ->
-//! std::io::Result<()> { let listener = http::listen("[::]:8080".parse().expect("an address"))?;
+//! # type Registry = prometheus_client::registry::Registry;
+//! # async fn example(intake: queue::Intake, registry: &mut Registry) -> std::io::Result<()> {
+//! let listener = Listener::open(Place::Address("[::]:8080".parse().expect("an address")))?;
 //! let endpoint = Endpoint::new(Arc::new(Live::default()), intake, http::Metrics::register(registry));
 //! let (controller, shutdown) = shutdown();
 //! http::gateway::serve(listener, endpoint, shutdown).await;
@@ -30,10 +32,11 @@ use std::{
     time::Duration,
 };
 
+use dual_stack_listener::Listener;
 use firehose_proxy_config::{Cors, IngestState};
 use http::{Method, Request, StatusCode, request};
 use hyper::body::Incoming;
-use tokio::{net::TcpListener, time::Instant};
+use tokio::time::Instant;
 
 pub use self::keys::KeyRing;
 use self::{
@@ -135,7 +138,7 @@ impl fmt::Debug for Endpoint {
 }
 
 /// Serves events until `shutdown` reaches [`crate::shutdown::Phase::Stopping`], then answers what is open and returns.
-pub async fn serve(listener: TcpListener, endpoint: Endpoint, shutdown: Shutdown) {
+pub async fn serve(listener: Listener, endpoint: Endpoint, shutdown: Shutdown) {
     let connections = endpoint.connections;
     let changes = endpoint.live.subscribe();
     let gateway = Arc::new(Gateway {
