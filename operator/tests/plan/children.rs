@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use firehose_operator::plan::{Installation, Paths, ProxyUser, children, document, effective, validate};
-use firehose_operator_api::admission::{admit, documents};
+use firehose_operator_api::{admission::admit, manifests::objects};
 use firehose_proxy_config::Toggle;
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ fn every_example_is_accepted_and_none_names_an_endpoint() {
         .collect();
     assert!(files.len() >= 3);
     for file in files {
-        for found in documents(&std::fs::read_to_string(&file).unwrap()).unwrap() {
+        for found in objects(&std::fs::read_to_string(&file).unwrap()).unwrap() {
             let destination = admit(&found).unwrap_or_else(|refusals| panic!("{file:?}: {refusals:?}"));
             assert_eq!(destination.spec.endpoints.firehose.url(), None, "{file:?}");
             validate(&destination, &allowed()).unwrap_or_else(|invalid| panic!("{file:?}: {invalid:?}"));
@@ -61,6 +61,21 @@ fn the_revision_follows_the_configuration_and_the_pod_template_does_not() {
     assert_ne!(before.revision, after.revision);
     assert_ne!(before.config_map, after.config_map);
     assert_eq!(before.stateful_set, after.stateful_set);
+}
+
+#[test]
+fn a_proxy_that_would_neglect_what_is_asked_of_it_refuses_the_document() {
+    for (spec, requires) in [
+        (json!({}), vec![]),
+        (json!({"ingest": {"requestIP": "Full"}}), vec![]),
+        (json!({"ingest": {"requestIP": "Truncated"}}), vec!["RequestIP"]),
+        (json!({"ingest": {"requestIP": "Omitted"}}), vec!["RequestIP"]),
+    ] {
+        let document = document(&validate(&destination(&spec), &allowed()).unwrap(), &Paths::default());
+        assert_eq!(document.requires, requires, "{spec}");
+        let known = |name: &String| firehose_proxy_config::KNOWN_REQUIREMENTS.contains(&name.as_str());
+        assert!(document.requires.iter().all(known), "{spec}");
+    }
 }
 
 #[test]

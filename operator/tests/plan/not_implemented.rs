@@ -1,6 +1,6 @@
 //! What the custom resource has and this version does not do: refused by field, and said in the field's comment.
 
-use firehose_operator_api::{Reason, admission::documents, schema};
+use firehose_operator_api::{Reason, manifests::objects, schema};
 use serde_json::{Value, json};
 
 use crate::refusals;
@@ -18,7 +18,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             "spec.ingest.sources",
             "spec.ingest.sourceField",
             "spec.ingest.allowedClients",
-            "spec.ingest.requestIP",
             "spec.ingest.privacy",
             "spec.ingest.deduplication",
             "spec.ingest.connections",
@@ -52,7 +51,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             json!({"endpoints": {"sts": {"type": "Custom", "custom": {"url": "https://sts.example"}}}}),
             "spec.endpoints.sts",
         ),
-        (json!({"ingest": {"requestIP": "Omitted"}}), "spec.ingest.requestIP"),
         (json!({"ingest": {"deduplication": {}}}), "spec.ingest.deduplication"),
     ] {
         assert_eq!(refusals(&spec), [(field.to_owned(), Reason::NotImplemented)], "{spec}");
@@ -66,7 +64,7 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
 
 /// The spec of the object that has every field.
 fn everything() -> Value {
-    documents(include_str!("../../api/tests/admitted/everything.yaml")).unwrap()[0]["spec"].take()
+    objects(include_str!("../../api/tests/admitted/everything.yaml")).unwrap()[0]["spec"].take()
 }
 
 /// What `kubectl explain` prints about a field.

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Gateway,
+    Gateway, Opened,
     auth::{self, Presented},
     forwarded,
     routes::Payload,
@@ -45,6 +45,7 @@ impl Gateway {
             Presented::InBody => auth::are_there(&configuration, &self.keys)?,
         }
         self.within_rate(&configuration)?;
+        self.opened()?;
 
         let limit = body_limit(&configuration);
         let entrance = |beginning: &[u8]| match presented {
@@ -93,7 +94,9 @@ impl Gateway {
         payload: Payload,
         body: &[u8],
     ) -> Result<Admission, Refusal> {
-        let request_ip = forwarded::request_ip(&head.headers, peer.ip(), &configuration.trusted_proxies).to_string();
+        let request_ip = forwarded::request_ip(&head.headers, peer.ip(), &configuration.trusted_proxies);
+        let request_ip = forwarded::kept(request_ip, configuration.document.ingest.request_ip)
+            .map_or_else(String::new, |address| address.to_string());
         let mut context = Context {
             table: &configuration.table,
             delimiter: configuration.document.delivery.record_delimiter,
@@ -136,9 +139,10 @@ impl Gateway {
             }
             has_left
         };
-        self.endpoint.intake.accept_from(batch, deadline, has_left).await?;
+        let Opened { intake, dead_letters } = self.opened()?;
+        intake.accept_from(batch, deadline, has_left).await?;
         self.endpoint.metrics.accepted(&counts);
-        if let (Some(body), Some(dead_letters)) = (body, &self.endpoint.dead_letters) {
+        if let (Some(body), Some(dead_letters)) = (body, dead_letters) {
             let letters = refused.iter().map(|refused| letter(refused, body.bytes()));
             // The client cannot mend them and the others are safe: without room for them they are what was counted
             // above.
