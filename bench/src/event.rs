@@ -49,8 +49,9 @@ impl Request {
         Self { bytes, numbers }
     }
 
-    /// Writes the request with the number `first` in its first event's `messageId`, and those that follow in the others':
-    /// an SDK never sends an id twice, and what is sent twice may be answered without being delivered again.
+    /// Writes the request with the number `first` in its first event's `messageId`, and those that follow in the
+    /// others': an SDK never sends an id twice, and what is sent twice may be answered without being delivered
+    /// again.
     pub(crate) fn write(&self, first: usize, buffer: &mut Vec<u8>) {
         buffer.clear();
         buffer.extend_from_slice(&self.bytes);

@@ -1,5 +1,5 @@
-//! Instructions per event of the whole proxy, counted by callgrind: a figure that does not depend on how busy the machine
-//! is, so that a commit can be held to it.
+//! Instructions per event of the whole proxy, counted by callgrind: a figure that does not depend on how busy the
+//! machine is, so that a commit can be held to it.
 //!
 //! The proxy starts twice and gets one load, then twice that; the difference is what the second half cost, without
 //! start, shutdown and warm-up. Valgrind hides some instruction sets (AVX-512, SHA), so a count stands for the code

@@ -1,8 +1,9 @@
-//! Instructions of the path of an event, from the request's body to the batch that is handed on: a count does not depend on
-//! how busy the machine is, so that a commit can be held to it.
+//! Instructions of the path of an event, from the request's body to the batch that is handed on: a count does not
+//! depend on how busy the machine is, so that a commit can be held to it.
 //!
-//! Counted by callgrind, which hides some instruction sets (AVX-512, SHA) and counts system calls as nothing. The count is
-//! judged as a ratio to what serde_json takes to read and write the same bytes, so that it means the same on every machine.
+//! Counted by callgrind, which hides some instruction sets (AVX-512, SHA) and counts system calls as nothing. The count
+//! is judged as a ratio to what serde_json takes to read and write the same bytes, so that it means the same on every
+//! machine.
 
 use std::{
     fs,
