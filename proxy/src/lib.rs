@@ -12,6 +12,7 @@ pub mod deliver;
 pub mod event;
 pub mod firehose;
 pub mod http;
+pub mod privacy;
 pub mod queue;
 pub mod routing;
 pub mod shutdown;

@@ -13,6 +13,7 @@ mod killed;
 mod leftovers;
 mod paused;
 mod pod;
+mod privacy;
 mod stalled;
 mod starting;
 mod synced;

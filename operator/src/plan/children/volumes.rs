@@ -9,7 +9,7 @@ use k8s_openapi::{
 };
 use std::collections::BTreeMap;
 
-use firehose_proxy_config::{FILE_NAME, StaticCredentials, WriteKeys};
+use firehose_proxy_config::{FILE_NAME, HashKey, StaticCredentials, WriteKeys};
 
 use super::object::workload_name;
 use crate::plan::{Paths, Validated, selector};
@@ -17,6 +17,7 @@ use crate::plan::{Paths, Validated, selector};
 const CONFIG: &str = "config";
 const CREDENTIALS: &str = "credentials";
 const WRITE_KEYS: &str = "write-keys";
+const HASH_KEY: &str = "hash-key";
 const SPOOL: &str = "spool";
 
 /// Readable by the pod's group, which is the proxy's.
@@ -51,6 +52,10 @@ pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
         let items = vec![key_to_path(&secret.key, WriteKeys::FILE)];
         volumes.push(secret_volume(WRITE_KEYS, &secret.name, items));
     }
+    if let Some(secret) = &validated.hash_key_secret {
+        let items = vec![key_to_path(&secret.key, HashKey::FILE)];
+        volumes.push(secret_volume(HASH_KEY, &secret.name, items));
+    }
     if validated.claim.is_none() {
         let spool = &validated.settings.spool;
         let bytes = spool.max_size_bytes + spool.dead_letters.max_size_bytes + EPHEMERAL_HEADROOM_BYTES;
@@ -74,6 +79,9 @@ pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
     }
     if validated.write_keys_secret.is_some() {
         mounts.push(mount(WRITE_KEYS, Paths::WRITE_KEYS, MountMode::ReadOnly));
+    }
+    if validated.hash_key_secret.is_some() {
+        mounts.push(mount(HASH_KEY, Paths::HASH_KEY, MountMode::ReadOnly));
     }
     mounts.push(mount(SPOOL, Paths::SPOOL, MountMode::ReadWrite));
     mounts

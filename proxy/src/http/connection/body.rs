@@ -52,8 +52,8 @@ const ENTRANCE_BYTES: usize = 512 * 1024;
 /// Bytes that are taken at a time after the first, so that a body of many small pieces is not as many steps.
 const STEP: usize = 64 * 1024;
 
-/// What the compressed form of a body may have beside a 64th of its largest content: there are frames that hold nothing,
-/// and a body of nothing but those would have no end.
+/// What the compressed form of a body may have beside its largest content and a 64th of that: there are frames that
+/// hold nothing, and a body of nothing but those would have no end.
 const MOST_OVERHEAD: usize = 64 * 1024;
 
 /// Most bytes of a refused body that are read.

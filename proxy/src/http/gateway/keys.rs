@@ -1,40 +1,25 @@
-//! The write keys in force: read from a mounted Secret, read anew whenever it changes, compared in constant time.
-//!
-//! Fails closed. A destination that names write keys which cannot be read lets nobody in; nothing here decides that a
-//! missing file means that no key is needed.
+//! The write keys in force, compared in constant time. What reads them, and anew, is [`super::held`].
 
-use std::{
-    fs::File,
-    hint::black_box,
-    io::{self, Read as _},
-    path::Path,
-    sync::Arc,
-};
+use std::{hint::black_box, io, path::Path};
 
-use arc_swap::ArcSwapOption;
 use firehose_proxy_config::WriteKeys;
-use tokio::{sync::watch, task::spawn_blocking};
-use tracing::{info, warn};
 
-use crate::config::{self, Mounted, Snapshot};
+use super::held::{Held, Kind, read_file};
 
 /// Write keys by the directory that a configuration names.
 #[derive(Debug, Default)]
-pub(super) struct KeyRing(ArcSwapOption<Watched>);
+pub(super) struct KeyRing(pub(super) Held<Keys>);
 
-#[derive(Debug)]
-struct Watched {
-    directory: String,
-    keys: Slot,
-}
-
-/// Where the watch of one directory leaves what it reads; empty while there is nothing usable. Each watch has its own,
-/// so that the last look of a watch that has ended overwrites nothing.
-type Slot = Arc<ArcSwapOption<Keys>>;
+/// What is held.
+pub(super) const WRITE_KEYS: &Kind<Keys> = &Kind {
+    name: "write keys",
+    directory: |document| Some(&document.ingest.write_keys.as_ref()?.directory),
+    read,
+};
 
 /// Usable write keys: at least one.
 #[derive(Debug, PartialEq, Eq)]
-struct Keys(Vec<String>);
+pub(super) struct Keys(Vec<String>);
 
 /// What a write key is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,86 +40,18 @@ const MAX_KEY_BYTES: usize = 256;
 impl KeyRing {
     /// Judges a key by the file in the directory that the configuration of a request names.
     pub(super) fn judge(&self, named: &WriteKeys, key: &str) -> Verdict {
-        let watched = self.0.load();
-        let Some(watched) = watched.as_ref().filter(|watched| watched.directory == named.directory) else {
-            return Verdict::NoKeys;
-        };
-        match watched.keys.load().as_ref() {
+        match self.0.of(&named.directory) {
             None => Verdict::NoKeys,
             Some(keys) if keys.contain(key) => Verdict::Known,
             Some(_) => Verdict::Unknown,
         }
     }
-
-    /// Watches the directory that the configuration in force names, for ever.
-    pub(super) async fn follow(&self, mut changes: watch::Receiver<Option<Arc<Snapshot>>>) {
-        let mut watching: Option<(String, Option<Mounted>)> = None;
-        loop {
-            let named = changes.borrow_and_update().as_ref().and_then(|snapshot| {
-                let keys = snapshot.document.ingest.write_keys.as_ref()?;
-                Some(keys.directory.clone())
-            });
-            if named.as_ref() != watching.as_ref().map(|(directory, _)| directory) {
-                watching = match named {
-                    None => {
-                        self.0.store(None);
-                        None
-                    }
-                    Some(directory) => Some((directory.clone(), self.watch(directory).await)),
-                };
-            }
-            if changes.changed().await.is_err() {
-                return std::future::pending().await; // the configuration is final
-            }
-        }
-    }
-
-    async fn watch(&self, directory: String) -> Option<Mounted> {
-        let keys = Slot::default();
-        self.0.store(Some(Arc::new(Watched {
-            directory: directory.clone(),
-            keys: Arc::clone(&keys),
-        })));
-        let started = spawn_blocking(move || {
-            let path = Path::new(&directory).join(WriteKeys::FILE);
-            config::watch(Path::new(&directory), move || look(&path, &keys))
-        });
-        match started.await.map_err(io::Error::other).flatten() {
-            Ok(mounted) => Some(mounted),
-            Err(error) => {
-                tracing::error!(%error, "failed to watch the write keys, no request is accepted");
-                None
-            }
-        }
-    }
-}
-
-/// Reads the file and, if it says something else than before, puts that in force.
-fn look(path: &Path, slot: &Slot) {
-    let before = slot.load_full();
-    match read(path) {
-        Ok(keys) if before.as_deref() == Some(&keys) => {}
-        Ok(keys) => {
-            info!(keys = keys.0.len(), "write keys loaded");
-            slot.store(Some(Arc::new(keys)));
-        }
-        Err(error) => {
-            if slot.swap(None).is_some() {
-                warn!(%error, "the write keys are gone, no request is accepted until they are back");
-            }
-        }
-    }
 }
 
 /// One key a line; blank lines and white space around a key do not count.
-fn read(path: &Path) -> io::Result<Keys> {
-    let mut text = String::new();
-    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::Error::other(format!(
-            "the file of write keys is over {MAX_FILE_BYTES} bytes"
-        )));
-    }
+fn read(directory: &Path) -> io::Result<Keys> {
+    let bytes = read_file(&directory.join(WriteKeys::FILE), MAX_FILE_BYTES)?;
+    let text = String::from_utf8(bytes).map_err(io::Error::other)?;
     let keys: Vec<_> = text
         .lines()
         .map(str::trim)
@@ -192,7 +109,7 @@ mod tests {
     fn a_file_has_one_key_a_line_and_at_least_one() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(WriteKeys::FILE);
-        assert!(read(&path).is_err());
+        assert!(read(directory.path()).is_err());
         for (text, keys) in [
             ("one\n", vec!["one"]),
             (" one \r\n\n two", vec!["one", "two"]),
@@ -202,7 +119,7 @@ mod tests {
             (&"k\n".repeat(40_000), vec![]),
         ] {
             fs::write(&path, text).unwrap();
-            let read = read(&path).map_or(Vec::new(), |keys| keys.0);
+            let read = read(directory.path()).map_or(Vec::new(), |keys| keys.0);
             assert_eq!(read, keys, "{:?}", text.get(..20));
         }
     }

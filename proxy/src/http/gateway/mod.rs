@@ -15,6 +15,7 @@ mod auth;
 mod complaints;
 mod cors;
 mod forwarded;
+mod held;
 mod ingest;
 mod keys;
 mod pixel;
@@ -22,6 +23,7 @@ mod query;
 mod rate;
 mod routes;
 mod startup;
+mod taken_out;
 
 use std::{
     fmt,
@@ -37,9 +39,11 @@ use tokio::{net::TcpListener, time::Instant};
 
 use self::{
     complaints::Complaints,
+    held::Held,
     keys::KeyRing,
     rate::Rate,
     routes::{Payload, Route},
+    taken_out::TakenOut,
 };
 use super::{
     Metrics,
@@ -96,6 +100,7 @@ pub struct Opened {
 struct Gateway {
     endpoint: Endpoint,
     keys: KeyRing,
+    hash_key: Held<taken_out::Key>,
     rate: Rate,
     complaints: Complaints,
 }
@@ -135,16 +140,18 @@ impl fmt::Debug for Endpoint {
 /// Serves events until `shutdown` reaches [`crate::shutdown::Phase::Stopping`], then answers what is open and returns.
 pub async fn serve(listener: TcpListener, endpoint: Endpoint, shutdown: Shutdown) {
     let connections = endpoint.connections;
-    let changes = endpoint.live.subscribe();
+    let live = Arc::clone(&endpoint.live);
     let gateway = Arc::new(Gateway {
         endpoint,
         keys: KeyRing::default(),
+        hash_key: Held::default(),
         rate: Rate::new(Instant::now()),
         complaints: Complaints::default(),
     });
     tokio::select! {
         () = server::serve(listener, Arc::clone(&gateway), connections, Some(shutdown)) => {}
-        () = gateway.keys.follow(changes) => {}
+        () = gateway.keys.0.follow(keys::WRITE_KEYS, live.subscribe()) => {}
+        () = gateway.hash_key.follow(taken_out::HASH_KEY, live.subscribe()) => {}
     }
 }
 
@@ -225,6 +232,7 @@ impl Gateway {
                     configuration => configuration,
                 }?;
                 auth::are_there(&configuration, &self.keys)?;
+                TakenOut::under(&configuration, &self.hash_key)?;
                 self.opened()?;
                 Ok(reply::json(StatusCode::OK, r#"{"server":"UP"}"#))
             }
