@@ -29,8 +29,9 @@ impl Leaves {
     }
 }
 
-/// Applies the rules to an event that was read, whose text is from brace to brace. When they leave something else, it is
-/// in `out`, whose old content is gone. An event that would grow by more than `most_growth` bytes is left nothing of.
+/// Applies the rules to an event that was read, whose text is from brace to brace. When they leave something else, it
+/// is in `out`, whose old content is gone. An event that would grow by more than `most_growth` bytes is left nothing
+/// of.
 pub(super) fn redact(text: &str, privacy: Privacy<'_>, most_growth: usize, out: &mut String) -> Leaves {
     out.clear();
     let mut redaction = Redaction {

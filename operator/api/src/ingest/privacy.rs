@@ -11,13 +11,13 @@ use crate::{formats, reference::SecretKeyRef};
 #[x_kube(validation = Rule::new("has(self.hashKey) == self.rules.exists(rule, rule.action == 'Hash')").message("hashKey must be set when the action of a rule is Hash, and only then").field_path(".hashKey").reason(Reason::FieldValueInvalid))]
 #[serde(rename_all = "camelCase")]
 pub struct Privacy {
-    /// The key of hashes (HMAC-SHA-256): every byte of the Secret's key, at most 4096. Required when the action of a rule
-    /// is Hash, forbidden otherwise. While it is missing or empty, no event is accepted (503).
+    /// The key of hashes (HMAC-SHA-256): every byte of the Secret's key, at most 4096. Required when the action of a
+    /// rule is Hash, forbidden otherwise. While it is missing or empty, no event is accepted (503).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash_key: Option<PrivacyHashKey>,
 
-    /// Which values, and what becomes of them. Where several rules meet at a value, Drop goes before Redact before Hash;
-    /// what is said of an object or a list is said of all that is in it.
+    /// Which values, and what becomes of them. Where several rules meet at a value, Drop goes before Redact before
+    /// Hash; what is said of an object or a list is said of all that is in it.
     #[schemars(length(min = 1, max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["path"]))]
     pub rules: Vec<PrivacyRule>,
 }
@@ -39,8 +39,9 @@ pub struct PrivacyRule {
     #[schemars(schema_with = "formats::field_pattern")]
     pub path: String,
 
-    /// Drop takes the field out. Hash puts a keyed hash, 64 hexadecimal digits, in the place of its value: of a string's
-    /// characters, of any other value's JSON text; null and the empty string stay. Redact puts "[redacted]" there.
+    /// Drop takes the field out. Hash puts a keyed hash, 64 hexadecimal digits, in the place of its value: of a
+    /// string's characters, of any other value's JSON text; null and the empty string stay. Redact puts "[redacted]"
+    /// there.
     pub action: PrivacyAction,
 }
 

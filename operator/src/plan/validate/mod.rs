@@ -2,6 +2,7 @@
 //! everything is read into numbers and choices once.
 
 mod labels;
+mod permitted;
 mod sizes;
 
 use std::{collections::HashMap, net::IpAddr};
@@ -12,7 +13,7 @@ use firehose_proxy_config as config;
 use kube::{Resource as _, ResourceExt as _};
 
 use super::{
-    AllowedEndpoints, Paths, Rejection, Validated, document,
+    Allowed, Paths, Rejection, Validated, document,
     endpoints::{self, Addresses},
     rejection::not_implemented,
 };
@@ -20,19 +21,21 @@ use super::{
 /// Most bytes of a rendered document. A ConfigMap holds 1 MiB with its metadata.
 const MAX_DOCUMENT_BYTES: usize = 900 * 1024;
 
-/// Checks a destination and reads it into a form that can be planned. The addresses that it names are AWS's own or
-/// among those that are allowed.
+/// Checks a destination and reads it into a form that can be planned. What it asks of the cluster
+/// and the addresses that it names are among what is allowed.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with it, by field.
-pub fn validate(destination: &FirehoseDestination, allowed: &AllowedEndpoints) -> Result<Validated, Vec<Rejection>> {
+pub fn validate(destination: &FirehoseDestination, allowed: &Allowed) -> Result<Validated, Vec<Rejection>> {
     let spec = &destination.spec;
     let mut rejections: Vec<Rejection> = not_implemented(spec).collect();
     check_mappings(&spec.mappings, &mut rejections);
     check_networks(&spec.ingest.trusted_proxies, &mut rejections);
-    labels::check(&spec.proxy, &mut rejections);
-    let addresses = endpoints::read(spec, allowed, &mut rejections);
+    labels::check(spec, &mut rejections);
+    let namespace = destination.namespace().unwrap_or_default();
+    permitted::check(spec, &namespace, allowed, &mut rejections);
+    let addresses = endpoints::read(spec, &allowed.endpoints, &mut rejections);
     let sizes = sizes::read(spec, &mut rejections);
     if !rejections.is_empty() {
         return Err(rejections);

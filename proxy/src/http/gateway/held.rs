@@ -16,7 +16,10 @@ use firehose_proxy_config::Document;
 use tokio::{sync::watch, task::spawn_blocking};
 use tracing::{error, info, warn};
 
-use crate::config::{self, Mounted, Snapshot};
+use crate::{
+    config::{self, Mounted, Snapshot},
+    descriptors::{is_shortage, say_shortage},
+};
 
 /// What the directory holds that the configuration in force names.
 #[derive(Debug)]
@@ -114,6 +117,8 @@ fn look<T: PartialEq>(kind: &Kind<T>, directory: &Path, slot: &Slot<T>, problem:
                 slot.store(Some(Arc::new(content)));
             }
         }
+        // It is as good as before, and the next look is a second away.
+        Err(error) if is_shortage(&error) => say_shortage(kind.name, &error),
         Err(error) => {
             slot.store(None);
             let error = error.to_string();
