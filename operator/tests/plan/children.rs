@@ -135,6 +135,7 @@ fn the_local_path_mounts_nothing_and_names_its_own_directories() {
     let paths = Paths {
         credentials: "data/credentials".to_owned(),
         write_keys: "data/write-keys".to_owned(),
+        ..Paths::default()
     };
     let document = document(
         &plan_of(include_str!("../../../examples/static-credentials.yaml")),
