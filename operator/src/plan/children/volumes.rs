@@ -16,8 +16,9 @@ use crate::plan::{Paths, Validated, selector};
 
 const CONFIG: &str = "config";
 const CREDENTIALS: &str = "credentials";
-const WRITE_KEYS: &str = "write-keys";
 const HASH_KEY: &str = "hash-key";
+/// Of the Secret with write keys. A pod without it lets in whoever reaches it.
+pub const WRITE_KEYS_VOLUME: &str = "write-keys";
 const SPOOL: &str = "spool";
 
 /// Readable by the pod's group, which is the proxy's.
@@ -50,7 +51,7 @@ pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
     }
     if let Some(secret) = &validated.write_keys_secret {
         let items = vec![key_to_path(&secret.key, WriteKeys::FILE)];
-        volumes.push(secret_volume(WRITE_KEYS, &secret.name, items));
+        volumes.push(secret_volume(WRITE_KEYS_VOLUME, &secret.name, items));
     }
     if let Some(secret) = &validated.hash_key_secret {
         let items = vec![key_to_path(&secret.key, HashKey::FILE)];
@@ -78,7 +79,7 @@ pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
         mounts.push(mount(CREDENTIALS, Paths::CREDENTIALS, MountMode::ReadOnly));
     }
     if validated.write_keys_secret.is_some() {
-        mounts.push(mount(WRITE_KEYS, Paths::WRITE_KEYS, MountMode::ReadOnly));
+        mounts.push(mount(WRITE_KEYS_VOLUME, Paths::WRITE_KEYS, MountMode::ReadOnly));
     }
     if validated.hash_key_secret.is_some() {
         mounts.push(mount(HASH_KEY, Paths::HASH_KEY, MountMode::ReadOnly));
