@@ -15,5 +15,6 @@ mod connections;
 mod families;
 mod keys;
 mod memory;
+mod privacy;
 mod surrogates;
 mod timestamps;

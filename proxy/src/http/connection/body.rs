@@ -17,9 +17,8 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    coding::{Coding, Decoder, UnknownCoding},
+    coding::{Coding, Decoder, Output, UnknownCoding},
     pace::{BodyPace, Paced},
-    windows,
 };
 use crate::{
     account::{Account, Held, SMALL_BODY, Use},
@@ -50,8 +49,9 @@ pub(in crate::http) type Entrance<'a> = dyn Fn(&[u8]) -> Result<(), Refusal> + S
 /// Most bytes that are read before an [`Entrance`] is asked.
 const ENTRANCE_BYTES: usize = 512 * 1024;
 
-/// As many bytes of an encoded body as its coding is described in.
-const LONGEST_BEGINNING: usize = 18;
+/// What the compressed form of a body may have beside its largest content and a 64th of that: there are frames that
+/// hold nothing, and a body of nothing but those would have no end.
+const MOST_OVERHEAD: usize = 64 * 1024;
 
 /// Most bytes of a refused body that are read.
 const MOST_DISCARDED: usize = 64 * 1024 * 1024;
@@ -84,6 +84,7 @@ impl Body {
             bytes: Vec::new(),
             limit,
             memory: Memory(payer.begin(Use::SmallBodies)),
+            decoder: payer.begin(Use::Decoders),
             entrance: Some(entrance),
             refusal: None,
         };
@@ -94,8 +95,8 @@ impl Body {
         let Some(coding) = coding else {
             return plain(arriving, sink).await;
         };
-        let window = payer.begin(Use::Decoders);
-        encoded(arriving, coding, sink, window).await
+        let decoder = Decoder::new(coding, sink).map_err(|_| Refusal::unavailable(Unavailable::Busy))?;
+        encoded(arriving, decoder).await
     }
 }
 
@@ -124,41 +125,24 @@ async fn plain(mut arriving: Arriving<'_>, mut sink: Sink<'_>) -> Result<Body, R
     sink.finish()
 }
 
-async fn encoded(
-    mut arriving: Arriving<'_>,
-    coding: Coding,
-    sink: Sink<'_>,
-    mut window: Held,
-) -> Result<Body, Refusal> {
-    let busy = Refusal::unavailable(Unavailable::Busy);
-    // A decoder holds its window from the first byte on; without any there is none.
-    let Some(mut data) = arriving.next().await? else {
-        return Err(Refusal::UnreadableBody);
-    };
-    let beginning = data.slice(..data.len().min(LONGEST_BEGINNING));
-    let mut holds = |frames| window.grow(Use::Decoders, windows::bytes(coding, &beginning, frames));
-    if !holds(1) {
-        return Err(busy);
-    }
-    let mut decoder = Decoder::new(coding, sink).map_err(|_| busy)?;
+async fn encoded(mut arriving: Arriving<'_>, mut decoder: Decoder<Sink<'_>>) -> Result<Body, Refusal> {
     // Whatever the sink refused is the reason; every other failure is in the compressed bytes.
-    let reason = |decoder: &Decoder<Sink<'_>>| decoder.sink().refusal.unwrap_or(Refusal::UnreadableBody);
-    loop {
+    let reason = |decoder: &Decoder<Sink<'_>>| decoder.output().refusal.unwrap_or(Refusal::UnreadableBody);
+    let limit = decoder.output().limit;
+    let mut arrived = 0;
+    while let Some(data) = arriving.next().await? {
+        arrived += data.len();
+        if arrived > limit + limit / 64 + MOST_OVERHEAD {
+            return Err(Refusal::TooLarge);
+        }
         if decoder.write(&data).is_err() {
             return Err(reason(&decoder));
         }
-        if decoder.frames() > 1 && !holds(decoder.frames()) {
-            return Err(busy);
-        }
-        let Some(next) = arriving.next().await? else {
-            break;
-        };
-        data = next;
     }
     if decoder.finish().is_err() {
         return Err(reason(&decoder));
     }
-    decoder.into_sink().map_err(|_| Refusal::UnreadableBody)?.finish()
+    decoder.into_output().map_err(|_| Refusal::UnreadableBody)?.finish()
 }
 
 /// Reads the rest of a body and forgets it, so that a client that is still sending gets its answer: closing a
@@ -216,6 +200,8 @@ struct Sink<'a> {
     bytes: Vec<u8>,
     limit: usize,
     memory: Memory,
+    /// What a decoder takes while it decodes.
+    decoder: Held,
     /// Until it was asked.
     entrance: Option<&'a Entrance<'a>>,
     refusal: Option<Refusal>,
@@ -278,6 +264,16 @@ impl Write for Sink<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl Output for Sink<'_> {
+    fn claim(&mut self, bytes: usize) -> io::Result<()> {
+        if bytes <= self.decoder.bytes() || self.decoder.grow(Use::Decoders, bytes) {
+            return Ok(());
+        }
+        self.refusal = Some(Refusal::unavailable(Unavailable::Busy));
+        Err(io::ErrorKind::OutOfMemory.into())
     }
 }
 

@@ -8,6 +8,5 @@ pub(super) mod peer;
 mod places;
 mod progress;
 pub(super) mod server;
-mod windows;
 
 pub use self::{pace::BodyPace, server::Connections};
