@@ -19,9 +19,9 @@ pub mod report;
 mod revision;
 
 pub use document::{
-    Acknowledge, AssumeRole, Cors, Credentials, CredentialsType, DeadLetters, Delivery, DeliveryState, Destination,
-    Document, HashKey, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Privacy, PrivacyAction, PrivacyRule,
-    Quota, RecordDelimiter, RequestIp, Spool, SpoolType, StaticCredentials, Stream, Toggle, WriteKeys,
+    Acknowledge, AssumeRole, Connections, Cors, Credentials, CredentialsType, DeadLetters, Delivery, DeliveryState,
+    Destination, Document, HashKey, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Privacy, PrivacyAction,
+    PrivacyRule, Quota, RecordDelimiter, RequestIp, Spool, SpoolType, StaticCredentials, Stream, Toggle, WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
 pub use revision::{revision, secret_revision};

@@ -20,6 +20,7 @@ mod forwarded;
 mod held;
 mod ingest;
 mod keys;
+mod lifetimes;
 mod pixel;
 mod query;
 mod rate;
@@ -144,8 +145,8 @@ impl fmt::Debug for Endpoint {
 
 /// Serves events until `shutdown` reaches [`crate::shutdown::Phase::Stopping`], then answers what is open and returns.
 pub async fn serve(listener: Listener, endpoint: Endpoint, shutdown: Shutdown) {
-    let connections = endpoint.connections;
     let live = Arc::clone(&endpoint.live);
+    let (connections, followed) = lifetimes::follow(endpoint.connections, live.subscribe());
     let gateway = Arc::new(Gateway {
         endpoint,
         hash_key: Held::default(),
@@ -156,6 +157,7 @@ pub async fn serve(listener: Listener, endpoint: Endpoint, shutdown: Shutdown) {
         () = server::serve(listener, Arc::clone(&gateway), connections, Some(shutdown)) => {}
         () = gateway.endpoint.keys.follow(live.subscribe()) => {}
         () = gateway.hash_key.follow(taken_out::HASH_KEY, live.subscribe()) => {}
+        () = followed => {}
     }
 }
 
