@@ -16,6 +16,8 @@ use firehose_proxy_config::{
 };
 
 /// Variable that holds what the write key Secret would hold.
+/// As AWS names it.
+const TOKEN_VARIABLE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 const WRITE_KEYS_VARIABLE: &str = "FIREHOSE_LOCAL_WRITE_KEYS";
 
 /// The directories and who answers for Firehose.
@@ -64,6 +66,7 @@ impl Mounts {
         let paths = Paths {
             credentials: self.credentials.display().to_string(),
             write_keys: self.write_keys.display().to_string(),
+            identity_token: env::var(TOKEN_VARIABLE).unwrap_or_default(),
         };
         let mut document = plan::document(validated, &paths);
         match self.unnamed {
@@ -97,7 +100,7 @@ impl Mounts {
             static_: Some(StaticCredentials {
                 directory: self.credentials.display().to_string(),
             }),
-            assume_role: None,
+            ..Credentials::default()
         };
         self.write_key("simulator", "simulator", None)
     }

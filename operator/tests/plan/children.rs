@@ -97,6 +97,7 @@ fn the_local_path_mounts_nothing_and_names_its_own_directories() {
     let paths = Paths {
         credentials: "data/credentials".to_owned(),
         write_keys: "data/write-keys".to_owned(),
+        identity_token: "data/token".to_owned(),
     };
     let document = document(
         &plan_of(include_str!("../../../examples/static-credentials.yaml")),
@@ -172,7 +173,7 @@ fn what_is_implemented_of_the_shape_is_in_the_document_and_the_children() {
     assert_eq!(document.use_fips, Toggle::Enabled);
     assert_eq!(document.use_dual_stack, Toggle::Enabled);
     let role = document.credentials.assume_role.unwrap();
-    assert_eq!(role.endpoint_url.as_deref(), Some("https://sts.example"));
+    assert_eq!(role.sts.endpoint_url.as_deref(), Some("https://sts.example"));
 
     let children = children(&validated, &installation());
     let service = children.service.spec.unwrap();

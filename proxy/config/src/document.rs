@@ -1,5 +1,7 @@
 //! The document's types. Plain data: nothing here checks, computes or talks.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Everything one proxy pod needs to know about its destination.
@@ -85,7 +87,13 @@ pub enum Toggle {
     Disabled,
 }
 
-/// Where AWS credentials come from. Fails closed: [`CredentialsType::Static`] never falls back to another source.
+impl Toggle {
+    fn is_disabled(&self) -> bool {
+        *self == Self::Disabled
+    }
+}
+
+/// Where AWS credentials come from. Fails closed: no type but [`CredentialsType::Ambient`] falls back to another source.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
@@ -95,9 +103,15 @@ pub struct Credentials {
     /// Present when the source is [`CredentialsType::Static`].
     #[serde(default, rename = "static", skip_serializing_if = "Option::is_none")]
     pub static_: Option<StaticCredentials>,
+    /// Present when the source is [`CredentialsType::WebIdentity`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web_identity: Option<WebIdentity>,
     /// A role to assume with the source's credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assume_role: Option<AssumeRole>,
+    /// A role to assume with that role's session; whose permissions deliver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_role: Option<AssumeRole>,
 }
 
 /// The source of AWS credentials.
@@ -108,6 +122,49 @@ pub enum CredentialsType {
     Ambient,
     /// Files of a mounted Secret.
     Static,
+    /// A role, by a token of the service account.
+    WebIdentity,
+    /// EKS Pod Identity: address and token file are in the environment, in AWS's own variables.
+    PodIdentity,
+    /// The role of the instance.
+    InstanceProfile,
+}
+
+/// STS AssumeRoleWithWebIdentity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebIdentity {
+    /// ARN of the role.
+    #[serde(rename = "roleARN")]
+    pub role_arn: String,
+    /// Session name that CloudTrail shows.
+    pub session_name: String,
+    /// File with the token; kubelet replaces it before it expires.
+    pub token_file: String,
+    /// Which STS.
+    #[serde(default, skip_serializing_if = "Sts::is_default")]
+    pub sts: Sts,
+}
+
+/// Which address of STS is talked to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sts {
+    /// Address in place of the region's public one.
+    #[serde(default, rename = "endpointURL", skip_serializing_if = "Option::is_none")]
+    pub endpoint_url: Option<String>,
+    /// Whether the FIPS endpoint of the region is used.
+    #[serde(default, rename = "useFIPS", skip_serializing_if = "Toggle::is_disabled")]
+    pub use_fips: Toggle,
+    /// Whether the dual-stack endpoint of the region is used.
+    #[serde(default, skip_serializing_if = "Toggle::is_disabled")]
+    pub use_dual_stack: Toggle,
+}
+
+impl Sts {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Files that hold an access key; see [`StaticCredentials::directory`].
@@ -140,9 +197,12 @@ pub struct AssumeRole {
     /// Session name that CloudTrail shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_name: Option<String>,
-    /// Address of STS in place of the region's public one.
-    #[serde(default, rename = "endpointURL", skip_serializing_if = "Option::is_none")]
-    pub endpoint_url: Option<String>,
+    /// Which STS.
+    #[serde(flatten)]
+    pub sts: Sts,
+    /// Tags of the session; none of them is transitive.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub session_tags: BTreeMap<String, String>,
 }
 
 /// The HTTP endpoint.

@@ -20,7 +20,7 @@ mod revision;
 pub use document::{
     Acknowledge, AssumeRole, Cors, Credentials, CredentialsType, DeadLetters, Delivery, DeliveryState, Destination,
     Document, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Quota, RecordDelimiter, RequestIp, Spool,
-    SpoolType, StaticCredentials, Stream, Toggle, WriteKeys,
+    SpoolType, StaticCredentials, Stream, Sts, Toggle, WebIdentity, WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
 pub use revision::revision;
@@ -32,7 +32,10 @@ pub const FORMAT_VERSION: u32 = 1;
 pub const FILE_NAME: &str = "config.yaml";
 
 /// Semantics beyond format version 1 that this reader knows; see [`Document::requires`].
-pub const KNOWN_REQUIREMENTS: &[&str] = &[REQUEST_IP];
+pub const KNOWN_REQUIREMENTS: &[&str] = &[REQUEST_IP, SECOND_ROLE];
 
 /// Whoever does not know [`Ingest::request_ip`] would keep whole addresses.
 pub const REQUEST_IP: &str = "RequestIP";
+
+/// Whoever does not know [`Credentials::second_role`] would deliver as the first one.
+pub const SECOND_ROLE: &str = "SecondRole";

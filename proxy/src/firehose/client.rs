@@ -1,12 +1,7 @@
 //! From a configuration to a Firehose client.
 
-use aws_config::{
-    default_provider::credentials::DefaultCredentialsChain, provider_config::ProviderConfig, sts::AssumeRoleProvider,
-};
-use aws_credential_types::{
-    Credentials,
-    provider::{ProvideCredentials, SharedCredentialsProvider},
-};
+use aws_config::sts::AssumeRoleProvider;
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_firehose::{
     Client,
     config::{BehaviorVersion, Region, StalledStreamProtectionConfig},
@@ -16,9 +11,12 @@ use aws_smithy_types::{
     retry::{ReconnectMode, RetryConfig},
     timeout::TimeoutConfig,
 };
-use firehose_proxy_config::{AssumeRole, Document, Toggle};
+use firehose_proxy_config::{AssumeRole, Document, Sts, Toggle};
 
-use super::transport::{CALL_TIMEOUT, CONNECT_TIMEOUT};
+use super::{
+    source,
+    transport::{CALL_TIMEOUT, CONNECT_TIMEOUT},
+};
 
 /// Where calls go and who signs them, without the key itself. Another target is another client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +30,8 @@ pub struct Target {
 
 /// The identity under a possible role.
 pub(super) enum Base {
-    /// The AWS default chain.
-    Ambient,
+    /// That of the source that the configuration names.
+    Source,
     /// This key and no other.
     Key(Credentials),
 }
@@ -54,7 +52,7 @@ impl Target {
     /// named by the installation, since a destination may name no other.
     pub(super) fn is_key_for_aws(&self) -> bool {
         let url = match &self.credentials.assume_role {
-            Some(role) => role.endpoint_url.as_deref(),
+            Some(role) => role.sts.endpoint_url.as_deref(),
             None => self.endpoint_url.as_deref(),
         };
         url.is_none_or(is_of_aws)
@@ -65,13 +63,14 @@ impl Target {
         let region = Region::new(self.region.clone());
         let is_key = matches!(base, Base::Key(_));
         let source = match base {
-            Base::Ambient => SharedCredentialsProvider::new(self.default_chain(&region, http).await),
+            Base::Source => source::provider(&self.credentials, &region, http).await,
             Base::Key(credentials) => SharedCredentialsProvider::new(credentials),
         };
-        let provider = match &self.credentials.assume_role {
-            None => source,
-            Some(role) => SharedCredentialsProvider::new(assume(role, &region, source, http).await),
-        };
+        let roles = [&self.credentials.assume_role, &self.credentials.second_role];
+        let mut provider = source;
+        for role in roles.into_iter().flatten() {
+            provider = SharedCredentialsProvider::new(assume(role, &region, provider, http).await);
+        }
         let mut config = aws_sdk_firehose::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(region)
@@ -91,17 +90,6 @@ impl Target {
         config.set_endpoint_url(self.endpoint_url.clone());
         Client::from_conf(config.build())
     }
-
-    async fn default_chain(&self, region: &Region, http: &SharedHttpClient) -> impl ProvideCredentials + use<> {
-        let provider = ProviderConfig::without_region()
-            .with_region(Some(region.clone()))
-            .with_http_client(http.clone());
-        DefaultCredentialsChain::builder()
-            .region(region.clone())
-            .configure(provider)
-            .build()
-            .await
-    }
 }
 
 async fn assume(
@@ -110,6 +98,21 @@ async fn assume(
     source: SharedCredentialsProvider,
     http: &SharedHttpClient,
 ) -> AssumeRoleProvider {
+    let mut provider = AssumeRoleProvider::builder(&role.role_arn)
+        .configure(&sts(&role.sts, region, http))
+        .region(region.clone())
+        .session_name(role.session_name.as_deref().unwrap_or("firehose-proxy"));
+    if let Some(id) = &role.external_id {
+        provider = provider.external_id(id);
+    }
+    if !role.session_tags.is_empty() {
+        provider = provider.tags(role.session_tags.clone());
+    }
+    provider.build_from_provider(source).await
+}
+
+/// How STS is called.
+pub(super) fn sts(sts: &Sts, region: &Region, http: &SharedHttpClient) -> aws_config::SdkConfig {
     let mut sdk = aws_config::SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(region.clone())
@@ -117,16 +120,11 @@ async fn assume(
         .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .time_source(aws_smithy_async::time::SystemTimeSource::new())
         .retry_config(no_retries())
-        .timeout_config(timeouts());
-    sdk.set_endpoint_url(role.endpoint_url.clone());
-    let mut provider = AssumeRoleProvider::builder(&role.role_arn)
-        .configure(&sdk.build())
-        .region(region.clone())
-        .session_name(role.session_name.as_deref().unwrap_or("firehose-proxy"));
-    if let Some(id) = &role.external_id {
-        provider = provider.external_id(id);
-    }
-    provider.build_from_provider(source).await
+        .timeout_config(timeouts())
+        .use_fips(sts.use_fips == Toggle::Enabled)
+        .use_dual_stack(sts.use_dual_stack == Toggle::Enabled);
+    sdk.set_endpoint_url(sts.endpoint_url.clone());
+    sdk.build()
 }
 
 /// Whether an address is under a domain of AWS. Anybody may have a host under some of them: this asks for more care

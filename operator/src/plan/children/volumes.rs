@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use firehose_proxy_config::{FILE_NAME, StaticCredentials, WriteKeys};
 
-use super::object::workload_name;
-use crate::plan::{Paths, Validated, selector};
+use super::{identity, object::workload_name};
+use crate::plan::{Installation, Paths, Validated, selector};
 
 const CONFIG: &str = "config";
 const CREDENTIALS: &str = "credentials";
@@ -26,7 +26,7 @@ const SECRET_MODE: i32 = 0o440;
 const EPHEMERAL_HEADROOM_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The volumes. A claim's volume is the StatefulSet's to add.
-pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
+pub(super) fn volumes(validated: &Validated, installation: &Installation) -> Vec<Volume> {
     let mut volumes = vec![Volume {
         name: CONFIG.to_owned(),
         config_map: Some(ConfigMapVolumeSource {
@@ -51,6 +51,7 @@ pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
         let items = vec![key_to_path(&secret.key, WriteKeys::FILE)];
         volumes.push(secret_volume(WRITE_KEYS, &secret.name, items));
     }
+    volumes.extend(identity::volume(validated, installation));
     if validated.claim.is_none() {
         let spool = &validated.settings.spool;
         let bytes = spool.max_size_bytes + spool.dead_letters.max_size_bytes + EPHEMERAL_HEADROOM_BYTES;
@@ -75,6 +76,7 @@ pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
     if validated.write_keys_secret.is_some() {
         mounts.push(mount(WRITE_KEYS, Paths::WRITE_KEYS, MountMode::ReadOnly));
     }
+    mounts.extend(identity::token_mount(validated));
     mounts.push(mount(SPOOL, Paths::SPOOL, MountMode::ReadWrite));
     mounts
 }
@@ -103,7 +105,7 @@ pub(super) fn claim(validated: &Validated) -> Option<PersistentVolumeClaim> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum MountMode {
+pub(super) enum MountMode {
     ReadOnly,
     ReadWrite,
 }
@@ -130,7 +132,7 @@ fn key_to_path(key: &str, path: &str) -> KeyToPath {
     }
 }
 
-fn mount(name: &str, path: &str, mode: MountMode) -> VolumeMount {
+pub(super) fn mount(name: &str, path: &str, mode: MountMode) -> VolumeMount {
     VolumeMount {
         name: name.to_owned(),
         mount_path: path.to_owned(),
