@@ -122,7 +122,11 @@ fn what_is_no_longer_allowed_is_taken_from_every_child_and_the_rest_stays() {
     assert_eq!(spec.selector, spec_before.selector);
     let variables = pod.containers[0].env.iter().flatten();
     let variables: Vec<&str> = variables.map(|one| one.name.as_str()).collect();
-    assert_eq!(variables, ["POD_NAME", "AWS_EC2_METADATA_DISABLED"], "the node's role is denied");
+    assert_eq!(
+        variables,
+        ["POD_NAME", "AWS_EC2_METADATA_DISABLED"],
+        "the node's role is denied"
+    );
     assert_eq!(pod.volumes, spec_before.template.spec.unwrap().volumes);
 }
 
