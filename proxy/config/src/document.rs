@@ -93,7 +93,8 @@ impl Toggle {
     }
 }
 
-/// Where AWS credentials come from. Fails closed: no type but [`CredentialsType::Ambient`] falls back to another source.
+/// Where AWS credentials come from. Fails closed: no type but [`CredentialsType::Ambient`] falls back to another
+/// source.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {

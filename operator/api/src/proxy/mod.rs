@@ -157,8 +157,8 @@ pub enum TrafficDistribution {
 }
 
 // The comment of an enum in an optional field stands for the field's in `kubectl explain`.
-/// Families of the Service's addresses: SingleStack, PreferDualStack or RequireDualStack. Absent: both, where the cluster
-/// has both.
+/// Families of the Service's addresses: SingleStack, PreferDualStack or RequireDualStack. Absent: both, where the
+/// cluster has both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum IpFamilyPolicy {
     /// One.

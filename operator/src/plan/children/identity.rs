@@ -3,13 +3,13 @@
 
 use firehose_proxy_config::CredentialsType;
 use k8s_openapi::api::core::v1::{
-    EnvVar, ProjectedVolumeSource, ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
+    EnvVar, ProjectedVolumeSource, ServiceAccountTokenProjection, Volume, VolumeProjection,
 };
 
-use super::volumes::{MountMode, mount};
 use crate::plan::{Installation, NodeRole, Paths, PodIdentityAgent, Validated, names};
 
-const TOKEN: &str = "aws-token";
+/// Name of the volume with the token.
+pub(super) const TOKEN: &str = "aws-token";
 
 /// As long as EKS's own webhooks ask for. Kubelet replaces a token when four fifths of it have passed.
 const TOKEN_SECONDS: i64 = 86_400;
@@ -57,9 +57,9 @@ pub(super) fn environment(validated: &Validated, installation: &Installation) ->
     variables
 }
 
-/// Whether the node's metadata service is within reach: where it is the identity that is asked for, and with Ambient where
-/// the installation allows it and no other identity is to be injected, for which the node's would stand in for ever if
-/// the injection came too late. What an account of somebody else's carries is not known.
+/// Whether the node's metadata service is within reach: where it is the identity that is asked for, and with Ambient
+/// where the installation allows it and no other identity is to be injected, for which the node's would stand in for
+/// ever if the injection came too late. What an account of somebody else's carries is not known.
 pub(in crate::plan) fn may_ask_node(validated: &Validated, installation: &Installation) -> bool {
     match validated.settings.credentials.kind {
         CredentialsType::InstanceProfile => true,
@@ -99,12 +99,10 @@ pub(super) fn volume(validated: &Validated, installation: &Installation) -> Opti
     })
 }
 
-/// Where the proxy finds it.
-pub(super) fn token_mount(validated: &Validated) -> Option<VolumeMount> {
+/// Whether there is one.
+pub(super) fn has_token(validated: &Validated) -> bool {
     let kind = validated.settings.credentials.kind;
-    let has_token = matches!(kind, CredentialsType::WebIdentity | CredentialsType::PodIdentity);
-    let (directory, _) = Paths::IDENTITY_TOKEN.rsplit_once('/')?;
-    has_token.then(|| mount(TOKEN, directory, MountMode::ReadOnly))
+    matches!(kind, CredentialsType::WebIdentity | CredentialsType::PodIdentity)
 }
 
 fn variable(name: &str, value: String) -> EnvVar {

@@ -76,7 +76,10 @@ pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
     if validated.write_keys_secret.is_some() {
         mounts.push(mount(WRITE_KEYS, Paths::WRITE_KEYS, MountMode::ReadOnly));
     }
-    mounts.extend(identity::token_mount(validated));
+    if identity::has_token(validated) {
+        let (directory, _) = Paths::IDENTITY_TOKEN.rsplit_once('/').expect("it is in a directory");
+        mounts.push(mount(identity::TOKEN, directory, MountMode::ReadOnly));
+    }
     mounts.push(mount(SPOOL, Paths::SPOOL, MountMode::ReadWrite));
     mounts
 }
@@ -105,7 +108,7 @@ pub(super) fn claim(validated: &Validated) -> Option<PersistentVolumeClaim> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum MountMode {
+enum MountMode {
     ReadOnly,
     ReadWrite,
 }
@@ -132,7 +135,7 @@ fn key_to_path(key: &str, path: &str) -> KeyToPath {
     }
 }
 
-pub(super) fn mount(name: &str, path: &str, mode: MountMode) -> VolumeMount {
+fn mount(name: &str, path: &str, mode: MountMode) -> VolumeMount {
     VolumeMount {
         name: name.to_owned(),
         mount_path: path.to_owned(),

@@ -5,8 +5,6 @@ use firehose_proxy_config as config;
 use kube::ResourceExt as _;
 use std::collections::BTreeMap;
 
-use super::toggle;
-
 /// Keys of the tags that a session bears, on which policies may decide.
 const NAMESPACE_TAG: &str = "firehose-operator.dev/namespace";
 const NAME_TAG: &str = "firehose-operator.dev/name";
@@ -46,6 +44,14 @@ pub(super) fn credentials(destination: &FirehoseDestination, address: Option<Str
         }),
         assume_role: next_role(),
         second_role: next_role(),
+    }
+}
+
+pub(super) fn toggle(on: bool) -> config::Toggle {
+    if on {
+        config::Toggle::Enabled
+    } else {
+        config::Toggle::Disabled
     }
 }
 

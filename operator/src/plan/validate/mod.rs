@@ -13,6 +13,8 @@ use firehose_operator_api::{EndpointType, FirehoseDestination, FirehoseDestinati
 use firehose_proxy_config as config;
 use kube::{Resource as _, ResourceExt as _};
 
+use credentials::toggle;
+
 use super::{
     Allowed, Paths, Rejection, Validated, document,
     endpoints::{self, Addresses},
@@ -152,14 +154,6 @@ fn requires(spec: &FirehoseDestinationSpec) -> Vec<String> {
     ];
     let names = used.iter().filter(|(_, is_used)| *is_used);
     names.map(|(name, _)| (*name).to_owned()).collect()
-}
-
-fn toggle(on: bool) -> config::Toggle {
-    if on {
-        config::Toggle::Enabled
-    } else {
-        config::Toggle::Disabled
-    }
 }
 
 fn write_keys(ingest: &api::Ingest) -> Option<api::SecretKeyRef> {
