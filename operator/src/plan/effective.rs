@@ -40,7 +40,7 @@ fn sts(settings: &config::Document) -> Option<String> {
 
 /// The source of credentials, then the roles that are assumed with them. Where a role must trust the pods' service
 /// account, it is named as trust policies name it.
-fn identity(validated: &Validated) -> String {
+pub(super) fn identity(validated: &Validated) -> String {
     let credentials = &validated.settings.credentials;
     let subject = || format!("system:serviceaccount:{}:{}", validated.namespace(), account(validated));
     let mut words = match (

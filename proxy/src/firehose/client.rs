@@ -7,15 +7,11 @@ use aws_sdk_firehose::{
     config::{BehaviorVersion, Region, StalledStreamProtectionConfig},
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_types::{
-    retry::{ReconnectMode, RetryConfig},
-    timeout::TimeoutConfig,
-};
-use firehose_proxy_config::{AssumeRole, Document, Sts, Toggle};
+use firehose_proxy_config::{AssumeRole, Document, Toggle};
 
 use super::{
     source,
-    transport::{CALL_TIMEOUT, CONNECT_TIMEOUT},
+    sts::{no_retries, sts, timeouts},
 };
 
 /// Where calls go and who signs them, without the key itself. Another target is another client.
@@ -111,22 +107,6 @@ async fn assume(
     provider.build_from_provider(source).await
 }
 
-/// How STS is called.
-pub(super) fn sts(sts: &Sts, region: &Region, http: &SharedHttpClient) -> aws_config::SdkConfig {
-    let mut sdk = aws_config::SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(region.clone())
-        .http_client(http.clone())
-        .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
-        .time_source(aws_smithy_async::time::SystemTimeSource::new())
-        .retry_config(no_retries())
-        .timeout_config(timeouts())
-        .use_fips(sts.use_fips == Toggle::Enabled)
-        .use_dual_stack(sts.use_dual_stack == Toggle::Enabled);
-    sdk.set_endpoint_url(sts.endpoint_url.clone());
-    sdk.build()
-}
-
 /// Whether an address is under a domain of AWS. Anybody may have a host under some of them: this asks for more care
 /// with an address, never for less.
 fn is_of_aws(url: &str) -> bool {
@@ -152,17 +132,6 @@ fn is_of_aws(url: &str) -> bool {
         .to_ascii_lowercase();
     let is_under = |domain: &&str| host.strip_suffix(*domain).is_some_and(|rest| rest.ends_with('.'));
     DOMAINS.iter().any(is_under)
-}
-
-fn no_retries() -> RetryConfig {
-    RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections)
-}
-
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_timeout(CALL_TIMEOUT)
-        .build()
 }
 
 #[cfg(test)]

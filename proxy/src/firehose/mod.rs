@@ -20,10 +20,11 @@ mod outcome;
 mod reason;
 mod rotation;
 mod source;
+mod sts;
 mod transport;
 
 pub(crate) use self::{
-    call::{Call, put},
+    call::{Answer, Call, put},
     rotation::{Change, Rotation, Signer},
 };
 pub use self::{

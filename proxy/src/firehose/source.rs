@@ -15,7 +15,7 @@ use aws_sdk_firehose::config::Region;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use firehose_proxy_config::CredentialsType;
 
-use super::client::sts;
+use super::sts::sts;
 
 /// Most bytes of a token that are read. One of Kubernetes has about 1,000.
 const MAX_TOKEN_BYTES: u64 = 64 * 1024;

@@ -16,6 +16,7 @@ pub use config_map::REVISION_ANNOTATION;
 pub(super) use identity::{NO_METADATA, account};
 pub(super) use pod::IDENTITY_ANNOTATION;
 pub(super) use scheduling::ARCHITECTURE_LABEL;
+pub use volumes::WRITE_KEYS_VOLUME;
 
 use k8s_openapi::api::{
     apps::v1::StatefulSet,

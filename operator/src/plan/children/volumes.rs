@@ -9,14 +9,16 @@ use k8s_openapi::{
 };
 use std::collections::BTreeMap;
 
-use firehose_proxy_config::{FILE_NAME, StaticCredentials, WriteKeys};
+use firehose_proxy_config::{FILE_NAME, HashKey, StaticCredentials, WriteKeys};
 
 use super::{identity, object::workload_name};
 use crate::plan::{Installation, Paths, Validated, selector};
 
 const CONFIG: &str = "config";
 const CREDENTIALS: &str = "credentials";
-const WRITE_KEYS: &str = "write-keys";
+const HASH_KEY: &str = "hash-key";
+/// Of the Secret with write keys. A pod without it lets in whoever reaches it.
+pub const WRITE_KEYS_VOLUME: &str = "write-keys";
 const SPOOL: &str = "spool";
 
 /// Readable by the pod's group, which is the proxy's.
@@ -49,7 +51,11 @@ pub(super) fn volumes(validated: &Validated, installation: &Installation) -> Vec
     }
     if let Some(secret) = &validated.write_keys_secret {
         let items = vec![key_to_path(&secret.key, WriteKeys::FILE)];
-        volumes.push(secret_volume(WRITE_KEYS, &secret.name, items));
+        volumes.push(secret_volume(WRITE_KEYS_VOLUME, &secret.name, items));
+    }
+    if let Some(secret) = &validated.hash_key_secret {
+        let items = vec![key_to_path(&secret.key, HashKey::FILE)];
+        volumes.push(secret_volume(HASH_KEY, &secret.name, items));
     }
     volumes.extend(identity::volume(validated, installation));
     if validated.claim.is_none() {
@@ -74,7 +80,10 @@ pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
         mounts.push(mount(CREDENTIALS, Paths::CREDENTIALS, MountMode::ReadOnly));
     }
     if validated.write_keys_secret.is_some() {
-        mounts.push(mount(WRITE_KEYS, Paths::WRITE_KEYS, MountMode::ReadOnly));
+        mounts.push(mount(WRITE_KEYS_VOLUME, Paths::WRITE_KEYS, MountMode::ReadOnly));
+    }
+    if validated.hash_key_secret.is_some() {
+        mounts.push(mount(HASH_KEY, Paths::HASH_KEY, MountMode::ReadOnly));
     }
     if identity::has_token(validated) {
         let (directory, _) = Paths::IDENTITY_TOKEN.rsplit_once('/').expect("it is in a directory");
