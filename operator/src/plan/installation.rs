@@ -17,6 +17,31 @@ pub struct Installation {
     pub allowed: Allowed,
     /// As whom the proxies run.
     pub proxy_user: ProxyUser,
+    /// Whom tokens of web identity are for, as the trust policies of roles ask.
+    pub web_identity_audience: String,
+    /// Where nodes answer for EKS Pod Identity.
+    pub pod_identity_agent: PodIdentityAgent,
+    /// What network policies have to know; `None` leaves them to the cluster.
+    pub networks: Option<Networks>,
+}
+
+/// What network policies have to know of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Networks {
+    /// The namespace that the operator asks pods from.
+    pub operator_namespace: String,
+    /// The namespaces that metrics are read from.
+    pub monitoring_namespaces: Vec<String>,
+}
+
+/// Where nodes answer for EKS Pod Identity: by the family of the pods' addresses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PodIdentityAgent {
+    /// At 169.254.170.23.
+    #[default]
+    Ipv4,
+    /// At fd00:ec2::23.
+    Ipv6,
 }
 
 /// As whom the proxies run.

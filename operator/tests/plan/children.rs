@@ -17,6 +17,7 @@ fn rendered(text: &str) -> String {
         serde_yaml::to_string(&children.service_account),
         serde_yaml::to_string(&children.headless_service),
         serde_yaml::to_string(&children.service),
+        serde_yaml::to_string(&children.network_policy.unwrap()),
         serde_yaml::to_string(&children.disruption_budget),
         serde_yaml::to_string(&children.stateful_set),
     ]
@@ -211,7 +212,7 @@ fn what_is_implemented_of_the_shape_is_in_the_document_and_the_children() {
     assert_eq!(document.use_fips, Toggle::Enabled);
     assert_eq!(document.use_dual_stack, Toggle::Enabled);
     let role = document.credentials.assume_role.unwrap();
-    assert_eq!(role.endpoint_url.as_deref(), Some("https://sts.example"));
+    assert_eq!(role.sts.endpoint_url.as_deref(), Some("https://sts.example"));
 
     let children = children(&validated, &installation());
     let service = children.service.spec.unwrap();

@@ -1,7 +1,7 @@
 //! An installation that allows less than before, and what runs under it.
 
 use firehose_operator::plan::{
-    AllowList, Allowed, AllowedEndpoints, Children, Running, Withdrawal, children, validate, withdraw,
+    AllowList, Allowed, AllowedEndpoints, Children, NodeRole, Running, Withdrawal, children, validate, withdraw,
 };
 use firehose_proxy_config::{DeliveryState, Document, FILE_NAME, IngestState, parse};
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{allowed, destination, installation};
 
-const MANAGER: &str = "the-operator";
+pub(crate) const MANAGER: &str = "the-operator";
 
 /// A tenant that uses what an installation allowed.
 fn running() -> Children {
@@ -38,7 +38,7 @@ fn running() -> Children {
 }
 
 /// As the API server has it: with the managers of its fields, and with something that somebody else wrote.
-fn stored<K: ResourceExt + serde::Serialize + Clone>(applied: &K) -> K {
+pub(crate) fn stored<K: ResourceExt + serde::Serialize + Clone>(applied: &K) -> K {
     let fields = fields_of(&serde_json::to_value(applied).unwrap());
     let entry: ManagedFieldsEntry =
         serde_json::from_value(json!({"manager": MANAGER, "operation": "Apply", "fieldsV1": fields})).unwrap();
@@ -68,6 +68,7 @@ fn withdrawn(children: &Children, allowed: &Allowed) -> Withdrawal {
         service_account: Some(&service_account),
         service: Some(&service),
         stateful_set: Some(&stateful_set),
+        network_policy: None,
     };
     withdraw(&running, allowed, MANAGER)
 }
@@ -87,6 +88,7 @@ fn what_is_no_longer_allowed_is_taken_from_every_child_and_the_rest_stays() {
     let tight = Allowed {
         endpoints: allowed().endpoints,
         tolerations: AllowList::of(&["dedicated".to_owned()]).unwrap(),
+        node_role: NodeRole::Denied,
         ..Allowed::default()
     };
     let after = withdrawn(&before, &tight);
@@ -119,11 +121,14 @@ fn what_is_no_longer_allowed_is_taken_from_every_child_and_the_rest_stays() {
     );
     assert_eq!(pod.priority_class_name, None);
     assert_eq!(spec.selector, spec_before.selector);
-    let pod_before = spec_before.template.spec.unwrap();
+    let variables = pod.containers[0].env.iter().flatten();
+    let variables: Vec<&str> = variables.map(|one| one.name.as_str()).collect();
     assert_eq!(
-        (pod.containers, pod.volumes),
-        (pod_before.containers, pod_before.volumes)
+        variables,
+        ["POD_NAME", "AWS_EC2_METADATA_DISABLED"],
+        "the node's role is denied"
     );
+    assert_eq!(pod.volumes, spec_before.template.spec.unwrap().volumes);
 }
 
 #[test]
@@ -170,6 +175,6 @@ fn a_role_is_not_assumed_at_a_forbidden_address_either() {
     let children = children(&validate(&destination(&spec), &allowed()).unwrap(), &installation());
     let after = withdrawn(&children, &Allowed::default());
     let document = document(&after.config_map.unwrap());
-    assert_eq!(document.credentials.assume_role.unwrap().endpoint_url, None);
+    assert_eq!(document.credentials.assume_role.unwrap().sts.endpoint_url, None);
     assert_eq!(document.ingest.state, IngestState::Unavailable);
 }
