@@ -70,6 +70,25 @@ pub enum CredentialState {
     Expired,
     /// `UnrecognizedClientException`, as for a key that was deleted or never existed.
     Revoked,
+    /// `AccessDeniedException`, as for a session that is older than its role's revocation.
+    Denied,
+}
+
+/// What becomes of all sessions that roles have given out so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SessionEnding {
+    /// From now on.
+    pub state: CredentialState,
+}
+
+impl Default for SessionEnding {
+    /// They are revoked.
+    fn default() -> Self {
+        Self {
+            state: CredentialState::Revoked,
+        }
+    }
 }
 
 /// A role that STS gives out.
@@ -146,6 +165,13 @@ impl Access {
         state.settings = settings;
     }
 
+    /// What becomes of the sessions that there are. Those that are asked for later are good.
+    pub(crate) fn end_sessions(&self, ending: &SessionEnding) {
+        for session in &mut self.state().sessions {
+            session.credential.state = ending.state;
+        }
+    }
+
     pub(crate) fn settings(&self) -> AccessSettings {
         self.state().settings.clone()
     }
@@ -205,6 +231,13 @@ impl Access {
             }
             CredentialState::Expired => Err(expired()),
             CredentialState::Revoked => Err(invalid()),
+            CredentialState::Denied => Ok((
+                credential.secret_access_key.clone(),
+                Caller {
+                    arn,
+                    allowed_actions: Some(Vec::new()),
+                },
+            )),
         }
     }
 

@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    access::AccessSettings,
+    access::{AccessSettings, SessionEnding},
     availability::ServiceSettings,
     control,
     dispatch::{self, MAX_REQUEST_BODY_BYTES},
@@ -108,6 +108,11 @@ impl Simulator {
     /// Sets who may call, as `PUT /_simulator/access` does. Sessions that roles have given out end.
     pub fn configure_access(&self, settings: AccessSettings) {
         self.service.configure_access(settings);
+    }
+
+    /// Ends the sessions that roles have given out so far, as `PUT /_simulator/sessions` does.
+    pub fn end_sessions(&self, ending: SessionEnding) {
+        self.service.access.end_sessions(&ending);
     }
 
     /// Every stream in the order of their names.

@@ -128,16 +128,28 @@ pub enum Reason {
     StreamNotFound,
     /// The policy does not allow the call.
     AccessDenied,
-    /// There are no usable credentials.
-    CredentialsUnavailable,
     /// The stream's KMS key cannot be used.
     KeyUnavailable,
-    /// Firehose refuses records for what they are.
-    RecordRejected,
+    /// The stream takes no direct puts: its source is a Kinesis data stream, or Amazon MSK.
+    NotDirectPut,
+    /// Firehose refuses a record for what it is.
+    #[serde(alias = "RecordRejected")]
+    RecordRefused,
+    /// A record is larger than Firehose takes.
+    RecordTooLarge,
+    /// A call is larger than Firehose takes.
+    CallTooLarge,
+    /// Firehose refuses a call for a reason that the proxy does not know.
+    CallRefused,
     /// Firehose answers with an error of its own.
-    ServiceError,
+    #[serde(alias = "ServiceError")]
+    ServiceFailure,
+    /// Firehose answers with something that accounts for no record.
+    UnexpectedAnswer,
     /// Firehose cannot be reached.
     FirehoseUnreachable,
+    /// Firehose does not answer in time.
+    Unanswered,
     /// Delivery is paused by the spec.
     DeliveryPaused,
 
@@ -205,11 +217,16 @@ impl Reason {
             Self::Throttled => "Firehose asks for a slower pace",
             Self::StreamNotFound => "there is no delivery stream of this name in the region",
             Self::AccessDenied => "the policy does not allow the call",
-            Self::CredentialsUnavailable => "there are no usable credentials",
             Self::KeyUnavailable => "the stream's KMS key cannot be used",
-            Self::RecordRejected => "Firehose refuses records for what they are",
-            Self::ServiceError => "Firehose answers with an error of its own",
+            Self::NotDirectPut => "the stream takes no direct puts: its source is another one",
+            Self::RecordRefused => "Firehose refuses a record for what it is",
+            Self::RecordTooLarge => "a record is larger than Firehose takes",
+            Self::CallTooLarge => "a call is larger than Firehose takes",
+            Self::CallRefused => "Firehose refuses a call for a reason that the proxy does not know",
+            Self::ServiceFailure => "Firehose answers with an error of its own",
+            Self::UnexpectedAnswer => "Firehose answers with something that accounts for no record",
             Self::FirehoseUnreachable => "Firehose cannot be reached",
+            Self::Unanswered => "Firehose does not answer in time",
             Self::DeliveryPaused => "delivery is paused by the spec",
             Self::NoDeadLetters => "nothing was given up, or all of it was seen to",
             Self::DeadLettersWaiting => "events that were given up wait to be sent again or dropped",
@@ -239,15 +256,15 @@ impl fmt::Display for ConditionType {
 impl From<CredentialsReason> for Reason {
     fn from(reason: CredentialsReason) -> Self {
         match reason {
-            CredentialsReason::Loaded => Self::CredentialsLoaded,
-            CredentialsReason::Accepted => Self::CredentialsAccepted,
+            CredentialsReason::CredentialsLoaded => Self::CredentialsLoaded,
+            CredentialsReason::CredentialsAccepted => Self::CredentialsAccepted,
             CredentialsReason::SecretMissing => Self::SecretMissing,
             CredentialsReason::SecretIncomplete => Self::SecretIncomplete,
             CredentialsReason::SourceUnavailable => Self::SourceUnavailable,
             CredentialsReason::AssumeRoleDenied => Self::AssumeRoleDenied,
             CredentialsReason::AssumeRoleUnavailable => Self::AssumeRoleUnavailable,
-            CredentialsReason::Rejected => Self::CredentialsRejected,
-            CredentialsReason::Expired => Self::CredentialsExpired,
+            CredentialsReason::CredentialsRejected => Self::CredentialsRejected,
+            CredentialsReason::CredentialsExpired => Self::CredentialsExpired,
             CredentialsReason::Unknown => Self::Unknown,
         }
     }
@@ -262,11 +279,23 @@ impl From<StreamReason> for Reason {
             StreamReason::Throttled => Self::Throttled,
             StreamReason::StreamNotFound => Self::StreamNotFound,
             StreamReason::AccessDenied => Self::AccessDenied,
-            StreamReason::CredentialsUnavailable => Self::CredentialsUnavailable,
+            StreamReason::SecretMissing => Self::SecretMissing,
+            StreamReason::SecretIncomplete => Self::SecretIncomplete,
+            StreamReason::SourceUnavailable => Self::SourceUnavailable,
+            StreamReason::AssumeRoleDenied => Self::AssumeRoleDenied,
+            StreamReason::AssumeRoleUnavailable => Self::AssumeRoleUnavailable,
+            StreamReason::CredentialsRejected => Self::CredentialsRejected,
+            StreamReason::CredentialsExpired => Self::CredentialsExpired,
             StreamReason::KeyUnavailable => Self::KeyUnavailable,
-            StreamReason::RecordRejected => Self::RecordRejected,
-            StreamReason::ServiceError => Self::ServiceError,
-            StreamReason::Unreachable => Self::FirehoseUnreachable,
+            StreamReason::NotDirectPut => Self::NotDirectPut,
+            StreamReason::RecordRefused => Self::RecordRefused,
+            StreamReason::RecordTooLarge => Self::RecordTooLarge,
+            StreamReason::CallTooLarge => Self::CallTooLarge,
+            StreamReason::CallRefused => Self::CallRefused,
+            StreamReason::ServiceFailure => Self::ServiceFailure,
+            StreamReason::UnexpectedAnswer => Self::UnexpectedAnswer,
+            StreamReason::FirehoseUnreachable => Self::FirehoseUnreachable,
+            StreamReason::Unanswered => Self::Unanswered,
             StreamReason::Paused => Self::DeliveryPaused,
             StreamReason::Unknown => Self::Unknown,
         }

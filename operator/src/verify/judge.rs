@@ -143,7 +143,7 @@ fn credentials_ready(conditions: &mut Conditions<'_>, proxies: &[Proxy]) {
             credentials.reason.into(),
             format!("seen by {}", proxy.name),
         );
-    } else if let Some(least) = ready.min_by_key(|one| one.reason == report::CredentialsReason::Accepted) {
+    } else if let Some(least) = ready.min_by_key(|one| one.reason == report::CredentialsReason::CredentialsAccepted) {
         conditions.set(kind, ConditionStatus::True, least.reason.into(), "");
     } else {
         conditions.set(

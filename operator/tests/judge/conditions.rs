@@ -109,7 +109,7 @@ fn a_destination_without_traffic_is_ready_and_not_known_to_deliver() {
 
 #[test]
 fn a_stream_that_fails_does_not_make_the_destination_unready_but_credentials_do() {
-    let lost = with_stream(report::StreamState::Failing, StreamReason::Unreachable);
+    let lost = with_stream(report::StreamState::Failing, StreamReason::FirehoseUnreachable);
     assert_eq!(
         says(&status(&findings(&[proxy("a"), lost])), ConditionType::Ready).0,
         ConditionStatus::True
@@ -117,7 +117,7 @@ fn a_stream_that_fails_does_not_make_the_destination_unready_but_credentials_do(
     let refused = with(|report| {
         report.credentials = CredentialsReport {
             state: CredentialsState::Failing,
-            reason: CredentialsReason::Expired,
+            reason: CredentialsReason::CredentialsExpired,
         };
     });
     assert_eq!(

@@ -31,7 +31,7 @@ pub(crate) fn proxy(name: &str) -> Proxy {
             config_error: None,
             credentials: CredentialsReport {
                 state: CredentialsState::Ready,
-                reason: CredentialsReason::Accepted,
+                reason: CredentialsReason::CredentialsAccepted,
             },
             streams: vec![stream(
                 "orders",

@@ -61,13 +61,16 @@ pub enum CredentialsState {
     Unknown,
 }
 
-/// Why credentials are in their state.
+/// Why credentials are in their state. The words are those of conditions, metrics and the log; what an older proxy called
+/// otherwise is still read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CredentialsReason {
     /// Credentials are loaded; AWS has not been called with them yet.
-    Loaded,
+    #[serde(alias = "Loaded")]
+    CredentialsLoaded,
     /// AWS has taken a call that was signed with them.
-    Accepted,
+    #[serde(alias = "Accepted")]
+    CredentialsAccepted,
     /// The Secret does not exist or its mounted directory is empty.
     SecretMissing,
     /// The Secret lacks a key, or a value is empty or not usable.
@@ -79,9 +82,11 @@ pub enum CredentialsReason {
     /// STS does not answer.
     AssumeRoleUnavailable,
     /// AWS does not know the access key, or the signature does not match.
-    Rejected,
-    /// The session token has expired.
-    Expired,
+    #[serde(alias = "Rejected")]
+    CredentialsRejected,
+    /// The session has expired.
+    #[serde(alias = "Expired")]
+    CredentialsExpired,
     /// Nothing is known yet, or the name is of a newer version.
     #[default]
     #[serde(other)]
@@ -118,7 +123,8 @@ pub enum StreamState {
     Unknown,
 }
 
-/// The outcome of the last call to a delivery stream.
+/// The outcome of the last call to a delivery stream. The words are those of conditions, metrics, the log and dead
+/// letters; what an older proxy called otherwise is still read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StreamReason {
     /// Nothing was sent since the pod started.
@@ -133,17 +139,45 @@ pub enum StreamReason {
     StreamNotFound,
     /// The policy does not allow the call.
     AccessDenied,
-    /// There are no usable credentials; see [`CredentialsReport`].
-    CredentialsUnavailable,
+    /// See [`CredentialsReason::SecretMissing`]; so with the other reasons of credentials.
+    SecretMissing,
+    /// See [`CredentialsReason::SecretIncomplete`].
+    SecretIncomplete,
+    /// See [`CredentialsReason::SourceUnavailable`].
+    SourceUnavailable,
+    /// See [`CredentialsReason::AssumeRoleDenied`].
+    AssumeRoleDenied,
+    /// See [`CredentialsReason::AssumeRoleUnavailable`].
+    AssumeRoleUnavailable,
+    /// See [`CredentialsReason::CredentialsRejected`].
+    CredentialsRejected,
+    /// See [`CredentialsReason::CredentialsExpired`].
+    CredentialsExpired,
     /// The stream's KMS key cannot be used.
     KeyUnavailable,
-    /// Firehose refused records for what they are.
-    RecordRejected,
+    /// The stream takes no direct puts: its source is a Kinesis data stream, or Amazon MSK.
+    NotDirectPut,
+    /// Firehose refused a record for what it is.
+    #[serde(alias = "RecordRejected")]
+    RecordRefused,
+    /// A record is larger than Firehose takes.
+    RecordTooLarge,
+    /// A call is larger than Firehose takes.
+    CallTooLarge,
+    /// Firehose refused a call for a reason that the proxy does not know.
+    CallRefused,
     /// Firehose answered with an error of its own.
-    ServiceError,
-    /// Firehose could not be reached, or did not answer in time.
-    Unreachable,
+    #[serde(alias = "ServiceError")]
+    ServiceFailure,
+    /// Firehose answered with something that accounts for no record.
+    UnexpectedAnswer,
+    /// Firehose could not be reached.
+    #[serde(alias = "Unreachable")]
+    FirehoseUnreachable,
+    /// Firehose did not answer in time, or its connection died.
+    Unanswered,
     /// Delivery is paused by the destination.
+    #[serde(rename = "DeliveryPaused", alias = "Paused")]
     Paused,
     /// Nothing is known yet, or the name is of a newer version.
     #[default]
@@ -202,6 +236,23 @@ mod tests {
     }
 
     #[test]
+    fn words_of_an_older_proxy_are_read_as_those_of_today() {
+        let stream = |word: &str| serde_json::from_str::<StreamReason>(&format!("{word:?}")).unwrap();
+        for (old, new) in [
+            ("RecordRejected", StreamReason::RecordRefused),
+            ("ServiceError", StreamReason::ServiceFailure),
+            ("Unreachable", StreamReason::FirehoseUnreachable),
+            ("Paused", StreamReason::Paused),
+            ("FromTheFuture", StreamReason::Unknown),
+        ] {
+            assert_eq!(stream(old), new);
+        }
+        let credentials = |word: &str| serde_json::from_str::<CredentialsReason>(&format!("{word:?}")).unwrap();
+        assert_eq!(credentials("Rejected"), CredentialsReason::CredentialsRejected);
+        assert_eq!(credentials("Accepted"), CredentialsReason::CredentialsAccepted);
+    }
+
+    #[test]
     fn a_report_round_trips_under_the_names_that_people_read() {
         let report = Report {
             destination_uid: "u-1".to_owned(),
@@ -215,7 +266,7 @@ mod tests {
             streams: vec![StreamReport {
                 name: "orders".to_owned(),
                 state: StreamState::Failing,
-                reason: StreamReason::CredentialsUnavailable,
+                reason: StreamReason::SecretMissing,
             }],
             backlog: Backlog::Waiting,
             dead_letters: DeadLetters::Full,
@@ -223,7 +274,7 @@ mod tests {
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing"},"streams":[{"name":"orders","state":"Failing","reason":"CredentialsUnavailable"}],"backlog":"Waiting","deadLetters":"Full"}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing"},"streams":[{"name":"orders","state":"Failing","reason":"SecretMissing"}],"backlog":"Waiting","deadLetters":"Full"}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

@@ -100,30 +100,44 @@ fn stream_reason(reason: Reason) -> StreamReason {
     match reason {
         Reason::Succeeded => StreamReason::Succeeded,
         Reason::Throttled => StreamReason::Throttled,
+        Reason::ServiceFailure => StreamReason::ServiceFailure,
+        Reason::Unreachable => StreamReason::FirehoseUnreachable,
+        Reason::Unanswered => StreamReason::Unanswered,
+        Reason::UnexpectedAnswer => StreamReason::UnexpectedAnswer,
         Reason::StreamNotFound => StreamReason::StreamNotFound,
         Reason::AccessDenied => StreamReason::AccessDenied,
-        Reason::CredentialsMissing | Reason::CredentialsUnavailable | Reason::CredentialsRejected => {
-            StreamReason::CredentialsUnavailable
-        }
+        Reason::SecretMissing => StreamReason::SecretMissing,
+        Reason::SecretIncomplete => StreamReason::SecretIncomplete,
+        Reason::SourceUnavailable => StreamReason::SourceUnavailable,
+        Reason::AssumeRoleDenied => StreamReason::AssumeRoleDenied,
+        Reason::AssumeRoleUnavailable => StreamReason::AssumeRoleUnavailable,
+        Reason::CredentialsRejected => StreamReason::CredentialsRejected,
+        Reason::CredentialsExpired => StreamReason::CredentialsExpired,
         Reason::KeyUnavailable => StreamReason::KeyUnavailable,
-        Reason::RecordRefused
-        | Reason::RecordTooLarge
-        | Reason::CallTooLarge
-        | Reason::CallRefused
-        | Reason::TooOld => StreamReason::RecordRejected,
-        Reason::ServiceFailure | Reason::UnexpectedAnswer | Reason::InvalidSource => StreamReason::ServiceError,
-        Reason::Unreachable | Reason::Unanswered => StreamReason::Unreachable,
+        Reason::NotDirectPut => StreamReason::NotDirectPut,
+        Reason::RecordRefused => StreamReason::RecordRefused,
+        Reason::RecordTooLarge => StreamReason::RecordTooLarge,
+        Reason::CallTooLarge => StreamReason::CallTooLarge,
+        Reason::CallRefused => StreamReason::CallRefused,
+        // Said of an event that is given up, and never of a stream.
+        Reason::TooOld => StreamReason::Unknown,
     }
 }
 
 fn credentials_report(delivery_status: &DeliveryStatus) -> CredentialsReport {
-    let (state, reason) = match delivery_status.credentials().map(|credentials| credentials.reason) {
+    let told = delivery_status.credentials().map(|credentials| credentials.reason);
+    let failing = |reason| (CredentialsState::Failing, reason);
+    let (state, reason) = match told {
         None => (CredentialsState::Unknown, CredentialsReason::Unknown),
-        Some(None) => (CredentialsState::Ready, CredentialsReason::Loaded),
-        Some(Some(Reason::Succeeded)) => (CredentialsState::Ready, CredentialsReason::Accepted),
-        Some(Some(Reason::CredentialsMissing)) => (CredentialsState::Failing, CredentialsReason::SecretMissing),
-        Some(Some(Reason::CredentialsUnavailable)) => (CredentialsState::Failing, CredentialsReason::SourceUnavailable),
-        Some(Some(Reason::CredentialsRejected)) => (CredentialsState::Failing, CredentialsReason::Rejected),
+        Some(None) => (CredentialsState::Ready, CredentialsReason::CredentialsLoaded),
+        Some(Some(Reason::Succeeded)) => (CredentialsState::Ready, CredentialsReason::CredentialsAccepted),
+        Some(Some(Reason::SecretMissing)) => failing(CredentialsReason::SecretMissing),
+        Some(Some(Reason::SecretIncomplete)) => failing(CredentialsReason::SecretIncomplete),
+        Some(Some(Reason::SourceUnavailable)) => failing(CredentialsReason::SourceUnavailable),
+        Some(Some(Reason::AssumeRoleDenied)) => failing(CredentialsReason::AssumeRoleDenied),
+        Some(Some(Reason::AssumeRoleUnavailable)) => failing(CredentialsReason::AssumeRoleUnavailable),
+        Some(Some(Reason::CredentialsRejected)) => failing(CredentialsReason::CredentialsRejected),
+        Some(Some(Reason::CredentialsExpired)) => failing(CredentialsReason::CredentialsExpired),
         Some(Some(_)) => (CredentialsState::Unknown, CredentialsReason::Unknown),
     };
     CredentialsReport { state, reason }
@@ -154,6 +168,15 @@ mod tests {
             backlog_bytes: 0,
             oldest_age: None,
             bytes_per_second: 0.0,
+        }
+    }
+
+    /// One vocabulary: what is counted, logged and kept with a dead letter is what the report says.
+    #[test]
+    fn a_reason_has_the_same_word_in_metrics_log_and_report() {
+        for reason in Reason::ALL.into_iter().filter(|reason| *reason != Reason::TooOld) {
+            let told = serde_json::to_value(stream_reason(reason)).unwrap();
+            assert_eq!(told, reason.as_str(), "{reason:?}");
         }
     }
 

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     config::{Live, Snapshot},
-    firehose::{self, Call, Change, CurrentClient, Operation, Outcome, Reason, Rotation, Signer, Supplier, Transport},
+    firehose::{self, Call, Change, CurrentClient, Heard, Operation, Outcome, Problem, Reason, Rotation, Signer, Supplier, Transport},
     queue::{ByteLimit, InFlight, Outlet},
     shutdown::{Phase, Shutdown},
     stream::{StreamId, StreamName, Streams},
@@ -97,10 +97,11 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 ///
 /// When the transport cannot be set up (an unreadable CA bundle).
 pub async fn run(outlet: Outlet, deliver: Deliver, shutdown: Shutdown) -> anyhow::Result<Undelivered> {
-    let (supplier, clients) = Supplier::new(&deliver.transport)?;
+    let (rejections, rejected) = watch::channel(0);
+    let (supplier, clients) = Supplier::new(&deliver.transport, rejected)?;
     let mut background = JoinSet::new();
     background.spawn(supplier.run(deliver.live.subscribe()));
-    Ok(Driver::new(deliver, clients).run(outlet, shutdown).await)
+    Ok(Driver::new(deliver, clients, rejections).run(outlet, shutdown).await)
 }
 
 struct Driver {
@@ -108,6 +109,8 @@ struct Driver {
     configuration: watch::Receiver<Option<Arc<Snapshot>>>,
     clients: watch::Receiver<Arc<CurrentClient>>,
     rotation: Rotation<Client>,
+    /// The generation of clients whose identity AWS does not take, for who supplies them.
+    rejections: watch::Sender<u64>,
     streams: BTreeMap<StreamId, Stream>,
     timers: BTreeSet<(Instant, StreamId)>,
     starved: VecDeque<StreamId>,
@@ -137,12 +140,17 @@ struct Ended {
 }
 
 impl Driver {
-    fn new(deliver: Deliver, mut clients: watch::Receiver<Arc<CurrentClient>>) -> Self {
+    fn new(
+        deliver: Deliver,
+        mut clients: watch::Receiver<Arc<CurrentClient>>,
+        rejections: watch::Sender<u64>,
+    ) -> Self {
         clients.mark_changed();
         Self {
             configuration: deliver.live.subscribe(),
             clients,
             rotation: Rotation::new(),
+            rejections,
             streams: BTreeMap::new(),
             timers: BTreeSet::new(),
             starved: VecDeque::new(),
@@ -283,11 +291,12 @@ impl Driver {
 
     /// Starts a call, or says at once why it cannot be made.
     fn call(&mut self, id: StreamId, call: CallId, operation: Operation, now: Instant) -> Option<Input> {
-        let Ok((client, signer)) = self.rotation.pick(now) else {
-            return Some(Input::Answer {
-                call,
-                outcome: Outcome::Failed(Reason::CredentialsMissing),
-            });
+        let (client, signer) = match self.rotation.pick(now) {
+            Ok(picked) => picked,
+            Err(problem) => {
+                let outcome = Outcome::Failed(problem.reason());
+                return Some(Input::Answer { call, outcome });
+            }
         };
         let stream = &self.streams[&id];
         let batch = stream
@@ -321,7 +330,7 @@ impl Driver {
         self.stream(ended.stream)
             .metrics
             .call_ended(reason, ended.took.as_secs_f64());
-        let took_over = self.rotation.ended(ended.signer, reason, now);
+        let heard = self.rotation.ended(ended.signer, reason, now);
         self.step(
             ended.stream,
             Input::Answer {
@@ -329,9 +338,13 @@ impl Driver {
                 outcome: ended.outcome,
             },
         );
-        if took_over {
-            tracing::info!("the new credentials work and are in use");
-            self.retry_now();
+        match heard {
+            Heard::Nothing => {}
+            Heard::TookOver => {
+                tracing::info!("the new credentials work and are in use");
+                self.retry_now();
+            }
+            Heard::Rejected(generation) => _ = self.rejections.send_replace(generation),
         }
         self.heard_of_credentials(reason);
         for _ in 0..self.starved.len() {
@@ -364,10 +377,10 @@ impl Driver {
         tracing::info!(?change, "credentials or endpoint changed");
         if change == Change::Replaced {
             self.credentials = None;
-            let problem = self.rotation.problem().map(ToString::to_string);
+            let problem = self.rotation.problem();
             self.deliver.delivery_status.put_credentials(CredentialsStatus {
-                reason: problem.is_some().then_some(Reason::CredentialsMissing),
-                message: problem.unwrap_or_else(|| "not tried yet".to_owned()),
+                reason: problem.map(Problem::reason),
+                message: problem.map_or_else(|| "not tried yet".to_owned(), ToString::to_string),
             });
         }
         self.retry_now();

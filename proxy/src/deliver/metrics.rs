@@ -251,6 +251,14 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_has_every_reason() {
+        let manual = include_str!("../../../docs/metrics.md");
+        let list = manual.split("`reason` is one of ").nth(1).unwrap();
+        let words = list.split('.').next().unwrap().split(',').map(str::trim);
+        assert_eq!(words.collect::<Vec<_>>(), Reason::ALL.map(Reason::as_str));
+    }
+
+    #[test]
     fn every_metric_is_in_the_manual_and_nothing_else_is() {
         let mut registry = Registry::default();
         let name = StreamName::try_from("orders").unwrap();

@@ -24,7 +24,7 @@ use tracing::{Instrument as _, debug_span};
 use super::{
     Confirmation, Operation, Outcome, Reason,
     decode::{self, Entry},
-    encode,
+    encode, identity,
 };
 use crate::stream::StreamName;
 
@@ -145,12 +145,7 @@ fn cause(error: &(dyn Error + 'static)) -> Option<Reason> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<CredentialsError>() {
-            return Some(match error {
-                CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
-                    Reason::CredentialsMissing
-                }
-                _ => Reason::CredentialsUnavailable,
-            });
+            return Some(identity::reason(error));
         }
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>()
             && error.is_connect()

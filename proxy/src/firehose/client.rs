@@ -16,7 +16,7 @@ use aws_smithy_types::{
     retry::{ReconnectMode, RetryConfig},
     timeout::TimeoutConfig,
 };
-use firehose_proxy_config::{AssumeRole, Document, Toggle};
+use firehose_proxy_config::{AssumeRole, CredentialsType, Document, Toggle};
 
 use super::transport::{CALL_TIMEOUT, CONNECT_TIMEOUT};
 
@@ -58,6 +58,11 @@ impl Target {
             None => self.endpoint_url.as_deref(),
         };
         url.is_none_or(is_of_aws)
+    }
+
+    /// Whether what signs is handed out by somebody, for a time, instead of being a key.
+    pub(super) fn has_sessions(&self) -> bool {
+        self.credentials.kind == CredentialsType::Ambient || self.credentials.assume_role.is_some()
     }
 
     /// A client for this target. Makes no call yet.

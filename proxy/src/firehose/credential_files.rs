@@ -10,6 +10,8 @@ use firehose_proxy_config::StaticCredentials;
 pub(super) enum FileProblem {
     #[error("the file {0:?} is missing")]
     Missing(String),
+    #[error("there are no files, the Secret does not exist or is empty")]
+    NoFiles,
     #[error("the file {0:?} is empty")]
     Empty(String),
     #[error("the file {name:?} cannot be read: {reason}")]
@@ -39,6 +41,10 @@ const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// Reads the credentials of a directory, all files or none of them.
 pub(super) fn read(directory: &Path, shape: Shape) -> Result<Credentials, FileProblem> {
+    let is_there = |name: &str| directory.join(name).exists();
+    if !is_there(StaticCredentials::ACCESS_KEY_ID_FILE) && !is_there(StaticCredentials::SECRET_ACCESS_KEY_FILE) {
+        return Err(FileProblem::NoFiles);
+    }
     let access_key_id = required(directory, StaticCredentials::ACCESS_KEY_ID_FILE)?;
     let secret_access_key = required(directory, StaticCredentials::SECRET_ACCESS_KEY_FILE)?;
     let session_token = optional(directory, StaticCredentials::SESSION_TOKEN_FILE)?;
@@ -174,8 +180,9 @@ mod tests {
     #[test]
     fn half_a_pair_is_no_credential() {
         let missing = |name: &str| FileProblem::Missing(name.to_owned());
-        let cases: [(&[(&str, &str)], FileProblem); 3] = [
-            (&[], missing("accessKeyID")),
+        let cases: [(&[(&str, &str)], FileProblem); 4] = [
+            (&[], FileProblem::NoFiles),
+            (&[("secretAccessKey", "secret")], missing("accessKeyID")),
             (&[("accessKeyID", "AKID")], missing("secretAccessKey")),
             (
                 &[("accessKeyID", "AKID"), ("secretAccessKey", "\n")],

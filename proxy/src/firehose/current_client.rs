@@ -1,6 +1,6 @@
 //! What there is to call with at the moment: handed from the supplier to delivery at every change.
 
-use super::Target;
+use super::{Reason, Target};
 
 /// A client and where it calls. Generic so that a test of what is done with one needs no AWS.
 #[derive(Debug, Clone)]
@@ -20,6 +20,21 @@ pub enum Problem {
     #[error("no configuration yet")]
     NotConfigured,
     /// The configuration names static credentials and they cannot be had.
-    #[error("static credentials cannot be read: {0}")]
-    StaticCredentials(String),
+    #[error("static credentials cannot be read: {message}")]
+    StaticCredentials {
+        /// [`Reason::SecretMissing`] or [`Reason::SecretIncomplete`].
+        reason: Reason,
+        /// Which file, and what is wrong with it.
+        message: String,
+    },
+}
+
+impl Problem {
+    /// In the one word of all.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::NotConfigured => Reason::SourceUnavailable,
+            Self::StaticCredentials { reason, .. } => *reason,
+        }
+    }
 }

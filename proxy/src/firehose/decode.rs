@@ -72,7 +72,7 @@ pub(crate) fn error_reason(status: u16, code: Option<&str>, message: Option<&str
     match code.unwrap_or_default() {
         "ResourceNotFoundException" => Reason::StreamNotFound,
         "InvalidKMSResourceException" => Reason::KeyUnavailable,
-        "InvalidSourceException" => Reason::InvalidSource,
+        "InvalidSourceException" => Reason::NotDirectPut,
         "ServiceUnavailableException"
         | "ServiceUnavailable"
         | "ThrottlingException"
@@ -81,9 +81,8 @@ pub(crate) fn error_reason(status: u16, code: Option<&str>, message: Option<&str
         | "RequestLimitExceeded"
         | "SlowDown" => Reason::Throttled,
         "AccessDeniedException" | "AccessDenied" | "NotAuthorized" | "OptInRequired" => Reason::AccessDenied,
-        "ExpiredTokenException"
-        | "ExpiredToken"
-        | "InvalidSignatureException"
+        "ExpiredTokenException" | "ExpiredToken" => Reason::CredentialsExpired,
+        "InvalidSignatureException"
         | "SignatureDoesNotMatch"
         | "IncompleteSignature"
         | "IncompleteSignatureException"
@@ -166,7 +165,7 @@ mod tests {
             (503, "ServiceUnavailableException", "Slow down.", Reason::Throttled),
             (400, "ThrottlingException", "", Reason::Throttled),
             (400, "AccessDeniedException", "", Reason::AccessDenied),
-            (400, "ExpiredTokenException", "", Reason::CredentialsRejected),
+            (400, "ExpiredTokenException", "", Reason::CredentialsExpired),
             (403, "InvalidSignatureException", "", Reason::CredentialsRejected),
             (
                 400,

@@ -15,15 +15,17 @@ mod credentials;
 mod current_client;
 pub(crate) mod decode;
 mod encode;
+mod identity;
 pub mod limits;
 mod outcome;
 mod reason;
+mod renewal;
 mod rotation;
 mod transport;
 
 pub(crate) use self::{
     call::{Call, put},
-    rotation::{Change, Rotation, Signer},
+    rotation::{Change, Heard, Rotation, Signer},
 };
 pub use self::{
     client::Target,

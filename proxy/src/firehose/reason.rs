@@ -1,4 +1,5 @@
-//! Why a stream, a call or an event is where it is: one closed vocabulary for status, metrics and logs.
+//! Why a stream, a call or an event is where it is: one closed vocabulary for status, metrics, logs, dead letters and,
+//! by way of the report, conditions.
 
 /// The outcome of delivery in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,16 +20,24 @@ pub enum Reason {
     StreamNotFound,
     /// The credentials are not allowed to put records.
     AccessDenied,
-    /// There are no credentials to sign with.
-    CredentialsMissing,
-    /// Whoever hands out credentials (STS, instance metadata) gave none.
-    CredentialsUnavailable,
-    /// AWS does not accept the credentials: expired, unknown, wrong signature.
+    /// The Secret with the key does not exist, or its mounted directory is empty.
+    SecretMissing,
+    /// The Secret lacks a key, or a value is empty or not usable.
+    SecretIncomplete,
+    /// No ambient source has credentials, or the one that should have does not answer.
+    SourceUnavailable,
+    /// STS refuses to hand out the role.
+    AssumeRoleDenied,
+    /// STS does not answer.
+    AssumeRoleUnavailable,
+    /// AWS does not know the access key, or the signature does not match.
     CredentialsRejected,
+    /// The session has expired.
+    CredentialsExpired,
     /// The stream's KMS key cannot be used (`InvalidKMSResourceException`).
     KeyUnavailable,
     /// The stream takes no direct puts (`InvalidSourceException`).
-    InvalidSource,
+    NotDirectPut,
     /// Firehose refuses the record itself.
     RecordRefused,
     /// The record is larger than Firehose takes.
@@ -42,22 +51,52 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason there is.
+    pub const ALL: [Self; 22] = [
+        Self::Succeeded,
+        Self::Throttled,
+        Self::ServiceFailure,
+        Self::Unreachable,
+        Self::Unanswered,
+        Self::UnexpectedAnswer,
+        Self::StreamNotFound,
+        Self::AccessDenied,
+        Self::SecretMissing,
+        Self::SecretIncomplete,
+        Self::SourceUnavailable,
+        Self::AssumeRoleDenied,
+        Self::AssumeRoleUnavailable,
+        Self::CredentialsRejected,
+        Self::CredentialsExpired,
+        Self::KeyUnavailable,
+        Self::NotDirectPut,
+        Self::RecordRefused,
+        Self::RecordTooLarge,
+        Self::CallTooLarge,
+        Self::CallRefused,
+        Self::TooOld,
+    ];
+
     /// The word that status, metrics and logs show.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "Succeeded",
             Self::Throttled => "Throttled",
             Self::ServiceFailure => "ServiceFailure",
-            Self::Unreachable => "Unreachable",
+            Self::Unreachable => "FirehoseUnreachable",
             Self::Unanswered => "Unanswered",
             Self::UnexpectedAnswer => "UnexpectedAnswer",
             Self::StreamNotFound => "StreamNotFound",
             Self::AccessDenied => "AccessDenied",
-            Self::CredentialsMissing => "CredentialsMissing",
-            Self::CredentialsUnavailable => "CredentialsUnavailable",
+            Self::SecretMissing => "SecretMissing",
+            Self::SecretIncomplete => "SecretIncomplete",
+            Self::SourceUnavailable => "SourceUnavailable",
+            Self::AssumeRoleDenied => "AssumeRoleDenied",
+            Self::AssumeRoleUnavailable => "AssumeRoleUnavailable",
             Self::CredentialsRejected => "CredentialsRejected",
+            Self::CredentialsExpired => "CredentialsExpired",
             Self::KeyUnavailable => "KeyUnavailable",
-            Self::InvalidSource => "InvalidSource",
+            Self::NotDirectPut => "NotDirectPut",
             Self::RecordRefused => "RecordRefused",
             Self::RecordTooLarge => "RecordTooLarge",
             Self::CallTooLarge => "CallTooLarge",
@@ -85,7 +124,23 @@ impl Reason {
     pub fn is_about_credentials(self) -> bool {
         matches!(
             self,
-            Self::CredentialsRejected | Self::CredentialsMissing | Self::CredentialsUnavailable
+            Self::SecretMissing
+                | Self::SecretIncomplete
+                | Self::SourceUnavailable
+                | Self::AssumeRoleDenied
+                | Self::AssumeRoleUnavailable
+                | Self::CredentialsRejected
+                | Self::CredentialsExpired
         )
+    }
+
+    /// Whether AWS refuses the identity itself, so that nothing is lost when it goes.
+    pub(super) fn is_rejection(self) -> bool {
+        matches!(self, Self::CredentialsRejected | Self::CredentialsExpired)
+    }
+
+    /// Whether another identity may help: sessions are revoked by a policy that denies the older ones, too.
+    pub(super) fn asks_for_another_identity(self) -> bool {
+        self.is_rejection() || self == Self::AccessDenied
     }
 }

@@ -42,8 +42,8 @@ impl Driver {
                 "new credentials are refused, the old ones stay"
             }
             Reason::Succeeded => "AWS takes the credentials",
-            Reason::CredentialsUnavailable => "no credentials can be had",
-            _ => "AWS refuses the credentials",
+            Reason::CredentialsRejected | Reason::CredentialsExpired => "AWS refuses the credentials",
+            _ => "no credentials can be had",
         };
         self.deliver.delivery_status.put_credentials(CredentialsStatus {
             reason: Some(about),

@@ -140,7 +140,7 @@ impl Fixture {
             generation: 1,
         }));
         let (controller, shutdown) = shutdown();
-        let running = tokio::spawn(Driver::new(deliver, receiver).run(outlet, shutdown));
+        let running = tokio::spawn(Driver::new(deliver, receiver, watch::Sender::new(0)).run(outlet, shutdown));
         Self {
             intake,
             streams,
@@ -237,13 +237,16 @@ async fn a_stream_without_a_call_may_always_make_one() {
 
 #[tokio::test]
 async fn without_a_client_nothing_is_sent_until_there_is_one() {
-    let problem = Problem::StaticCredentials("the file \"accessKeyID\" is missing".to_owned());
+    let problem = Problem::StaticCredentials {
+        reason: Reason::SecretIncomplete,
+        message: "the file \"accessKeyID\" is missing".to_owned(),
+    };
     let fixture = Fixture::start(Err(problem), "");
     let request = fixture.send("orders", 1);
     let state = || fixture.told().map(|stream| stream.state);
     until("it says so", || state() == Some(StreamState::Failing)).await;
     let told = fixture.status.credentials().unwrap();
-    assert_eq!(told.reason, Some(Reason::CredentialsMissing));
+    assert_eq!(told.reason, Some(Reason::SecretIncomplete));
     assert!(told.message.contains("accessKeyID"), "{}", told.message);
     assert!(!request.is_finished());
 

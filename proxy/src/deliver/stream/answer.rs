@@ -135,11 +135,15 @@ impl<E: Event> Core<E> {
             | Reason::Unanswered
             | Reason::UnexpectedAnswer
             | Reason::StreamNotFound
-            | Reason::CredentialsMissing
-            | Reason::CredentialsUnavailable
+            | Reason::SecretMissing
+            | Reason::SecretIncomplete
+            | Reason::SourceUnavailable
+            | Reason::AssumeRoleDenied
+            | Reason::AssumeRoleUnavailable
             | Reason::CredentialsRejected
+            | Reason::CredentialsExpired
             | Reason::KeyUnavailable
-            | Reason::InvalidSource
+            | Reason::NotDirectPut
             | Reason::CallRefused
             | Reason::TooOld => self.backoff.failed(sent_at, now),
         }
