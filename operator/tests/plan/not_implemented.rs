@@ -18,7 +18,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             "spec.ingest.sources",
             "spec.ingest.sourceField",
             "spec.ingest.allowedClients",
-            "spec.ingest.requestIP",
             "spec.ingest.privacy",
             "spec.ingest.deduplication",
             "spec.ingest.connections",
@@ -52,7 +51,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             json!({"endpoints": {"sts": {"type": "Custom", "custom": {"url": "https://sts.example"}}}}),
             "spec.endpoints.sts",
         ),
-        (json!({"ingest": {"requestIP": "Omitted"}}), "spec.ingest.requestIP"),
         (json!({"ingest": {"deduplication": {}}}), "spec.ingest.deduplication"),
     ] {
         assert_eq!(refusals(&spec), [(field.to_owned(), Reason::NotImplemented)], "{spec}");
