@@ -61,8 +61,8 @@ pub enum CredentialsState {
     Unknown,
 }
 
-/// Why credentials are in their state. The words are those of conditions, metrics and the log; what an older proxy called
-/// otherwise is still read.
+/// Why credentials are in their state. The words are those of conditions, metrics and the log; what an older proxy
+/// called otherwise is still read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CredentialsReason {
     /// Credentials are loaded; AWS has not been called with them yet.
