@@ -30,7 +30,10 @@ use super::{
 };
 use crate::{
     config::{Live, Snapshot},
-    firehose::{self, Call, Change, CurrentClient, Heard, Operation, Outcome, Problem, Reason, Rotation, Signer, Supplier, Transport},
+    firehose::{
+        self, Call, Change, CurrentClient, Heard, Operation, Outcome, Problem, Reason, Rotation, Signer, Supplier,
+        Transport,
+    },
     queue::{ByteLimit, InFlight, Outlet},
     shutdown::{Phase, Shutdown},
     stream::{StreamId, StreamName, Streams},
@@ -143,11 +146,7 @@ struct Ended {
 }
 
 impl Driver {
-    fn new(
-        deliver: Deliver,
-        mut clients: watch::Receiver<Arc<CurrentClient>>,
-        rejections: watch::Sender<u64>,
-    ) -> Self {
+    fn new(deliver: Deliver, mut clients: watch::Receiver<Arc<CurrentClient>>, rejections: watch::Sender<u64>) -> Self {
         clients.mark_changed();
         Self {
             configuration: deliver.live.subscribe(),

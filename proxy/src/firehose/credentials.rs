@@ -11,9 +11,8 @@ use firehose_proxy_config::CredentialsType;
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    Target, Transport,
+    Reason, Target, Transport,
     client::Base,
-    Reason,
     credential_files::{self, FileProblem, Shape},
     current_client::{CurrentClient, Problem},
     renewal::Renewal,

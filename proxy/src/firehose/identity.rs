@@ -5,9 +5,7 @@ use std::error::Error;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::{
     error::{ProvideErrorMetadata, SdkError},
-    operation::{
-        assume_role::AssumeRoleError, assume_role_with_web_identity::AssumeRoleWithWebIdentityError,
-    },
+    operation::{assume_role::AssumeRoleError, assume_role_with_web_identity::AssumeRoleWithWebIdentityError},
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 

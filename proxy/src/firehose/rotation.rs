@@ -134,7 +134,11 @@ impl<C: Clone> Rotation<C> {
                 self.is_current_rejected = false;
             }
             // A newer identity is there already and has its own trial.
-            return if self.candidate.is_none() { rejected } else { Heard::Nothing };
+            return if self.candidate.is_none() {
+                rejected
+            } else {
+                Heard::Nothing
+            };
         }
         let Some(mut candidate) = self.candidate.take() else {
             return Heard::Nothing;
@@ -166,11 +170,7 @@ impl<C: Clone> Rotation<C> {
 
 /// Whether an outcome shows that AWS took the signature. What never reached AWS shows nothing.
 fn works(reason: Reason) -> bool {
-    !reason.is_about_credentials()
-        && !matches!(
-            reason,
-            Reason::AccessDenied | Reason::Unreachable | Reason::Unanswered
-        )
+    !reason.is_about_credentials() && !matches!(reason, Reason::AccessDenied | Reason::Unreachable | Reason::Unanswered)
 }
 
 #[cfg(test)]

@@ -317,7 +317,11 @@ async fn one_cause_has_one_word_in_credentials_streams_and_metrics() {
     };
     for (word, access, service) in [
         ("AssumeRoleDenied", access(ROLE, &[]), ServiceSettings::default()),
-        ("AssumeRoleDenied", access("another", &["sts:AssumeRole"]), ServiceSettings::default()),
+        (
+            "AssumeRoleDenied",
+            access("another", &["sts:AssumeRole"]),
+            ServiceSettings::default(),
+        ),
         ("AssumeRoleUnavailable", access(ROLE, &["sts:AssumeRole"]), unavailable),
         ("CredentialsRejected", nobody, ServiceSettings::default()),
     ] {
