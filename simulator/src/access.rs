@@ -25,6 +25,9 @@ pub struct AccessSettings {
     pub signatures: Signatures,
     /// How far the simulator's clock is ahead of the machine's; over five minutes every signature is refused.
     pub clock_offset_seconds: i64,
+    /// How a signature is refused whose date is too far from the simulator's clock. Absent:
+    /// `InvalidSignatureException`; the service also says `RequestExpired`.
+    pub clock_error_code: Option<ErrorCode>,
     /// Long-lived credentials.
     pub credentials: Vec<Credential>,
     /// Roles that STS gives out. With none, any well-formed role is given out.
@@ -158,10 +161,12 @@ impl Access {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the settings; sessions of roles that are no longer there end.
+    /// Replaces the settings. Other credentials or roles end all sessions; another clock does not.
     pub(crate) fn configure(&self, settings: AccessSettings) {
         let mut state = self.state();
-        state.sessions.clear();
+        if (&settings.credentials, &settings.roles) != (&state.settings.credentials, &state.settings.roles) {
+            state.sessions.clear();
+        }
         state.settings = settings;
     }
 
@@ -184,6 +189,12 @@ impl Access {
     pub(crate) fn now(&self) -> Timestamp {
         let offset = jiff::SignedDuration::from_secs(self.state().settings.clock_offset_seconds);
         Timestamp::now().saturating_add(offset).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The code for a date that is too far from the clock.
+    pub(crate) fn clock_error_code(&self) -> ErrorCode {
+        let stated = self.state().settings.clock_error_code;
+        stated.unwrap_or(ErrorCode::InvalidSignatureException)
     }
 
     /// Everybody, when signatures are ignored.

@@ -105,7 +105,8 @@ impl Simulator {
         self.service.configure_service(settings);
     }
 
-    /// Sets who may call, as `PUT /_simulator/access` does. Sessions that roles have given out end.
+    /// Sets who may call, as `PUT /_simulator/access` does. Other credentials or roles end the
+    /// sessions that were given out.
     pub fn configure_access(&self, settings: AccessSettings) {
         self.service.configure_access(settings);
     }

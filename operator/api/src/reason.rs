@@ -124,6 +124,8 @@ pub enum Reason {
     CredentialsRejected,
     /// The session token has expired.
     CredentialsExpired,
+    /// A pod's clock is too far from AWS's.
+    ClockSkew,
 
     // Durable
     /// A 200 is on a persistent volume.
@@ -239,6 +241,7 @@ impl Reason {
             Self::AssumeRoleUnavailable => "STS does not answer",
             Self::CredentialsRejected => "AWS does not take the access key or the signature",
             Self::CredentialsExpired => "the session token has expired",
+            Self::ClockSkew => "a pod's clock is far from AWS's",
             Self::PersistentSpool => "a 200 means that events are on a persistent volume",
             Self::EphemeralSpool => "a 200 means that events are on a volume that goes with its pod",
             Self::AcknowledgedByFirehose => "a 200 means that Firehose has the events",
@@ -300,6 +303,7 @@ impl From<CredentialsReason> for Reason {
             CredentialsReason::AssumeRoleUnavailable => Self::AssumeRoleUnavailable,
             CredentialsReason::CredentialsRejected => Self::CredentialsRejected,
             CredentialsReason::CredentialsExpired => Self::CredentialsExpired,
+            CredentialsReason::ClockSkew => Self::ClockSkew,
             CredentialsReason::Unknown => Self::Unknown,
         }
     }
@@ -321,6 +325,7 @@ impl From<StreamReason> for Reason {
             StreamReason::AssumeRoleUnavailable => Self::AssumeRoleUnavailable,
             StreamReason::CredentialsRejected => Self::CredentialsRejected,
             StreamReason::CredentialsExpired => Self::CredentialsExpired,
+            StreamReason::ClockSkew => Self::ClockSkew,
             StreamReason::KeyUnavailable => Self::KeyUnavailable,
             StreamReason::NotDirectPut => Self::NotDirectPut,
             StreamReason::RecordRefused => Self::RecordRefused,

@@ -131,7 +131,7 @@ fn credentials_ready(conditions: &mut Conditions<'_>, proxies: &[Proxy]) {
     let reports = || {
         proxies
             .iter()
-            .filter_map(|proxy| Some((proxy, proxy.report.as_ref()?.credentials)))
+            .filter_map(|proxy| Some((proxy, &proxy.report.as_ref()?.credentials)))
     };
     let failing = reports().find(|(_, credentials)| credentials.state == CredentialsState::Failing);
     let ready = reports()
@@ -142,10 +142,14 @@ fn credentials_ready(conditions: &mut Conditions<'_>, proxies: &[Proxy]) {
             kind,
             ConditionStatus::False,
             credentials.reason.into(),
-            format!("seen by {}", proxy.name),
+            match &credentials.message {
+                Some(message) => format!("seen by {}: {message}", proxy.name),
+                None => format!("seen by {}", proxy.name),
+            },
         );
     } else if let Some(least) = ready.min_by_key(|one| one.reason == report::CredentialsReason::CredentialsAccepted) {
-        conditions.set(kind, ConditionStatus::True, least.reason.into(), "");
+        let message = least.message.as_deref().unwrap_or_default();
+        conditions.set(kind, ConditionStatus::True, least.reason.into(), message);
     } else {
         conditions.set(
             kind,
@@ -232,7 +236,14 @@ fn delivering(conditions: &mut Conditions<'_>, streams: &[StreamStatus]) {
             kind,
             ConditionStatus::False,
             failing.reason,
-            format!("failing: {}", named(StreamState::Failing)),
+            match &failing.message {
+                Some(message) => format!(
+                    "failing: {}; of {}: {message}",
+                    named(StreamState::Failing),
+                    failing.delivery_stream_name
+                ),
+                None => format!("failing: {}", named(StreamState::Failing)),
+            },
         );
     } else if first(StreamState::Paused).is_some() {
         conditions.set(kind, ConditionStatus::False, Reason::DeliveryPaused, "");

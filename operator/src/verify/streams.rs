@@ -12,26 +12,27 @@ const MAX_STREAMS_IN_STATUS: usize = 1000;
 
 /// Each stream once, in the state of the proxy that sees it worst.
 pub(super) fn streams(proxies: &[Proxy]) -> Vec<StreamStatus> {
-    let mut worst: BTreeMap<&str, (StreamState, Reason)> = BTreeMap::new();
+    let mut worst: BTreeMap<&str, (StreamState, Reason, Option<&str>)> = BTreeMap::new();
     for stream in proxies
         .iter()
         .filter_map(|proxy| proxy.report.as_ref())
         .flat_map(|report| &report.streams)
     {
-        let seen = (state(stream.state), stream.reason.into());
+        let seen = (state(stream.state), stream.reason.into(), stream.message.as_deref());
         let entry = worst.entry(&stream.name).or_insert(seen);
         // Of two that see the same, the one with something to tell.
-        let rank =
-            |(state, reason): (StreamState, Reason)| (state, !matches!(reason, Reason::Succeeded | Reason::NoTraffic));
+        let rank = |(state, reason, _): (StreamState, Reason, _)| {
+            (state, !matches!(reason, Reason::Succeeded | Reason::NoTraffic))
+        };
         if rank(seen) > rank(*entry) {
             *entry = seen;
         }
     }
-    let list = worst.into_iter().map(|(name, (state, reason))| StreamStatus {
+    let list = worst.into_iter().map(|(name, (state, reason, message))| StreamStatus {
         delivery_stream_name: name.to_owned(),
         state,
         reason,
-        message: None,
+        message: message.map(str::to_owned),
     });
     list.take(MAX_STREAMS_IN_STATUS).collect()
 }

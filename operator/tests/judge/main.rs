@@ -32,7 +32,9 @@ pub(crate) fn proxy(name: &str) -> Proxy {
             credentials: CredentialsReport {
                 state: CredentialsState::Ready,
                 reason: CredentialsReason::CredentialsAccepted,
+                message: None,
             },
+            clock_skew_seconds: 0,
             streams: vec![stream(
                 "orders",
                 report::StreamState::Delivering,
@@ -49,6 +51,7 @@ pub(crate) fn stream(name: &str, state: report::StreamState, reason: StreamReaso
         name: name.to_owned(),
         state,
         reason,
+        message: None,
     }
 }
 

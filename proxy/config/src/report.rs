@@ -26,6 +26,9 @@ pub struct Report {
     /// The AWS credentials.
     #[serde(default)]
     pub credentials: CredentialsReport,
+    /// Seconds that AWS's clock is ahead of the pod's; below zero, behind. 0 while they agree.
+    #[serde(default)]
+    pub clock_skew_seconds: i64,
     /// The mapped delivery streams and those with a backlog, each once.
     #[serde(default)]
     pub streams: Vec<StreamReport>,
@@ -38,7 +41,7 @@ pub struct Report {
 }
 
 /// State of the AWS credentials.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CredentialsReport {
     /// The state.
     #[serde(default)]
@@ -46,6 +49,9 @@ pub struct CredentialsReport {
     /// Why it is so.
     #[serde(default)]
     pub reason: CredentialsReason,
+    /// The same for people, in AWS's own words where it has said something: at most 400 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// State of the AWS credentials.
@@ -87,6 +93,8 @@ pub enum CredentialsReason {
     /// The session has expired.
     #[serde(alias = "Expired")]
     CredentialsExpired,
+    /// The pod's clock is too far from AWS's. With [`CredentialsState::Ready`]: requests are signed by AWS's clock.
+    ClockSkew,
     /// Nothing is known yet, or the name is of a newer version.
     #[default]
     #[serde(other)]
@@ -104,6 +112,9 @@ pub struct StreamReport {
     /// Why it is so: the outcome of the last call.
     #[serde(default)]
     pub reason: StreamReason,
+    /// What AWS has said to it, if something failed: at most 300 characters, nothing of an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// State of one delivery stream.
@@ -153,6 +164,8 @@ pub enum StreamReason {
     CredentialsRejected,
     /// See [`CredentialsReason::CredentialsExpired`].
     CredentialsExpired,
+    /// See [`CredentialsReason::ClockSkew`].
+    ClockSkew,
     /// The stream's KMS key cannot be used.
     KeyUnavailable,
     /// The stream takes no direct puts: its source is a Kinesis data stream, or Amazon MSK.
@@ -262,11 +275,14 @@ mod tests {
             credentials: CredentialsReport {
                 state: CredentialsState::Failing,
                 reason: CredentialsReason::SecretMissing,
+                message: None,
             },
+            clock_skew_seconds: -600,
             streams: vec![StreamReport {
                 name: "orders".to_owned(),
                 state: StreamState::Failing,
                 reason: StreamReason::SecretMissing,
+                message: Some("there are no files".to_owned()),
             }],
             backlog: Backlog::Waiting,
             dead_letters: DeadLetters::Full,
@@ -274,7 +290,7 @@ mod tests {
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing"},"streams":[{"name":"orders","state":"Failing","reason":"SecretMissing"}],"backlog":"Waiting","deadLetters":"Full"}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing"},"clockSkewSeconds":-600,"streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","message":"there are no files"}],"backlog":"Waiting","deadLetters":"Full"}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

@@ -37,6 +37,7 @@ pub(super) fn report(live: &Live, delivery_status: &DeliveryStatus, volume: &Vol
         ready: document.is_some() && is_open && phase == Phase::Running && !is_stalled(volume.stalled_for()),
         config_error: live.refused(),
         credentials: credentials_report(delivery_status),
+        clock_skew_seconds: delivery_status.clock_ahead_seconds(),
         streams: streams(document, &known),
         backlog,
         dead_letters: match volume.letters() {
@@ -78,6 +79,7 @@ fn without_traffic(name: &str) -> StreamReport {
         name: name.to_owned(),
         state: StreamState::Idle,
         reason: StreamReason::NoTraffic,
+        message: None,
     }
 }
 
@@ -93,6 +95,7 @@ fn stream_report(stream: &StreamStatus) -> StreamReport {
         name: stream.name.to_string(),
         state,
         reason,
+        message: stream.message.clone().filter(|_| state != StreamState::Paused),
     }
 }
 
@@ -113,6 +116,7 @@ fn stream_reason(reason: Reason) -> StreamReason {
         Reason::AssumeRoleUnavailable => StreamReason::AssumeRoleUnavailable,
         Reason::CredentialsRejected => StreamReason::CredentialsRejected,
         Reason::CredentialsExpired => StreamReason::CredentialsExpired,
+        Reason::ClockSkew => StreamReason::ClockSkew,
         Reason::KeyUnavailable => StreamReason::KeyUnavailable,
         Reason::NotDirectPut => StreamReason::NotDirectPut,
         Reason::RecordRefused => StreamReason::RecordRefused,
@@ -125,7 +129,23 @@ fn stream_reason(reason: Reason) -> StreamReason {
 }
 
 fn credentials_report(delivery_status: &DeliveryStatus) -> CredentialsReport {
-    let told = delivery_status.credentials().map(|credentials| credentials.reason);
+    let told = delivery_status.credentials();
+    let (told, message) = match told {
+        Some(told) => (Some(told.reason), Some(told.message)),
+        None => (None, None),
+    };
+    let ahead = delivery_status.clock_ahead_seconds();
+    if told == Some(Some(Reason::Succeeded)) && ahead != 0 {
+        let side = if ahead > 0 { "behind" } else { "ahead of" };
+        let seconds = ahead.unsigned_abs();
+        return CredentialsReport {
+            state: CredentialsState::Ready,
+            reason: CredentialsReason::ClockSkew,
+            message: Some(format!(
+                "this machine's clock is {seconds} s {side} AWS's; requests are signed by AWS's"
+            )),
+        };
+    }
     let failing = |reason| (CredentialsState::Failing, reason);
     let (state, reason) = match told {
         None => (CredentialsState::Unknown, CredentialsReason::Unknown),
@@ -138,9 +158,14 @@ fn credentials_report(delivery_status: &DeliveryStatus) -> CredentialsReport {
         Some(Some(Reason::AssumeRoleUnavailable)) => failing(CredentialsReason::AssumeRoleUnavailable),
         Some(Some(Reason::CredentialsRejected)) => failing(CredentialsReason::CredentialsRejected),
         Some(Some(Reason::CredentialsExpired)) => failing(CredentialsReason::CredentialsExpired),
+        Some(Some(Reason::ClockSkew)) => failing(CredentialsReason::ClockSkew),
         Some(Some(_)) => (CredentialsState::Unknown, CredentialsReason::Unknown),
     };
-    CredentialsReport { state, reason }
+    CredentialsReport {
+        state,
+        reason,
+        message: message.filter(|_| state == CredentialsState::Failing),
+    }
 }
 
 #[cfg(test)]
@@ -163,6 +188,7 @@ mod tests {
             name: StreamName::try_from(name).unwrap(),
             state: deliver::StreamState::Delivering,
             reason: Reason::Succeeded,
+            message: None,
             single_puts: false,
             backlog_events,
             backlog_bytes: 0,

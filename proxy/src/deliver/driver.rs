@@ -31,8 +31,8 @@ use super::{
 use crate::{
     config::{Live, Snapshot},
     firehose::{
-        self, Call, Change, CurrentClient, Heard, Operation, Outcome, Problem, Reason, Rotation, Signer, Supplier,
-        Transport,
+        self, Answer, AwsClock, Call, Change, CurrentClient, Heard, Operation, Outcome, Problem, Reason, Rotation,
+        Signer, Supplier, Transport,
     },
     queue::{ByteLimit, InFlight, Outlet},
     shutdown::{Phase, Shutdown},
@@ -104,10 +104,13 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 /// When the transport cannot be set up (an unreadable CA bundle).
 pub async fn run(outlet: Outlet, deliver: Deliver, shutdown: Shutdown) -> anyhow::Result<Undelivered> {
     let (rejections, rejected) = watch::channel(0);
-    let (supplier, clients) = Supplier::new(&deliver.transport, rejected)?;
+    let clock = AwsClock::default();
+    let (supplier, clients) = Supplier::new(&deliver.transport, rejected, clock.clone())?;
     let mut background = JoinSet::new();
     background.spawn(supplier.run(deliver.live.subscribe()));
-    Ok(Driver::new(deliver, clients, rejections).run(outlet, shutdown).await)
+    Ok(Driver::new(deliver, clients, rejections, clock)
+        .run(outlet, shutdown)
+        .await)
 }
 
 struct Driver {
@@ -117,6 +120,7 @@ struct Driver {
     rotation: Rotation<Client>,
     /// The generation of clients whose identity AWS does not take, for who supplies them.
     rejections: watch::Sender<u64>,
+    clock: AwsClock,
     streams: BTreeMap<StreamId, Stream>,
     timers: BTreeSet<(Instant, StreamId)>,
     starved: VecDeque<StreamId>,
@@ -132,7 +136,10 @@ struct Stream {
     metrics: StreamMetrics,
     timer: Option<Instant>,
     state: StreamState,
+    reason: Reason,
     drain_rate: DrainRate,
+    /// What AWS has said to the last call, if something failed.
+    message: Option<String>,
 }
 
 /// A call with its answer.
@@ -143,16 +150,23 @@ struct Ended {
     signer: Signer,
     took: Duration,
     outcome: Outcome,
+    message: Option<String>,
 }
 
 impl Driver {
-    fn new(deliver: Deliver, mut clients: watch::Receiver<Arc<CurrentClient>>, rejections: watch::Sender<u64>) -> Self {
+    fn new(
+        deliver: Deliver,
+        mut clients: watch::Receiver<Arc<CurrentClient>>,
+        rejections: watch::Sender<u64>,
+        clock: AwsClock,
+    ) -> Self {
         clients.mark_changed();
         Self {
             configuration: deliver.live.subscribe(),
             clients,
             rotation: Rotation::new(),
             rejections,
+            clock,
             streams: BTreeMap::new(),
             timers: BTreeSet::new(),
             starved: VecDeque::new(),
@@ -230,7 +244,9 @@ impl Driver {
                 metrics: deliver.metrics.of(&name),
                 timer: None,
                 state: StreamState::Delivering,
+                reason: Reason::Succeeded,
                 drain_rate: DrainRate::default(),
+                message: None,
                 name,
             }
         })
@@ -312,7 +328,7 @@ impl Driver {
         let request = Call::new(operation, &stream.name, batch.records().map(Queued::contents), bytes);
         self.call_bytes += bytes;
         self.calls.spawn(async move {
-            let outcome = firehose::put(&client, request).await;
+            let Answer { outcome, message } = firehose::put(&client, request).await;
             Ended {
                 stream: id,
                 call,
@@ -320,6 +336,7 @@ impl Driver {
                 signer,
                 took: now.elapsed(),
                 outcome,
+                message,
             }
         });
         None
@@ -332,9 +349,9 @@ impl Driver {
             Outcome::Records(failed) => failed.first().map_or(Reason::Succeeded, |record| record.reason),
             Outcome::Failed(reason) => *reason,
         };
-        self.stream(ended.stream)
-            .metrics
-            .call_ended(reason, ended.took.as_secs_f64());
+        let stream = self.stream(ended.stream);
+        stream.metrics.call_ended(reason, ended.took.as_secs_f64());
+        stream.message.clone_from(&ended.message);
         let heard = self.rotation.ended(ended.signer, reason, now);
         self.step(
             ended.stream,
@@ -351,7 +368,7 @@ impl Driver {
             }
             Heard::Rejected(generation) => _ = self.rejections.send_replace(generation),
         }
-        self.heard_of_credentials(reason);
+        self.heard_of_credentials(reason, ended.message);
         for _ in 0..self.starved.len() {
             if self.calls.len() >= self.deliver.most_calls {
                 break;

@@ -19,6 +19,7 @@ pub struct DeliveryStatus(Arc<Mutex<Written>>);
 struct Written {
     streams: BTreeMap<StreamId, StreamStatus>,
     credentials: Option<CredentialsStatus>,
+    clock_ahead_seconds: i64,
 }
 
 /// One stream.
@@ -30,6 +31,8 @@ pub struct StreamStatus {
     pub state: StreamState,
     /// Why: how the last call ended.
     pub reason: Reason,
+    /// What AWS has said to the last call, if something failed.
+    pub message: Option<String>,
     /// Whether single puts are made because the batch call is denied.
     pub single_puts: bool,
     /// Events that are not delivered yet.
@@ -103,6 +106,15 @@ impl DeliveryStatus {
 
     pub(super) fn put_stream(&self, id: StreamId, status: StreamStatus) {
         self.lock().streams.insert(id, status);
+    }
+
+    /// Seconds that AWS's clock is ahead of this machine's; 0 while they agree.
+    pub fn clock_ahead_seconds(&self) -> i64 {
+        self.lock().clock_ahead_seconds
+    }
+
+    pub(super) fn put_clock(&self, ahead_seconds: i64) {
+        self.lock().clock_ahead_seconds = ahead_seconds;
     }
 
     pub(super) fn put_credentials(&self, status: CredentialsStatus) {

@@ -24,7 +24,7 @@ use tracing::{Instrument as _, debug_span};
 use super::{
     Confirmation, Operation, Outcome, Reason,
     decode::{self, Entry},
-    encode, identity,
+    encode, identity, message,
 };
 use crate::stream::StreamName;
 
@@ -55,13 +55,27 @@ impl Call {
     }
 }
 
+/// What became of a call, and what AWS has said to it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) outcome: Outcome,
+    /// In AWS's own words, when something failed. Bounded, without anything of a record.
+    pub(crate) message: Option<String>,
+}
+
+impl From<Outcome> for Answer {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, message: None }
+    }
+}
+
 /// Makes a call, in a span of its own. The client's operation timeout is its deadline.
-pub(crate) async fn put(client: &Client, call: Call) -> Outcome {
+pub(crate) async fn put(client: &Client, call: Call) -> Answer {
     let span = debug_span!("call", stream = call.stream.as_str(), records = call.records);
     made(client, call).instrument(span).await
 }
 
-async fn made(client: &Client, call: Call) -> Outcome {
+async fn made(client: &Client, call: Call) -> Answer {
     let confirmation = Confirmation::of(call.records);
     let prebuilt = Prebuilt {
         body: Bytes::from(call.body),
@@ -78,9 +92,9 @@ async fn made(client: &Client, call: Call) -> Outcome {
                 .send()
                 .await;
             match answer {
-                Ok(_) if confirmation.is_confirmed() => Outcome::Records(Vec::new()),
-                Ok(answer) => batch_outcome(call.records, &answer),
-                Err(error) => Outcome::Failed(reason(&error)),
+                Ok(_) if confirmation.is_confirmed() => Outcome::Records(Vec::new()).into(),
+                Ok(answer) => batch_answer(call.records, &answer),
+                Err(error) => failed(&error),
             }
         }
         Operation::PutRecord => {
@@ -98,14 +112,14 @@ async fn made(client: &Client, call: Call) -> Outcome {
                 .send()
                 .await;
             match answer {
-                Ok(answer) => single_outcome(&answer),
-                Err(error) => Outcome::Failed(reason(&error)),
+                Ok(answer) => single_outcome(&answer).into(),
+                Err(error) => failed(&error),
             }
         }
     }
 }
 
-fn batch_outcome(records: usize, answer: &PutRecordBatchOutput) -> Outcome {
+fn batch_answer(records: usize, answer: &PutRecordBatchOutput) -> Answer {
     let entries = answer.request_responses().iter().map(|entry| {
         match (entry.error_code().filter(|code| !code.is_empty()), entry.record_id()) {
             (Some(code), _) => Entry::Error(code),
@@ -113,7 +127,14 @@ fn batch_outcome(records: usize, answer: &PutRecordBatchOutput) -> Outcome {
             (None, _) => Entry::Neither,
         }
     });
-    decode::outcome(records, answer.failed_put_count(), entries)
+    let refused = answer
+        .request_responses()
+        .iter()
+        .find_map(|entry| Some(message::of(entry.error_code()?, entry.error_message())));
+    Answer {
+        outcome: decode::outcome(records, answer.failed_put_count(), entries),
+        message: refused,
+    }
 }
 
 fn single_outcome(answer: &PutRecordOutput) -> Outcome {
@@ -124,33 +145,39 @@ fn single_outcome(answer: &PutRecordOutput) -> Outcome {
     }
 }
 
-fn reason<E>(error: &SdkError<E, HttpResponse>) -> Reason
+fn failed<E>(error: &SdkError<E, HttpResponse>) -> Answer
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    match error {
+    let (reason, message) = match error {
         SdkError::ServiceError(answer) => {
             let raw = answer.raw();
             let kind = raw.body().bytes().and_then(decode::error_type);
             let code = kind.as_deref().or_else(|| answer.err().code());
-            decode::error_reason(raw.status().as_u16(), code, answer.err().message())
+            let said = answer.err().message();
+            let reason = decode::error_reason(raw.status().as_u16(), code, said);
+            (reason, code.map(|code| message::of(code, said)))
         }
-        SdkError::ResponseError(_) => Reason::UnexpectedAnswer,
-        _ => cause(error).unwrap_or(Reason::Unanswered),
+        SdkError::ResponseError(_) => (Reason::UnexpectedAnswer, None),
+        _ => cause(error).unwrap_or((Reason::Unanswered, None)),
+    };
+    Answer {
+        outcome: Outcome::Failed(reason),
+        message,
     }
 }
 
-/// Why a request was not even sent, if that can be told.
-fn cause(error: &(dyn Error + 'static)) -> Option<Reason> {
+/// Why a request was not even sent, if that can be told, and what was said to it.
+fn cause(error: &(dyn Error + 'static)) -> Option<(Reason, Option<String>)> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<CredentialsError>() {
-            return Some(identity::reason(error));
+            return Some(identity::cause(error));
         }
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>()
             && error.is_connect()
         {
-            return Some(Reason::Unreachable);
+            return Some((Reason::Unreachable, Some(message::of_chain(error))));
         }
         next = error.source();
     }

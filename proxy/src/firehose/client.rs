@@ -18,7 +18,10 @@ use aws_smithy_types::{
 };
 use firehose_proxy_config::{AssumeRole, CredentialsType, Document, Toggle};
 
-use super::transport::{CALL_TIMEOUT, CONNECT_TIMEOUT};
+use super::{
+    AwsClock,
+    transport::{CALL_TIMEOUT, CONNECT_TIMEOUT},
+};
 
 /// Where calls go and who signs them, without the key itself. Another target is another client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,22 +69,23 @@ impl Target {
     }
 
     /// A client for this target. Makes no call yet.
-    pub(super) async fn client(&self, base: Base, http: &SharedHttpClient) -> Client {
+    pub(super) async fn client(&self, base: Base, http: &SharedHttpClient, clock: &AwsClock) -> Client {
         let region = Region::new(self.region.clone());
         let is_key = matches!(base, Base::Key(_));
         let source = match base {
-            Base::Ambient => SharedCredentialsProvider::new(self.default_chain(&region, http).await),
+            Base::Ambient => SharedCredentialsProvider::new(self.default_chain(&region, http, clock).await),
             Base::Key(credentials) => SharedCredentialsProvider::new(credentials),
         };
         let provider = match &self.credentials.assume_role {
             None => source,
-            Some(role) => SharedCredentialsProvider::new(assume(role, &region, source, http).await),
+            Some(role) => SharedCredentialsProvider::new(self.assume(role, source, http, clock).await),
         };
         let mut config = aws_sdk_firehose::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(region)
             .credentials_provider(provider)
             .http_client(http.clone())
+            .time_source(clock.clone())
             .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
             // Delivery retries record by record; the SDK could only repeat the whole call.
             .retry_config(no_retries())
@@ -97,9 +101,19 @@ impl Target {
         Client::from_conf(config.build())
     }
 
-    async fn default_chain(&self, region: &Region, http: &SharedHttpClient) -> impl ProvideCredentials + use<> {
+    async fn default_chain(
+        &self,
+        region: &Region,
+        http: &SharedHttpClient,
+        clock: &AwsClock,
+    ) -> impl ProvideCredentials + use<> {
         let provider = ProviderConfig::without_region()
             .with_region(Some(region.clone()))
+            .with_use_fips(self.use_fips.then_some(true))
+            .with_use_dual_stack(self.use_dual_stack.then_some(true))
+            .with_time_source(clock.clone())
+            .with_sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+            .with_timeout_config(timeouts())
             .with_http_client(http.clone());
         DefaultCredentialsChain::builder()
             .region(region.clone())
@@ -107,31 +121,37 @@ impl Target {
             .build()
             .await
     }
-}
 
-async fn assume(
-    role: &AssumeRole,
-    region: &Region,
-    source: SharedCredentialsProvider,
-    http: &SharedHttpClient,
-) -> AssumeRoleProvider {
-    let mut sdk = aws_config::SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(region.clone())
-        .http_client(http.clone())
-        .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
-        .time_source(aws_smithy_async::time::SystemTimeSource::new())
-        .retry_config(no_retries())
-        .timeout_config(timeouts());
-    sdk.set_endpoint_url(role.endpoint_url.clone());
-    let mut provider = AssumeRoleProvider::builder(&role.role_arn)
-        .configure(&sdk.build())
-        .region(region.clone())
-        .session_name(role.session_name.as_deref().unwrap_or("firehose-proxy"));
-    if let Some(id) = &role.external_id {
-        provider = provider.external_id(id);
+    async fn assume(
+        &self,
+        role: &AssumeRole,
+        source: SharedCredentialsProvider,
+        http: &SharedHttpClient,
+        clock: &AwsClock,
+    ) -> AssumeRoleProvider {
+        let region = Region::new(self.region.clone());
+        // An address of its own is what it is; AWS's follow the destination's choice, as Firehose's do.
+        let is_aws = role.endpoint_url.is_none();
+        let mut sdk = aws_config::SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(region.clone())
+            .http_client(http.clone())
+            .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+            .use_fips(is_aws && self.use_fips)
+            .use_dual_stack(is_aws && self.use_dual_stack)
+            .time_source(clock.clone())
+            .retry_config(no_retries())
+            .timeout_config(timeouts());
+        sdk.set_endpoint_url(role.endpoint_url.clone());
+        let mut provider = AssumeRoleProvider::builder(&role.role_arn)
+            .configure(&sdk.build())
+            .region(region.clone())
+            .session_name(role.session_name.as_deref().unwrap_or("firehose-proxy"));
+        if let Some(id) = &role.external_id {
+            provider = provider.external_id(id);
+        }
+        provider.build_from_provider(source).await
     }
-    provider.build_from_provider(source).await
 }
 
 /// Whether an address is under a domain of AWS. Anybody may have a host under some of them: this asks for more care
@@ -239,16 +259,51 @@ mod tests {
             ("endpointURL: http://localhost:4573", "http://localhost:4573/"),
         ];
         for (more, expected) in cases {
-            let document = DocumentText::default().more(more).to_string();
-            let document = firehose_proxy_config::parse(&document).unwrap();
-            let seen = Destination::default();
-            let connector = SharedHttpConnector::new(seen.clone());
-            let http = http_client_fn(move |_, _| connector.clone());
-            let key = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
-            let client = Target::of(&document).client(Base::Key(key), &http).await;
-            let call = client.put_record_batch().delivery_stream_name("orders");
-            call.set_records(Some(Vec::new())).send().await.unwrap_err();
-            assert_eq!(*seen.0.lock().unwrap(), expected, "{more}");
+            assert_eq!(first_request(more).await, expected, "{more}");
         }
+    }
+
+    /// The role is asked for before Firehose is called.
+    #[tokio::test]
+    async fn sts_is_reached_as_firehose_is() {
+        let role = |more: &str, endpoint: &str| {
+            let role = format!("roleARN: 'arn:aws:iam::123456789012:role/a'{endpoint}");
+            format!("{more}\ncredentials: {{type: Ambient, assumeRole: {{{role}}}}}")
+        };
+        for (more, expected) in [
+            (role("", ""), "https://sts.eu-west-1.amazonaws.com/"),
+            (
+                role("useFIPS: Enabled", ""),
+                "https://sts-fips.eu-west-1.amazonaws.com/",
+            ),
+            (role("useDualStack: Enabled", ""), "https://sts.eu-west-1.api.aws/"),
+            (
+                role("useFIPS: Enabled\nuseDualStack: Enabled", ""),
+                "https://sts-fips.eu-west-1.api.aws/",
+            ),
+            (
+                role("useFIPS: Enabled", ", endpointURL: 'http://localhost:4573'"),
+                "http://localhost:4573/",
+            ),
+        ] {
+            assert_eq!(first_request(&more).await, expected, "{more}");
+        }
+    }
+
+    /// Where the first request goes that a call under this document makes.
+    async fn first_request(more: &str) -> String {
+        let document = DocumentText::default().more(more).to_string();
+        let document = firehose_proxy_config::parse(&document).unwrap();
+        let seen = Destination::default();
+        let connector = SharedHttpConnector::new(seen.clone());
+        let http = http_client_fn(move |_, _| connector.clone());
+        let key = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+        let client = Target::of(&document)
+            .client(Base::Key(key), &http, &AwsClock::default())
+            .await;
+        let call = client.put_record_batch().delivery_stream_name("orders");
+        call.set_records(Some(Vec::new())).send().await.unwrap_err();
+        let seen = seen.0.lock().unwrap();
+        seen.clone()
     }
 }

@@ -11,7 +11,7 @@ use firehose_proxy_config::CredentialsType;
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    Reason, Target, Transport,
+    AwsClock, Reason, Target, Transport,
     client::Base,
     credential_files::{self, FileProblem, Shape},
     current_client::{CurrentClient, Problem},
@@ -26,6 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Supplier {
     http: SharedHttpClient,
+    clock: AwsClock,
     current: watch::Sender<Arc<CurrentClient>>,
     key: Option<Credentials>,
     /// Generation of the last client whose identity AWS did not take.
@@ -42,9 +43,10 @@ impl Supplier {
     /// # Errors
     ///
     /// When the transport's certificates cannot be read.
-    pub fn new(
+    pub(crate) fn new(
         transport: &Transport,
         rejected: watch::Receiver<u64>,
+        clock: AwsClock,
     ) -> anyhow::Result<(Self, watch::Receiver<Arc<CurrentClient>>)> {
         let none = CurrentClient {
             target: None,
@@ -53,7 +55,8 @@ impl Supplier {
         };
         let (current, receiver) = watch::channel(Arc::new(none));
         let supplier = Self {
-            http: transport.client()?,
+            http: transport.client(&clock)?,
+            clock,
             current,
             key: None,
             rejected,
@@ -94,7 +97,7 @@ impl Supplier {
         if target.credentials.kind == CredentialsType::Ambient {
             if !same_target || renew {
                 self.key = None;
-                let client = target.client(Base::Ambient, &self.http).await;
+                let client = target.client(Base::Ambient, &self.http, &self.clock).await;
                 self.replace(target, Ok(client));
             }
             return;
@@ -105,7 +108,7 @@ impl Supplier {
             }
             Ok(key) => {
                 self.key = Some(key.clone());
-                let client = target.client(Base::Key(key), &self.http).await;
+                let client = target.client(Base::Key(key), &self.http, &self.clock).await;
                 self.replace(target, Ok(client));
             }
             // Files that vanish leave the last good key in use, but only for the target it was given for.
@@ -140,7 +143,7 @@ impl Supplier {
 /// Reads the files off the runtime's threads: a volume may hang.
 async fn read(target: &Target) -> Result<Credentials, Problem> {
     let Some(stated) = &target.credentials.static_ else {
-        return Err(unusable("no directory is named"));
+        return Err(unusable(&"no directory is named"));
     };
     let directory = PathBuf::from(&stated.directory);
     let shape = if target.is_key_for_aws() {
@@ -150,17 +153,17 @@ async fn read(target: &Target) -> Result<Credentials, Problem> {
     };
     tokio::task::spawn_blocking(move || credential_files::read(&directory, shape))
         .await
-        .map_err(unusable)?
+        .map_err(|error| unusable(&error))?
         .map_err(|problem| match problem {
             FileProblem::NoFiles => Problem::StaticCredentials {
                 reason: Reason::SecretMissing,
                 message: problem.to_string(),
             },
-            _ => unusable(problem),
+            _ => unusable(&problem),
         })
 }
 
-fn unusable(problem: impl ToString) -> Problem {
+fn unusable(problem: &impl ToString) -> Problem {
     Problem::StaticCredentials {
         reason: Reason::SecretIncomplete,
         message: problem.to_string(),
@@ -188,7 +191,7 @@ mod tests {
     impl Fixture {
         fn new() -> Self {
             let (rejections, rejected) = watch::channel(0);
-            let (supplier, current) = Supplier::new(&Transport::default(), rejected).unwrap();
+            let (supplier, current) = Supplier::new(&Transport::default(), rejected, AwsClock::default()).unwrap();
             Self {
                 supplier,
                 current,
@@ -217,7 +220,7 @@ mod tests {
     }
 
     fn missing(file: &str) -> Option<Problem> {
-        Some(unusable(format!("the file {file:?} is missing")))
+        Some(unusable(&format!("the file {file:?} is missing")))
     }
 
     #[tokio::test]

@@ -82,11 +82,12 @@ pub(crate) fn error_reason(status: u16, code: Option<&str>, message: Option<&str
         | "SlowDown" => Reason::Throttled,
         "AccessDeniedException" | "AccessDenied" | "NotAuthorized" | "OptInRequired" => Reason::AccessDenied,
         "ExpiredTokenException" | "ExpiredToken" => Reason::CredentialsExpired,
+        "RequestExpired" | "RequestTimeTooSkewed" | "RequestInTheFuture" => Reason::ClockSkew,
+        "InvalidSignatureException" | "SignatureDoesNotMatch" if is_about_time(message) => Reason::ClockSkew,
         "InvalidSignatureException"
         | "SignatureDoesNotMatch"
         | "IncompleteSignature"
         | "IncompleteSignatureException"
-        | "RequestExpired"
         | "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "MissingAuthenticationToken"
@@ -109,6 +110,12 @@ pub(crate) fn error_reason(status: u16, code: Option<&str>, message: Option<&str
             _ => Reason::CallRefused,
         },
     }
+}
+
+/// What AWS says of a signature whose date is too far from its own clock.
+fn is_about_time(message: Option<&str>) -> bool {
+    message
+        .is_some_and(|message| message.contains("Signature expired") || message.contains("Signature not yet current"))
 }
 
 #[cfg(test)]
@@ -167,6 +174,19 @@ mod tests {
             (400, "AccessDeniedException", "", Reason::AccessDenied),
             (400, "ExpiredTokenException", "", Reason::CredentialsExpired),
             (403, "InvalidSignatureException", "", Reason::CredentialsRejected),
+            (
+                400,
+                "InvalidSignatureException",
+                "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z",
+                Reason::ClockSkew,
+            ),
+            (
+                403,
+                "SignatureDoesNotMatch",
+                "Signature not yet current: 20260101T000000Z is still later than 20251231T235500Z",
+                Reason::ClockSkew,
+            ),
+            (400, "RequestExpired", "", Reason::ClockSkew),
             (
                 400,
                 "InvalidArgumentException",

@@ -9,10 +9,10 @@ use aws_sdk_sts::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::{Reason, decode};
+use super::{Reason, decode, message};
 
-/// What a failure to get credentials is in one word.
-pub(super) fn reason(error: &CredentialsError) -> Reason {
+/// What a failure to get credentials is in one word, and in the words of whoever was asked for them.
+pub(super) fn cause(error: &CredentialsError) -> (Reason, Option<String>) {
     let mut next = error.source();
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>() {
@@ -23,21 +23,27 @@ pub(super) fn reason(error: &CredentialsError) -> Reason {
         }
         next = error.source();
     }
-    Reason::SourceUnavailable
+    (Reason::SourceUnavailable, Some(message::of_chain(error)))
 }
 
 /// An answer of STS: about the identity that asked, or about the role.
-fn of_sts<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Reason {
+fn of_sts<E>(error: &SdkError<E, HttpResponse>) -> (Reason, Option<String>)
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
     let SdkError::ServiceError(answer) = error else {
-        return match error {
+        let reason = match error {
             SdkError::ConstructionFailure(_) => Reason::SourceUnavailable,
             _ => Reason::AssumeRoleUnavailable,
         };
+        return (reason, Some(message::of_chain(error)));
     };
     let (status, code) = (answer.raw().status().as_u16(), answer.err().code());
-    match decode::error_reason(status, code, answer.err().message()) {
+    let said = answer.err().message();
+    let reason = match decode::error_reason(status, code, said) {
         Reason::Throttled | Reason::ServiceFailure => Reason::AssumeRoleUnavailable,
         about_identity if about_identity.is_about_credentials() => about_identity,
         _ => Reason::AssumeRoleDenied,
-    }
+    };
+    (reason, code.map(|code| message::of(code, said)))
 }

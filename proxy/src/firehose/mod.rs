@@ -9,6 +9,7 @@
 
 mod call;
 mod client;
+mod clock;
 mod confirmation;
 mod credential_files;
 mod credentials;
@@ -17,6 +18,8 @@ pub(crate) mod decode;
 mod encode;
 mod identity;
 pub mod limits;
+mod message;
+mod nearby;
 mod outcome;
 mod reason;
 mod renewal;
@@ -24,7 +27,8 @@ mod rotation;
 mod transport;
 
 pub(crate) use self::{
-    call::{Call, put},
+    call::{Answer, Call, put},
+    clock::AwsClock,
     rotation::{Change, Heard, Rotation, Signer},
 };
 pub use self::{

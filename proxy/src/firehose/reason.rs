@@ -34,6 +34,8 @@ pub enum Reason {
     CredentialsRejected,
     /// The session has expired.
     CredentialsExpired,
+    /// This machine's clock is too far from AWS's for a signature to be good.
+    ClockSkew,
     /// The stream's KMS key cannot be used (`InvalidKMSResourceException`).
     KeyUnavailable,
     /// The stream takes no direct puts (`InvalidSourceException`).
@@ -52,7 +54,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Succeeded,
         Self::Throttled,
         Self::ServiceFailure,
@@ -68,6 +70,7 @@ impl Reason {
         Self::AssumeRoleUnavailable,
         Self::CredentialsRejected,
         Self::CredentialsExpired,
+        Self::ClockSkew,
         Self::KeyUnavailable,
         Self::NotDirectPut,
         Self::RecordRefused,
@@ -95,6 +98,7 @@ impl Reason {
             Self::AssumeRoleUnavailable => "AssumeRoleUnavailable",
             Self::CredentialsRejected => "CredentialsRejected",
             Self::CredentialsExpired => "CredentialsExpired",
+            Self::ClockSkew => "ClockSkew",
             Self::KeyUnavailable => "KeyUnavailable",
             Self::NotDirectPut => "NotDirectPut",
             Self::RecordRefused => "RecordRefused",
@@ -131,6 +135,7 @@ impl Reason {
                 | Self::AssumeRoleUnavailable
                 | Self::CredentialsRejected
                 | Self::CredentialsExpired
+                | Self::ClockSkew
         )
     }
 

@@ -195,10 +195,10 @@ async fn a_role_is_assumed_with_its_external_id_and_again_when_sts_comes_back() 
     assert!(rig.arrived("orders").contains_key("after"), "{answer:?}");
 }
 
-const ROLE: &str = "arn:aws:iam::123456789012:role/events";
+pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/events";
 
 /// A role that anybody known may have for so long as STS gives by itself.
-fn role() -> Role {
+pub(crate) fn role() -> Role {
     Role {
         arn: ROLE.to_owned(),
         external_id: None,

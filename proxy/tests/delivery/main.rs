@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
 
+mod clock;
 mod credentials;
 mod failures;
+mod identity;
+mod messages;
 mod outages;
 mod rig;
 mod throttled;

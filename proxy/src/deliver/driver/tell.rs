@@ -15,11 +15,13 @@ impl Stream {
     pub(super) fn look(&mut self, now: Instant) -> bool {
         let health = self.core.health(now);
         let state = StreamState::of(health, self.core.settings().paused);
-        let changed = state != std::mem::replace(&mut self.state, state);
+        let changed = (state, health) != (self.state, self.reason);
+        (self.state, self.reason) = (state, health);
         if changed {
             let (stream, reason) = (self.name.as_str(), health.as_str());
+            let message = self.message.as_deref().unwrap_or_default();
             match state {
-                StreamState::Failing => tracing::warn!(stream, reason, "delivery fails and is retried"),
+                StreamState::Failing => tracing::warn!(stream, reason, message, "delivery fails and is retried"),
                 _ => tracing::info!(stream, reason, state = state.as_str(), "delivery"),
             }
         }
@@ -28,7 +30,7 @@ impl Stream {
 }
 
 impl Driver {
-    pub(super) fn heard_of_credentials(&mut self, reason: Reason) {
+    pub(super) fn heard_of_credentials(&mut self, reason: Reason, said: Option<String>) {
         let about = match reason {
             Reason::Unreachable | Reason::Unanswered => return,
             reason if reason.is_about_credentials() => reason,
@@ -43,11 +45,21 @@ impl Driver {
             }
             Reason::Succeeded => "AWS takes the credentials",
             Reason::CredentialsRejected | Reason::CredentialsExpired => "AWS refuses the credentials",
+            Reason::ClockSkew => "this machine's clock is too far from AWS's",
             _ => "no credentials can be had",
         };
+        let message = match said.filter(|_| about != Reason::Succeeded) {
+            Some(said) => format!("{message}: {said}"),
+            None => message.to_owned(),
+        };
+        let word = about.as_str();
+        match about {
+            Reason::Succeeded => tracing::info!(message, "credentials"),
+            _ => tracing::warn!(reason = word, message, "credentials"),
+        }
         self.deliver.delivery_status.put_credentials(CredentialsStatus {
             reason: Some(about),
-            message: message.to_owned(),
+            message,
         });
     }
 
@@ -65,6 +77,9 @@ impl Driver {
         for id in self.streams.keys() {
             self.tell_of(*id);
         }
+        let ahead = self.clock.ahead_seconds();
+        self.deliver.metrics.clock_is_ahead(ahead);
+        self.deliver.delivery_status.put_clock(ahead);
     }
 
     pub(super) fn tell_of(&self, id: StreamId) {
@@ -80,7 +95,8 @@ impl Driver {
         let status = StreamStatus {
             name: stream.name.clone(),
             state: stream.state,
-            reason: stream.core.health(Instant::now()),
+            reason: stream.reason,
+            message: stream.message.clone(),
             single_puts: stream.core.is_single(),
             backlog_events: standing.backlog_events,
             backlog_bytes: standing.backlog_bytes,

@@ -142,6 +142,7 @@ impl<E: Event> Core<E> {
             | Reason::AssumeRoleUnavailable
             | Reason::CredentialsRejected
             | Reason::CredentialsExpired
+            | Reason::ClockSkew
             | Reason::KeyUnavailable
             | Reason::NotDirectPut
             | Reason::CallRefused
