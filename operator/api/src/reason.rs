@@ -108,6 +108,8 @@ pub enum Reason {
     // CredentialsReady
     /// Credentials are loaded; AWS has not been called with them yet.
     CredentialsLoaded,
+    /// No credentials were tried yet: nothing was sent.
+    CredentialsNotTried,
     /// AWS takes the credentials.
     CredentialsAccepted,
     /// The Secret does not exist or is empty.
@@ -140,6 +142,10 @@ pub enum Reason {
     WriteKeysRequired,
     /// Whoever reaches the endpoint may send events.
     NoAuthentication,
+    /// Write keys are asked for, and pods that were made before that are open until they are replaced.
+    SwitchingKeys,
+    /// The write keys that senders are to present are not there: every request is refused.
+    WriteKeysMissing,
 
     // Delivering and streams
     /// Firehose takes the records.
@@ -159,8 +165,7 @@ pub enum Reason {
     /// The stream takes no direct puts: its source is a Kinesis data stream, or Amazon MSK.
     NotDirectPut,
     /// Firehose refuses a record for what it is.
-    #[serde(alias = "RecordRejected")]
-    RecordRefused,
+    RecordRejected,
     /// A record is larger than Firehose takes.
     RecordTooLarge,
     /// A call is larger than Firehose takes.
@@ -233,6 +238,7 @@ impl Reason {
             Self::ClaimPending => "a claim has no volume yet",
             Self::ClaimLost => "the volume of a claim is gone",
             Self::CredentialsLoaded => "credentials are loaded, and AWS has not been called with them yet",
+            Self::CredentialsNotTried => "no credentials were tried yet, because nothing was sent",
             Self::CredentialsAccepted => "AWS takes the credentials",
             Self::SecretMissing => "the Secret does not exist, or is empty",
             Self::SecretIncomplete => "the Secret lacks a key, or a value in it cannot be used",
@@ -249,6 +255,10 @@ impl Reason {
             Self::NoAuthentication => {
                 "whoever reaches the endpoint may send events, because ingest.authentication.type is None"
             }
+            Self::SwitchingKeys => {
+                "pods that were made before write keys were asked for are open until they are replaced"
+            }
+            Self::WriteKeysMissing => "the write keys are not there, and every request is refused",
             Self::Succeeded => "Firehose takes the records",
             Self::NoTraffic => "nothing was sent for a while",
             Self::SinglePutsOnly => "records go one by one, because the policy lacks firehose:PutRecordBatch",
@@ -257,7 +267,7 @@ impl Reason {
             Self::AccessDenied => "the policy does not allow the call",
             Self::KeyUnavailable => "the stream's KMS key cannot be used",
             Self::NotDirectPut => "the stream takes no direct puts: its source is another one",
-            Self::RecordRefused => "Firehose refuses a record for what it is",
+            Self::RecordRejected => "Firehose refuses a record for what it is",
             Self::RecordTooLarge => "a record is larger than Firehose takes",
             Self::CallTooLarge => "a call is larger than Firehose takes",
             Self::CallRefused => "Firehose refuses a call for a reason that the proxy does not know",
@@ -294,15 +304,15 @@ impl fmt::Display for ConditionType {
 impl From<CredentialsReason> for Reason {
     fn from(reason: CredentialsReason) -> Self {
         match reason {
-            CredentialsReason::CredentialsLoaded => Self::CredentialsLoaded,
-            CredentialsReason::CredentialsAccepted => Self::CredentialsAccepted,
+            CredentialsReason::Loaded => Self::CredentialsLoaded,
+            CredentialsReason::Accepted => Self::CredentialsAccepted,
             CredentialsReason::SecretMissing => Self::SecretMissing,
             CredentialsReason::SecretIncomplete => Self::SecretIncomplete,
             CredentialsReason::SourceUnavailable => Self::SourceUnavailable,
             CredentialsReason::AssumeRoleDenied => Self::AssumeRoleDenied,
             CredentialsReason::AssumeRoleUnavailable => Self::AssumeRoleUnavailable,
-            CredentialsReason::CredentialsRejected => Self::CredentialsRejected,
-            CredentialsReason::CredentialsExpired => Self::CredentialsExpired,
+            CredentialsReason::Rejected => Self::CredentialsRejected,
+            CredentialsReason::Expired => Self::CredentialsExpired,
             CredentialsReason::ClockSkew => Self::ClockSkew,
             CredentialsReason::Unknown => Self::Unknown,
         }
@@ -328,13 +338,13 @@ impl From<StreamReason> for Reason {
             StreamReason::ClockSkew => Self::ClockSkew,
             StreamReason::KeyUnavailable => Self::KeyUnavailable,
             StreamReason::NotDirectPut => Self::NotDirectPut,
-            StreamReason::RecordRefused => Self::RecordRefused,
+            StreamReason::RecordRejected => Self::RecordRejected,
             StreamReason::RecordTooLarge => Self::RecordTooLarge,
             StreamReason::CallTooLarge => Self::CallTooLarge,
             StreamReason::CallRefused => Self::CallRefused,
             StreamReason::ServiceFailure => Self::ServiceFailure,
             StreamReason::UnexpectedAnswer => Self::UnexpectedAnswer,
-            StreamReason::FirehoseUnreachable => Self::FirehoseUnreachable,
+            StreamReason::Unreachable => Self::FirehoseUnreachable,
             StreamReason::Unanswered => Self::Unanswered,
             StreamReason::Paused => Self::DeliveryPaused,
             StreamReason::Unknown => Self::Unknown,

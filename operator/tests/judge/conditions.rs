@@ -44,7 +44,7 @@ fn what_one_proxy_reports_shows_in_the_condition_it_is_about() {
     let failing = |reason| CredentialsReport {
         state: CredentialsState::Failing,
         reason,
-        message: None,
+        ..CredentialsReport::default()
     };
     let cases = [
         (
@@ -113,7 +113,7 @@ fn a_destination_without_traffic_is_ready_and_not_known_to_deliver() {
 
 #[test]
 fn a_stream_that_fails_does_not_make_the_destination_unready_but_credentials_do() {
-    let lost = with_stream(report::StreamState::Failing, StreamReason::FirehoseUnreachable);
+    let lost = with_stream(report::StreamState::Failing, StreamReason::Unreachable);
     assert_eq!(
         says(&status(&findings(&[proxy("a"), lost])), ConditionType::Ready).0,
         ConditionStatus::True
@@ -121,8 +121,8 @@ fn a_stream_that_fails_does_not_make_the_destination_unready_but_credentials_do(
     let refused = with(|report| {
         report.credentials = CredentialsReport {
             state: CredentialsState::Failing,
-            reason: CredentialsReason::CredentialsExpired,
-            message: None,
+            reason: CredentialsReason::Expired,
+            ..CredentialsReport::default()
         };
     });
     assert_eq!(

@@ -1,10 +1,14 @@
 //! The report: what a proxy answers to `GET /status` on its admin port and the operator turns into conditions.
 //!
-//! Plain data, the second contract between the two programs. It names no secret, no event and no address, because
-//! whoever reaches the admin port may read it. A reader of another version ignores fields it does not know and reads a
-//! name it does not know as `Unknown`, so that a rollout with two versions keeps reporting.
+//! Plain data, the second contract between the two programs. It holds no secret and nothing of an event, because
+//! whoever reaches the admin port may read it; what AWS said about a call is in it, cut to [`MAX_DETAIL_CHARS`]. A
+//! reader of another version ignores fields it does not know and reads a name it does not know as `Unknown`, so that a
+//! rollout with two versions keeps reporting.
 
 use serde::{Deserialize, Serialize};
+
+/// Longest `detail`, in characters.
+pub const MAX_DETAIL_CHARS: usize = 300;
 
 /// What one proxy pod knows about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +33,9 @@ pub struct Report {
     /// Seconds that AWS's clock is ahead of the pod's; below zero, behind. 0 while they agree.
     #[serde(default)]
     pub clock_skew_seconds: i64,
+    /// The write keys that senders present.
+    #[serde(default)]
+    pub write_keys: WriteKeysReport,
     /// The mapped delivery streams and those with a backlog, each once.
     #[serde(default)]
     pub streams: Vec<StreamReport>,
@@ -46,12 +53,50 @@ pub struct CredentialsReport {
     /// The state.
     #[serde(default)]
     pub state: CredentialsState,
-    /// Why it is so.
+    /// Why it is so. While an earlier key is in use and its Secret is gone or broken, what is the matter with that.
     #[serde(default)]
     pub reason: CredentialsReason,
-    /// The same for people, in AWS's own words where it has said something: at most 400 characters.
+    /// For a person: the file, or the code and the words of AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub detail: Option<String>,
+    /// Hash of the files that the key in use was read from; absent where it is not from files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+}
+
+/// State of the write keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteKeysReport {
+    /// The state.
+    #[serde(default)]
+    pub state: WriteKeysState,
+    /// For a person: what is the matter with the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Hash of the file that the keys in use were read from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+}
+
+/// State of the write keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WriteKeysState {
+    /// The document in force asks for none: whoever reaches the endpoint may send events.
+    NotRequired,
+    /// The document asks for them, and this pod was made without a place for them: it goes on as before, open, until it
+    /// is replaced.
+    Open,
+    /// There are some, and only their holders may send events.
+    #[serde(rename = "CredentialsLoaded", alias = "Loaded")]
+    Loaded,
+    /// There is no file: every request is refused.
+    Missing,
+    /// The file holds no key that can be used: every request is refused.
+    Incomplete,
+    /// The proxy does not say, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 /// State of the AWS credentials.
@@ -72,11 +117,11 @@ pub enum CredentialsState {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CredentialsReason {
     /// Credentials are loaded; AWS has not been called with them yet.
-    #[serde(alias = "Loaded")]
-    CredentialsLoaded,
+    #[serde(rename = "CredentialsLoaded", alias = "Loaded")]
+    Loaded,
     /// AWS has taken a call that was signed with them.
-    #[serde(alias = "Accepted")]
-    CredentialsAccepted,
+    #[serde(rename = "CredentialsAccepted", alias = "Accepted")]
+    Accepted,
     /// The Secret does not exist or its mounted directory is empty.
     SecretMissing,
     /// The Secret lacks a key, or a value is empty or not usable.
@@ -88,11 +133,11 @@ pub enum CredentialsReason {
     /// STS does not answer.
     AssumeRoleUnavailable,
     /// AWS does not know the access key, or the signature does not match.
-    #[serde(alias = "Rejected")]
-    CredentialsRejected,
-    /// The session has expired.
-    #[serde(alias = "Expired")]
-    CredentialsExpired,
+    #[serde(rename = "CredentialsRejected", alias = "Rejected")]
+    Rejected,
+    /// The session token has expired.
+    #[serde(rename = "CredentialsExpired", alias = "Expired")]
+    Expired,
     /// The pod's clock is too far from AWS's. With [`CredentialsState::Ready`]: requests are signed by AWS's clock.
     ClockSkew,
     /// Nothing is known yet, or the name is of a newer version.
@@ -112,9 +157,9 @@ pub struct StreamReport {
     /// Why it is so: the outcome of the last call.
     #[serde(default)]
     pub reason: StreamReason,
-    /// What AWS has said to it, if something failed: at most 300 characters, nothing of an event.
+    /// For a person: the code and the words of AWS, or what keeps calls from reaching it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub detail: Option<String>,
 }
 
 /// State of one delivery stream.
@@ -160,9 +205,9 @@ pub enum StreamReason {
     AssumeRoleDenied,
     /// See [`CredentialsReason::AssumeRoleUnavailable`].
     AssumeRoleUnavailable,
-    /// See [`CredentialsReason::CredentialsRejected`].
+    /// See [`CredentialsReason::Rejected`].
     CredentialsRejected,
-    /// See [`CredentialsReason::CredentialsExpired`].
+    /// See [`CredentialsReason::Expired`].
     CredentialsExpired,
     /// See [`CredentialsReason::ClockSkew`].
     ClockSkew,
@@ -171,8 +216,7 @@ pub enum StreamReason {
     /// The stream takes no direct puts: its source is a Kinesis data stream, or Amazon MSK.
     NotDirectPut,
     /// Firehose refused a record for what it is.
-    #[serde(alias = "RecordRejected")]
-    RecordRefused,
+    RecordRejected,
     /// A record is larger than Firehose takes.
     RecordTooLarge,
     /// A call is larger than Firehose takes.
@@ -185,8 +229,8 @@ pub enum StreamReason {
     /// Firehose answered with something that accounts for no record.
     UnexpectedAnswer,
     /// Firehose could not be reached.
-    #[serde(alias = "Unreachable")]
-    FirehoseUnreachable,
+    #[serde(rename = "FirehoseUnreachable", alias = "Unreachable")]
+    Unreachable,
     /// Firehose did not answer in time, or its connection died.
     Unanswered,
     /// Delivery is paused by the destination.
@@ -244,6 +288,7 @@ mod tests {
         assert_eq!(report.credentials.reason, CredentialsReason::Unknown);
         assert_eq!(report.streams[0].reason, StreamReason::Succeeded);
         assert_eq!(report.streams[1].state, StreamState::Unknown);
+        assert_eq!(report.write_keys.state, WriteKeysState::Unknown);
         assert_eq!(report.backlog, Backlog::Unknown);
         assert_eq!(report.dead_letters, DeadLetters::Unknown);
     }
@@ -252,17 +297,16 @@ mod tests {
     fn words_of_an_older_proxy_are_read_as_those_of_today() {
         let stream = |word: &str| serde_json::from_str::<StreamReason>(&format!("{word:?}")).unwrap();
         for (old, new) in [
-            ("RecordRejected", StreamReason::RecordRefused),
             ("ServiceError", StreamReason::ServiceFailure),
-            ("Unreachable", StreamReason::FirehoseUnreachable),
+            ("Unreachable", StreamReason::Unreachable),
             ("Paused", StreamReason::Paused),
             ("FromTheFuture", StreamReason::Unknown),
         ] {
             assert_eq!(stream(old), new);
         }
         let credentials = |word: &str| serde_json::from_str::<CredentialsReason>(&format!("{word:?}")).unwrap();
-        assert_eq!(credentials("Rejected"), CredentialsReason::CredentialsRejected);
-        assert_eq!(credentials("Accepted"), CredentialsReason::CredentialsAccepted);
+        assert_eq!(credentials("Rejected"), CredentialsReason::Rejected);
+        assert_eq!(credentials("CredentialsRejected"), CredentialsReason::Rejected);
     }
 
     #[test]
@@ -275,14 +319,20 @@ mod tests {
             credentials: CredentialsReport {
                 state: CredentialsState::Failing,
                 reason: CredentialsReason::SecretMissing,
-                message: None,
+                detail: Some("the files are missing".to_owned()),
+                revision: None,
             },
             clock_skew_seconds: -600,
+            write_keys: WriteKeysReport {
+                state: WriteKeysState::Loaded,
+                detail: None,
+                revision: Some("8899aabb".to_owned()),
+            },
             streams: vec![StreamReport {
                 name: "orders".to_owned(),
                 state: StreamState::Failing,
                 reason: StreamReason::SecretMissing,
-                message: Some("there are no files".to_owned()),
+                detail: Some("no key".to_owned()),
             }],
             backlog: Backlog::Waiting,
             dead_letters: DeadLetters::Full,
@@ -290,7 +340,7 @@ mod tests {
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing"},"clockSkewSeconds":-600,"streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","message":"there are no files"}],"backlog":"Waiting","deadLetters":"Full"}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full"}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use firehose_proxy_config::{
-    Document,
+    CredentialsType, Document,
     report::{
         Backlog, CredentialsReason, CredentialsReport, CredentialsState, DeadLetters, Report, StreamReason,
         StreamReport, StreamState,
@@ -15,11 +15,18 @@ use crate::{
     config::Live,
     deliver::{self, DeliveryStatus, StreamStatus},
     firehose::Reason,
+    http::gateway::KeyRing,
     shutdown::Phase,
 };
 
 /// The report now.
-pub(super) fn report(live: &Live, delivery_status: &DeliveryStatus, volume: &Volume, phase: Phase) -> Report {
+pub(super) fn report(
+    live: &Live,
+    delivery_status: &DeliveryStatus,
+    keys: &KeyRing,
+    volume: &Volume,
+    phase: Phase,
+) -> Report {
     let snapshot = live.load();
     let document = snapshot.as_ref().map(|snapshot| &snapshot.document);
     let known = delivery_status.streams();
@@ -36,7 +43,8 @@ pub(super) fn report(live: &Live, delivery_status: &DeliveryStatus, volume: &Vol
         revision: document.map_or_else(String::new, |document| document.revision.clone()),
         ready: document.is_some() && is_open && phase == Phase::Running && !is_stalled(volume.stalled_for()),
         config_error: live.refused(),
-        credentials: credentials_report(delivery_status),
+        credentials: credentials_report(delivery_status, document),
+        write_keys: keys.report(),
         clock_skew_seconds: delivery_status.clock_ahead_seconds(),
         streams: streams(document, &known),
         backlog,
@@ -79,7 +87,7 @@ fn without_traffic(name: &str) -> StreamReport {
         name: name.to_owned(),
         state: StreamState::Idle,
         reason: StreamReason::NoTraffic,
-        message: None,
+        detail: None,
     }
 }
 
@@ -95,7 +103,7 @@ fn stream_report(stream: &StreamStatus) -> StreamReport {
         name: stream.name.to_string(),
         state,
         reason,
-        message: stream.message.clone().filter(|_| state != StreamState::Paused),
+        detail: stream.detail.clone().filter(|_| state == StreamState::Failing),
     }
 }
 
@@ -104,7 +112,7 @@ fn stream_reason(reason: Reason) -> StreamReason {
         Reason::Succeeded => StreamReason::Succeeded,
         Reason::Throttled => StreamReason::Throttled,
         Reason::ServiceFailure => StreamReason::ServiceFailure,
-        Reason::Unreachable => StreamReason::FirehoseUnreachable,
+        Reason::Unreachable => StreamReason::Unreachable,
         Reason::Unanswered => StreamReason::Unanswered,
         Reason::UnexpectedAnswer => StreamReason::UnexpectedAnswer,
         Reason::StreamNotFound => StreamReason::StreamNotFound,
@@ -119,7 +127,7 @@ fn stream_reason(reason: Reason) -> StreamReason {
         Reason::ClockSkew => StreamReason::ClockSkew,
         Reason::KeyUnavailable => StreamReason::KeyUnavailable,
         Reason::NotDirectPut => StreamReason::NotDirectPut,
-        Reason::RecordRefused => StreamReason::RecordRefused,
+        Reason::RecordRejected => StreamReason::RecordRejected,
         Reason::RecordTooLarge => StreamReason::RecordTooLarge,
         Reason::CallTooLarge => StreamReason::CallTooLarge,
         Reason::CallRefused => StreamReason::CallRefused,
@@ -128,43 +136,57 @@ fn stream_reason(reason: Reason) -> StreamReason {
     }
 }
 
-fn credentials_report(delivery_status: &DeliveryStatus) -> CredentialsReport {
-    let told = delivery_status.credentials();
-    let (told, message) = match told {
-        Some(told) => (Some(told.reason), Some(told.message)),
-        None => (None, None),
+fn credentials_report(delivery_status: &DeliveryStatus, document: Option<&Document>) -> CredentialsReport {
+    let Some(credentials) = delivery_status.credentials() else {
+        return CredentialsReport::default();
+    };
+    let is_static = document.is_some_and(|document| document.credentials.kind == CredentialsType::Static);
+    let (state, reason) = match credentials.reason {
+        // Until a call was made, nothing is known of what no file holds.
+        None if is_static => (CredentialsState::Unknown, CredentialsReason::Loaded),
+        None => (CredentialsState::Unknown, CredentialsReason::Unknown),
+        Some(Reason::Succeeded) => (CredentialsState::Ready, CredentialsReason::Accepted),
+        Some(reason) => match credentials_reason(reason) {
+            CredentialsReason::Unknown => (CredentialsState::Unknown, CredentialsReason::Unknown),
+            reason => (CredentialsState::Failing, reason),
+        },
     };
     let ahead = delivery_status.clock_ahead_seconds();
-    if told == Some(Some(Reason::Succeeded)) && ahead != 0 {
-        let side = if ahead > 0 { "behind" } else { "ahead of" };
-        let seconds = ahead.unsigned_abs();
-        return CredentialsReport {
-            state: CredentialsState::Ready,
-            reason: CredentialsReason::ClockSkew,
-            message: Some(format!(
-                "this machine's clock is {seconds} s {side} AWS's; requests are signed by AWS's"
-            )),
-        };
-    }
-    let failing = |reason| (CredentialsState::Failing, reason);
-    let (state, reason) = match told {
-        None => (CredentialsState::Unknown, CredentialsReason::Unknown),
-        Some(None) => (CredentialsState::Ready, CredentialsReason::CredentialsLoaded),
-        Some(Some(Reason::Succeeded)) => (CredentialsState::Ready, CredentialsReason::CredentialsAccepted),
-        Some(Some(Reason::SecretMissing)) => failing(CredentialsReason::SecretMissing),
-        Some(Some(Reason::SecretIncomplete)) => failing(CredentialsReason::SecretIncomplete),
-        Some(Some(Reason::SourceUnavailable)) => failing(CredentialsReason::SourceUnavailable),
-        Some(Some(Reason::AssumeRoleDenied)) => failing(CredentialsReason::AssumeRoleDenied),
-        Some(Some(Reason::AssumeRoleUnavailable)) => failing(CredentialsReason::AssumeRoleUnavailable),
-        Some(Some(Reason::CredentialsRejected)) => failing(CredentialsReason::CredentialsRejected),
-        Some(Some(Reason::CredentialsExpired)) => failing(CredentialsReason::CredentialsExpired),
-        Some(Some(Reason::ClockSkew)) => failing(CredentialsReason::ClockSkew),
-        Some(Some(_)) => (CredentialsState::Unknown, CredentialsReason::Unknown),
+    let (reason, detail) = match (&credentials.stale, state) {
+        (Some((stale, why)), CredentialsState::Ready | CredentialsState::Unknown) => {
+            (credentials_reason(*stale), Some(why.clone()))
+        }
+        (None, CredentialsState::Ready) if ahead != 0 => (CredentialsReason::ClockSkew, Some(skew(ahead))),
+        _ => (
+            reason,
+            Some(credentials.message).filter(|_| state == CredentialsState::Failing),
+        ),
     };
     CredentialsReport {
         state,
         reason,
-        message: message.filter(|_| state == CredentialsState::Failing),
+        detail: detail.filter(|detail| !detail.is_empty()),
+        revision: credentials.revision,
+    }
+}
+
+fn skew(ahead_seconds: i64) -> String {
+    let side = if ahead_seconds > 0 { "behind" } else { "ahead of" };
+    let seconds = ahead_seconds.unsigned_abs();
+    format!("this pod's clock is {seconds} s {side} AWS's; requests are signed by AWS's")
+}
+
+fn credentials_reason(reason: Reason) -> CredentialsReason {
+    match reason {
+        Reason::SecretMissing => CredentialsReason::SecretMissing,
+        Reason::SecretIncomplete => CredentialsReason::SecretIncomplete,
+        Reason::SourceUnavailable => CredentialsReason::SourceUnavailable,
+        Reason::AssumeRoleDenied => CredentialsReason::AssumeRoleDenied,
+        Reason::AssumeRoleUnavailable => CredentialsReason::AssumeRoleUnavailable,
+        Reason::CredentialsRejected => CredentialsReason::Rejected,
+        Reason::CredentialsExpired => CredentialsReason::Expired,
+        Reason::ClockSkew => CredentialsReason::ClockSkew,
+        _ => CredentialsReason::Unknown,
     }
 }
 
@@ -188,7 +210,7 @@ mod tests {
             name: StreamName::try_from(name).unwrap(),
             state: deliver::StreamState::Delivering,
             reason: Reason::Succeeded,
-            message: None,
+            detail: None,
             single_puts: false,
             backlog_events,
             backlog_bytes: 0,
@@ -203,6 +225,10 @@ mod tests {
         for reason in Reason::ALL.into_iter().filter(|reason| *reason != Reason::TooOld) {
             let told = serde_json::to_value(stream_reason(reason)).unwrap();
             assert_eq!(told, reason.as_str(), "{reason:?}");
+            if reason.is_about_credentials() {
+                let told = serde_json::to_value(credentials_reason(reason)).unwrap();
+                assert_eq!(told, reason.as_str(), "{reason:?}");
+            }
         }
     }
 

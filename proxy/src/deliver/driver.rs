@@ -3,6 +3,7 @@
 //! Decides two things only, because they concern all streams together: how many calls are under way at a time, and
 //! which client signs them.
 
+mod credentials;
 mod reroute;
 mod tell;
 #[cfg(test)]
@@ -25,14 +26,13 @@ use super::{
     DeliveryStatus, GiveUp, Metrics, Queued, StreamState,
     drain_rate::DrainRate,
     metrics::StreamMetrics,
-    status::CredentialsStatus,
     stream::{CallId, Core, Effect, Input, Settings},
 };
 use crate::{
     config::{Live, Snapshot},
     firehose::{
-        self, Answer, AwsClock, Call, Change, CurrentClient, Heard, Operation, Outcome, Problem, Reason, Rotation,
-        Signer, Supplier, Transport,
+        self, Answer, AwsClock, Call, CurrentClient, Heard, Operation, Outcome, Problem, Reason, Rotation, Signer,
+        Supplier, Transport,
     },
     queue::{ByteLimit, InFlight, Outlet},
     shutdown::{Phase, Shutdown},
@@ -128,6 +128,8 @@ struct Driver {
     call_bytes: usize,
     flushing: bool,
     credentials: Option<Reason>,
+    /// What is wrong with the files of credentials although an earlier key is in use.
+    stale: Option<Problem>,
 }
 
 struct Stream {
@@ -137,9 +139,9 @@ struct Stream {
     timer: Option<Instant>,
     state: StreamState,
     reason: Reason,
+    /// What is to be said to a person of the last call, where that failed.
+    detail: Option<String>,
     drain_rate: DrainRate,
-    /// What AWS has said to the last call, if something failed.
-    message: Option<String>,
 }
 
 /// A call with its answer.
@@ -149,8 +151,7 @@ struct Ended {
     bytes: usize,
     signer: Signer,
     took: Duration,
-    outcome: Outcome,
-    message: Option<String>,
+    answer: Answer,
 }
 
 impl Driver {
@@ -174,6 +175,7 @@ impl Driver {
             call_bytes: 0,
             flushing: false,
             credentials: None,
+            stale: None,
             deliver,
         }
     }
@@ -245,8 +247,8 @@ impl Driver {
                 timer: None,
                 state: StreamState::Delivering,
                 reason: Reason::Succeeded,
+                detail: None,
                 drain_rate: DrainRate::default(),
-                message: None,
                 name,
             }
         })
@@ -315,6 +317,7 @@ impl Driver {
         let (client, signer) = match self.rotation.pick(now) {
             Ok(picked) => picked,
             Err(problem) => {
+                self.stream(id).detail = Some(problem.to_string());
                 let outcome = Outcome::Failed(problem.reason());
                 return Some(Input::Answer { call, outcome });
             }
@@ -328,15 +331,14 @@ impl Driver {
         let request = Call::new(operation, &stream.name, batch.records().map(Queued::contents), bytes);
         self.call_bytes += bytes;
         self.calls.spawn(async move {
-            let Answer { outcome, message } = firehose::put(&client, request).await;
+            let answer = firehose::put(&client, request).await;
             Ended {
                 stream: id,
                 call,
                 bytes,
                 signer,
                 took: now.elapsed(),
-                outcome,
-                message,
+                answer,
             }
         });
         None
@@ -345,19 +347,20 @@ impl Driver {
     fn ended(&mut self, ended: Ended) {
         let now = Instant::now();
         self.call_bytes -= ended.bytes;
-        let reason = match &ended.outcome {
+        let Answer { outcome, detail } = ended.answer;
+        let reason = match &outcome {
             Outcome::Records(failed) => failed.first().map_or(Reason::Succeeded, |record| record.reason),
             Outcome::Failed(reason) => *reason,
         };
         let stream = self.stream(ended.stream);
         stream.metrics.call_ended(reason, ended.took.as_secs_f64());
-        stream.message.clone_from(&ended.message);
+        stream.detail.clone_from(&detail);
         let heard = self.rotation.ended(ended.signer, reason, now);
         self.step(
             ended.stream,
             Input::Answer {
                 call: ended.call,
-                outcome: ended.outcome,
+                outcome,
             },
         );
         match heard {
@@ -368,7 +371,7 @@ impl Driver {
             }
             Heard::Rejected(generation) => _ = self.rejections.send_replace(generation),
         }
-        self.heard_of_credentials(reason, ended.message);
+        self.heard_of_credentials(reason, detail);
         for _ in 0..self.starved.len() {
             if self.calls.len() >= self.deliver.most_calls {
                 break;
@@ -393,24 +396,6 @@ impl Driver {
             self.stream(id).timer = None;
             self.step(id, Input::Wake);
         }
-    }
-
-    fn client_changed(&mut self) {
-        let newest = Arc::clone(&self.clients.borrow_and_update());
-        let change = self.rotation.update(&newest, Instant::now());
-        if change == Change::Nothing {
-            return;
-        }
-        tracing::info!(?change, "credentials or endpoint changed");
-        if change == Change::Replaced {
-            self.credentials = None;
-            let problem = self.rotation.problem();
-            self.deliver.delivery_status.put_credentials(CredentialsStatus {
-                reason: problem.map(Problem::reason),
-                message: problem.map_or_else(|| "not tried yet".to_owned(), ToString::to_string),
-            });
-        }
-        self.retry_now();
     }
 
     fn reconfigure(&mut self) {

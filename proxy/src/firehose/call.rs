@@ -60,12 +60,12 @@ impl Call {
 pub(crate) struct Answer {
     pub(crate) outcome: Outcome,
     /// In AWS's own words, when something failed. Bounded, without anything of a record.
-    pub(crate) message: Option<String>,
+    pub(crate) detail: Option<String>,
 }
 
 impl From<Outcome> for Answer {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, message: None }
+        Self { outcome, detail: None }
     }
 }
 
@@ -133,7 +133,7 @@ fn batch_answer(records: usize, answer: &PutRecordBatchOutput) -> Answer {
         .find_map(|entry| Some(message::of(entry.error_code()?, entry.error_message())));
     Answer {
         outcome: decode::outcome(records, answer.failed_put_count(), entries),
-        message: refused,
+        detail: refused,
     }
 }
 
@@ -163,7 +163,7 @@ where
     };
     Answer {
         outcome: Outcome::Failed(reason),
-        message,
+        detail: message,
     }
 }
 

@@ -11,7 +11,7 @@ use firehose_proxy_config::CredentialsType;
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    AwsClock, Reason, Target, Transport,
+    AwsClock, Target, Transport,
     client::Base,
     credential_files::{self, FileProblem, Shape},
     current_client::{CurrentClient, Problem},
@@ -51,6 +51,8 @@ impl Supplier {
         let none = CurrentClient {
             target: None,
             client: Err(Problem::NotConfigured),
+            revision: None,
+            stale: None,
             generation: 0,
         };
         let (current, receiver) = watch::channel(Arc::new(none));
@@ -90,8 +92,8 @@ impl Supplier {
         let last = Arc::clone(&self.current.borrow());
         let same_target = last.target.as_ref() == Some(&target);
         let is_rejected = same_target && *self.rejected.borrow_and_update() == last.generation;
-        let renew = is_rejected && self.renewal.is_due(now);
-        if renew && target.has_sessions() {
+        let renew = is_rejected && target.has_sessions() && self.renewal.is_due(now);
+        if renew {
             tracing::info!("AWS does not take the identity, another one is asked for");
         }
         if target.credentials.kind == CredentialsType::Ambient {
@@ -103,9 +105,7 @@ impl Supplier {
             return;
         }
         match read(&target).await {
-            Ok(key) if same_target && self.key.as_ref() == Some(&key) && !(renew && target.has_sessions()) => {
-                self.stale = None;
-            }
+            Ok(key) if same_target && self.key.as_ref() == Some(&key) && !renew => self.say_stale(None),
             Ok(key) => {
                 self.key = Some(key.clone());
                 let client = target.client(Base::Key(key), &self.http, &self.clock).await;
@@ -115,7 +115,7 @@ impl Supplier {
             Err(problem) if same_target && self.key.is_some() => {
                 if self.stale.as_ref() != Some(&problem) {
                     tracing::warn!(%problem, "the last good credentials stay in use");
-                    self.stale = Some(problem);
+                    self.say_stale(Some(problem));
                 }
             }
             Err(problem) => {
@@ -128,12 +128,29 @@ impl Supplier {
         }
     }
 
+    /// Tells what is wrong with the files while the key stays as it is.
+    fn say_stale(&mut self, problem: Option<Problem>) {
+        if self.stale == problem {
+            return;
+        }
+        self.stale.clone_from(&problem);
+        self.current.send_modify(|current| {
+            *current = Arc::new(CurrentClient {
+                stale: problem,
+                ..CurrentClient::clone(current)
+            });
+        });
+    }
+
     fn replace(&mut self, target: Target, client: Result<Client, Problem>) {
         self.stale = None;
+        let revision = self.key.as_ref().map(credential_files::revision);
         self.current.send_modify(|current| {
             *current = Arc::new(CurrentClient {
                 target: Some(target),
                 client,
+                revision,
+                stale: None,
                 generation: current.generation + 1,
             });
         });
@@ -143,7 +160,7 @@ impl Supplier {
 /// Reads the files off the runtime's threads: a volume may hang.
 async fn read(target: &Target) -> Result<Credentials, Problem> {
     let Some(stated) = &target.credentials.static_ else {
-        return Err(unusable(&"no directory is named"));
+        return Err(Problem::SecretMissing("no directory is named".to_owned()));
     };
     let directory = PathBuf::from(&stated.directory);
     let shape = if target.is_key_for_aws() {
@@ -153,21 +170,11 @@ async fn read(target: &Target) -> Result<Credentials, Problem> {
     };
     tokio::task::spawn_blocking(move || credential_files::read(&directory, shape))
         .await
-        .map_err(|error| unusable(&error))?
-        .map_err(|problem| match problem {
-            FileProblem::NoFiles => Problem::StaticCredentials {
-                reason: Reason::SecretMissing,
-                message: problem.to_string(),
-            },
-            _ => unusable(&problem),
+        .map_err(|error| Problem::SecretIncomplete(error.to_string()))?
+        .map_err(|problem: FileProblem| match problem {
+            FileProblem::NoFiles => Problem::SecretMissing(problem.to_string()),
+            _ => Problem::SecretIncomplete(problem.to_string()),
         })
-}
-
-fn unusable(problem: &impl ToString) -> Problem {
-    Problem::StaticCredentials {
-        reason: Reason::SecretIncomplete,
-        message: problem.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -220,7 +227,7 @@ mod tests {
     }
 
     fn missing(file: &str) -> Option<Problem> {
-        Some(unusable(&format!("the file {file:?} is missing")))
+        Some(Problem::SecretIncomplete(format!("the file {file:?} is missing")))
     }
 
     #[tokio::test]
@@ -249,9 +256,15 @@ mod tests {
         fs::remove_file(fixture.files.path().join("secretAccessKey")).unwrap();
         assert_eq!(fixture.look("eu-west-1").await, (1, None));
         assert_eq!(fixture.supplier.stale, missing("secretAccessKey"));
+        assert_eq!(
+            fixture.current.borrow().stale,
+            missing("secretAccessKey"),
+            "nobody is told"
+        );
         fixture.write(SECRET);
         assert_eq!(fixture.look("eu-west-1").await, (1, None));
         assert_eq!(fixture.supplier.stale, None, "and the next loss is said again");
+        assert_eq!(fixture.current.borrow().stale, None);
     }
 
     /// It was given for the target before; where this one goes is another matter.
@@ -278,11 +291,9 @@ mod tests {
             .look(target(&DocumentText::default()), Instant::now())
             .await;
         assert!(fixture.current.borrow().client.is_ok());
-        let problem = Problem::StaticCredentials {
-            reason: Reason::SecretMissing,
-            message: FileProblem::NoFiles.to_string(),
-        };
-        assert_eq!(fixture.look("eu-west-1").await, (2, Some(problem)));
+        let (generation, problem) = fixture.look("eu-west-1").await;
+        assert_eq!(generation, 2);
+        assert!(matches!(problem, Some(Problem::SecretMissing(_))), "{problem:?}");
     }
 
     /// A key has nothing that could be asked for again; a session has, and is asked for ever more rarely.

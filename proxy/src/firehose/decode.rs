@@ -64,6 +64,18 @@ pub(crate) fn error_type(body: &[u8]) -> Option<String> {
     Some(name.split(':').next().unwrap_or_default().to_owned())
 }
 
+/// The reason that an error answer of STS to the request for a role gives.
+///
+/// Source: [AssumeRole](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html) and the errors that
+/// are common to its operations.
+pub(super) fn role_reason(status: u16, code: Option<&str>, message: Option<&str>) -> Reason {
+    match error_reason(status, code, message) {
+        reason @ (Reason::CredentialsExpired | Reason::CredentialsRejected | Reason::ClockSkew) => reason,
+        Reason::Throttled | Reason::ServiceFailure => Reason::AssumeRoleUnavailable,
+        _ => Reason::AssumeRoleDenied,
+    }
+}
+
 /// The reason that an error answer gives.
 ///
 /// Source: [common errors](https://docs.aws.amazon.com/firehose/latest/APIReference/CommonErrors.html) and those of the
@@ -97,7 +109,7 @@ pub(crate) fn error_reason(status: u16, code: Option<&str>, message: Option<&str
             if message.is_some_and(|message| message.contains("4 MB") || message.contains("4MB")) {
                 Reason::CallTooLarge
             } else {
-                Reason::RecordRefused
+                Reason::RecordRejected
             }
         }
         "RequestEntityTooLargeException" => Reason::CallTooLarge,
@@ -197,7 +209,7 @@ mod tests {
                 400,
                 "ValidationException",
                 "Member must have length less than or equal to 1024000",
-                Reason::RecordRefused,
+                Reason::RecordRejected,
             ),
             (500, "InternalFailure", "", Reason::ServiceFailure),
             (502, "", "", Reason::ServiceFailure),
@@ -211,6 +223,22 @@ mod tests {
                 reason,
                 "{status} {code}"
             );
+        }
+    }
+
+    #[test]
+    fn a_role_that_is_refused_is_told_from_an_sts_that_fails() {
+        for (status, code, reason) in [
+            (403, "AccessDenied", Reason::AssumeRoleDenied),
+            (400, "MalformedPolicyDocument", Reason::AssumeRoleDenied),
+            (403, "ExpiredToken", Reason::CredentialsExpired),
+            (403, "InvalidClientTokenId", Reason::CredentialsRejected),
+            (403, "SignatureDoesNotMatch", Reason::CredentialsRejected),
+            (500, "InternalFailure", Reason::AssumeRoleUnavailable),
+            (503, "", Reason::AssumeRoleUnavailable),
+            (400, "Throttling", Reason::AssumeRoleUnavailable),
+        ] {
+            assert_eq!(role_reason(status, Some(code), None), reason, "{status} {code}");
         }
     }
 }

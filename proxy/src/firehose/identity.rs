@@ -40,10 +40,6 @@ where
     };
     let (status, code) = (answer.raw().status().as_u16(), answer.err().code());
     let said = answer.err().message();
-    let reason = match decode::error_reason(status, code, said) {
-        Reason::Throttled | Reason::ServiceFailure => Reason::AssumeRoleUnavailable,
-        about_identity if about_identity.is_about_credentials() => about_identity,
-        _ => Reason::AssumeRoleDenied,
-    };
+    let reason = decode::role_reason(status, code, said);
     (reason, code.map(|code| message::of(code, said)))
 }

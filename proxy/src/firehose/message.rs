@@ -2,14 +2,16 @@
 
 use std::error::Error;
 
-/// Most characters of a message.
-const MOST: usize = 300;
+use firehose_proxy_config::report::MAX_DETAIL_CHARS as MOST;
+
 /// Longer runs of base64's letters are taken for content. Names and identifiers of AWS are shorter, or have other
 /// signs.
 const LONGEST_WORD: usize = 64;
 
 /// An error's code and its message.
 pub(super) fn of(code: &str, said: Option<&str>) -> String {
+    // What follows the first line may repeat the request, and with it a session token.
+    let said = said.and_then(|said| said.lines().next()).map(str::trim);
     match said {
         Some(said) if !said.is_empty() => plain(&format!("{code}: {said}")),
         _ => plain(code),
@@ -82,7 +84,8 @@ mod tests {
             ),
             (format!("'{content}' is not valid"), "C: '…' is not valid".to_owned()),
             ("Value 'cut short".to_owned(), "C: Value '…' at ".to_owned()),
-            ("two\nlines".to_owned(), "C: two lines".to_owned()),
+            ("two\nlines".to_owned(), "C: two".to_owned()),
+            ("a\u{1b}b".to_owned(), "C: a b".to_owned()),
             (String::new(), "C".to_owned()),
         ] {
             assert_eq!(of("C", Some(&said)), expected);

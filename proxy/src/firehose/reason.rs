@@ -41,7 +41,7 @@ pub enum Reason {
     /// The stream takes no direct puts (`InvalidSourceException`).
     NotDirectPut,
     /// Firehose refuses the record itself.
-    RecordRefused,
+    RecordRejected,
     /// The record is larger than Firehose takes.
     RecordTooLarge,
     /// The call is larger than Firehose takes.
@@ -73,7 +73,7 @@ impl Reason {
         Self::ClockSkew,
         Self::KeyUnavailable,
         Self::NotDirectPut,
-        Self::RecordRefused,
+        Self::RecordRejected,
         Self::RecordTooLarge,
         Self::CallTooLarge,
         Self::CallRefused,
@@ -101,7 +101,7 @@ impl Reason {
             Self::ClockSkew => "ClockSkew",
             Self::KeyUnavailable => "KeyUnavailable",
             Self::NotDirectPut => "NotDirectPut",
-            Self::RecordRefused => "RecordRefused",
+            Self::RecordRejected => "RecordRejected",
             Self::RecordTooLarge => "RecordTooLarge",
             Self::CallTooLarge => "CallTooLarge",
             Self::CallRefused => "CallRefused",
@@ -112,7 +112,7 @@ impl Reason {
     /// What a dead letter says beside the word.
     pub fn explanation(self) -> &'static str {
         match self {
-            Self::RecordRefused => "Firehose refused the record when it was sent alone",
+            Self::RecordRejected => "Firehose refused the record when it was sent alone",
             Self::RecordTooLarge => "larger than the 1,000 KiB that Firehose takes",
             Self::TooOld => "older than delivery.maxAgeSeconds",
             _ => "",

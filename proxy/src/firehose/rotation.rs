@@ -16,12 +16,15 @@ pub(crate) struct Rotation<C> {
     current: Result<C, Problem>,
     /// AWS has refused the identity of `current`, and taken nothing that it signed since.
     is_current_rejected: bool,
+    /// Revision of the key of `current`.
+    revision: Option<String>,
     candidate: Option<Candidate<C>>,
 }
 
 #[derive(Debug)]
 struct Candidate<C> {
     client: C,
+    revision: Option<String>,
     on_trial: bool,
     not_before: Instant,
     refused: u32,
@@ -66,6 +69,7 @@ impl<C: Clone> Rotation<C> {
             generation: 0,
             current: Err(Problem::NotConfigured),
             is_current_rejected: false,
+            revision: None,
             candidate: None,
         }
     }
@@ -82,6 +86,7 @@ impl<C: Clone> Rotation<C> {
             Ok(client) if same_target && self.current.is_ok() && !self.is_current_rejected => {
                 self.candidate = Some(Candidate {
                     client,
+                    revision: newest.revision.clone(),
                     on_trial: false,
                     not_before: now,
                     refused: 0,
@@ -91,6 +96,7 @@ impl<C: Clone> Rotation<C> {
             client => {
                 self.current = client;
                 self.is_current_rejected = false;
+                self.revision.clone_from(&newest.revision);
                 self.candidate = None;
                 Change::Replaced
             }
@@ -146,6 +152,7 @@ impl<C: Clone> Rotation<C> {
         if works(reason) {
             self.current = Ok(candidate.client);
             self.is_current_rejected = false;
+            self.revision = candidate.revision;
             return Heard::TookOver;
         }
         candidate.on_trial = false;
@@ -163,6 +170,11 @@ impl<C: Clone> Rotation<C> {
         self.candidate.as_ref().is_some_and(|candidate| candidate.refused > 0)
     }
 
+    /// Revision of the key that signs calls, a trial apart.
+    pub(crate) fn revision(&self) -> Option<&str> {
+        self.revision.as_deref().filter(|_| self.current.is_ok())
+    }
+
     pub(crate) fn problem(&self) -> Option<&Problem> {
         self.current.as_ref().err()
     }
@@ -170,7 +182,7 @@ impl<C: Clone> Rotation<C> {
 
 /// Whether an outcome shows that AWS took the signature. What never reached AWS shows nothing.
 fn works(reason: Reason) -> bool {
-    !reason.is_about_credentials() && !matches!(reason, Reason::AccessDenied | Reason::Unreachable | Reason::Unanswered)
+    !matches!(reason, Reason::AccessDenied | Reason::Unreachable | Reason::Unanswered) && !reason.is_about_credentials()
 }
 
 #[cfg(test)]
@@ -185,15 +197,14 @@ mod tests {
         CurrentClient {
             target: Some(Target::of(&firehose_proxy_config::parse(&document).unwrap())),
             client,
+            revision: Some(format!("revision-{generation}")),
+            stale: None,
             generation,
         }
     }
 
     fn unreadable() -> Problem {
-        Problem::StaticCredentials {
-            reason: Reason::SecretIncomplete,
-            message: "the file \"accessKeyID\" is missing".to_owned(),
-        }
+        Problem::SecretIncomplete("the file \"accessKeyID\" is missing".to_owned())
     }
 
     /// A rotation whose first client, 1, is in use.
@@ -237,7 +248,9 @@ mod tests {
         let (client, signer) = rotation.pick(now).unwrap();
         assert_eq!(client, 1);
         assert_eq!(rotation.ended(signer, Reason::Succeeded, now), Heard::Nothing);
+        assert_eq!(rotation.revision(), Some("revision-1"));
         assert_eq!(rotation.ended(trial, Reason::Throttled, now), Heard::TookOver);
+        assert_eq!(rotation.revision(), Some("revision-2"));
         assert_eq!(picked(&mut rotation, now), 2);
     }
 
@@ -273,9 +286,7 @@ mod tests {
             (Reason::AccessDenied, false),
             (Reason::SecretMissing, false),
             (Reason::SourceUnavailable, false),
-            (Reason::AssumeRoleUnavailable, false),
             (Reason::CredentialsRejected, false),
-            (Reason::CredentialsExpired, false),
         ] {
             let now = Instant::now();
             let mut rotation = in_use(now);

@@ -5,8 +5,7 @@ use tokio::time::Instant;
 
 use super::{Driver, Stream, StreamBacklog, Undelivered};
 use crate::{
-    deliver::{CredentialsStatus, StreamState, StreamStatus, metrics::Standing},
-    firehose::Reason,
+    deliver::{StreamState, StreamStatus, metrics::Standing},
     stream::StreamId,
 };
 
@@ -19,9 +18,9 @@ impl Stream {
         (self.state, self.reason) = (state, health);
         if changed {
             let (stream, reason) = (self.name.as_str(), health.as_str());
-            let message = self.message.as_deref().unwrap_or_default();
+            let detail = self.detail.as_deref().unwrap_or_default();
             match state {
-                StreamState::Failing => tracing::warn!(stream, reason, message, "delivery fails and is retried"),
+                StreamState::Failing => tracing::warn!(stream, reason, detail, "delivery fails and is retried"),
                 _ => tracing::info!(stream, reason, state = state.as_str(), "delivery"),
             }
         }
@@ -30,39 +29,6 @@ impl Stream {
 }
 
 impl Driver {
-    pub(super) fn heard_of_credentials(&mut self, reason: Reason, said: Option<String>) {
-        let about = match reason {
-            Reason::Unreachable | Reason::Unanswered => return,
-            reason if reason.is_about_credentials() => reason,
-            _ => Reason::Succeeded,
-        };
-        if self.credentials.replace(about) == Some(about) {
-            return;
-        }
-        let message = match about {
-            Reason::Succeeded if self.rotation.is_candidate_refused() => {
-                "new credentials are refused, the old ones stay"
-            }
-            Reason::Succeeded => "AWS takes the credentials",
-            Reason::CredentialsRejected | Reason::CredentialsExpired => "AWS refuses the credentials",
-            Reason::ClockSkew => "this machine's clock is too far from AWS's",
-            _ => "no credentials can be had",
-        };
-        let message = match said.filter(|_| about != Reason::Succeeded) {
-            Some(said) => format!("{message}: {said}"),
-            None => message.to_owned(),
-        };
-        let word = about.as_str();
-        match about {
-            Reason::Succeeded => tracing::info!(message, "credentials"),
-            _ => tracing::warn!(reason = word, message, "credentials"),
-        }
-        self.deliver.delivery_status.put_credentials(CredentialsStatus {
-            reason: Some(about),
-            message,
-        });
-    }
-
     pub(super) fn tell(&mut self) {
         let now = Instant::now();
         for (id, stream) in &mut self.streams {
@@ -96,7 +62,7 @@ impl Driver {
             name: stream.name.clone(),
             state: stream.state,
             reason: stream.reason,
-            message: stream.message.clone(),
+            detail: stream.detail.clone(),
             single_puts: stream.core.is_single(),
             backlog_events: standing.backlog_events,
             backlog_bytes: standing.backlog_bytes,

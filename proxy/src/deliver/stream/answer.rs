@@ -100,7 +100,7 @@ impl<E: Event> Core<E> {
             self.counters.unknown_events += batch.event_count() as u64;
         }
         match reason {
-            Reason::RecordRefused | Reason::RecordTooLarge | Reason::CallTooLarge => {
+            Reason::RecordRejected | Reason::RecordTooLarge | Reason::CallTooLarge => {
                 self.refused(batch, reason, sent_at, now, effects);
                 return;
             }
