@@ -50,7 +50,6 @@ const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
     ("spec.ingest.allowedClients", |spec| {
         spec.ingest.allowed_clients.is_some()
     }),
-    ("spec.ingest.privacy", |spec| spec.ingest.privacy.is_some()),
     ("spec.ingest.deduplication", |spec| {
         let deduplication = spec.ingest.deduplication.as_ref();
         deduplication.is_some_and(|deduplication| deduplication.state == Toggle::Enabled)

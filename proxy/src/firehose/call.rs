@@ -55,6 +55,13 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Bytes of memory that it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.body.capacity()
+    }
+}
+
 /// What became of a call, and what AWS has said to it.
 #[derive(Debug)]
 pub(crate) struct Answer {
