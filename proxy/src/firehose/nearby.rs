@@ -19,8 +19,8 @@ pub(super) fn is_nearby(uri: &str) -> bool {
     let Some(host) = host_of(uri) else { return false };
     let is_agent = |name: &&str| env::var(name).is_ok_and(|agent| host_of(&agent).as_ref() == Some(&host));
     match host.parse::<IpAddr>() {
-        Ok(address) => is_nearby_address(address) || AGENTS.iter().any(|name| is_agent(&name)),
-        Err(_) => host == "localhost" || host.ends_with(".localhost") || AGENTS.iter().any(|name| is_agent(&name)),
+        Ok(address) => is_nearby_address(address) || AGENTS.iter().any(is_agent),
+        Err(_) => host == "localhost" || host.ends_with(".localhost") || AGENTS.iter().any(is_agent),
     }
 }
 
