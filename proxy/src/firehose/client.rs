@@ -1,26 +1,17 @@
 //! From a configuration to a Firehose client.
 
-use aws_config::{
-    default_provider::credentials::DefaultCredentialsChain, provider_config::ProviderConfig, sts::AssumeRoleProvider,
-};
-use aws_credential_types::{
-    Credentials,
-    provider::{ProvideCredentials, SharedCredentialsProvider},
-};
+use aws_config::sts::AssumeRoleProvider;
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_firehose::{
     Client,
     config::{BehaviorVersion, Region, StalledStreamProtectionConfig},
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_types::{
-    retry::{ReconnectMode, RetryConfig},
-    timeout::TimeoutConfig,
-};
 use firehose_proxy_config::{AssumeRole, CredentialsType, Document, Toggle};
 
 use super::{
-    AwsClock,
-    transport::{CALL_TIMEOUT, CONNECT_TIMEOUT},
+    AwsClock, source,
+    sts::{no_retries, sts, timeouts},
 };
 
 /// Where calls go and who signs them, without the key itself. Another target is another client.
@@ -35,8 +26,8 @@ pub struct Target {
 
 /// The identity under a possible role.
 pub(super) enum Base {
-    /// The AWS default chain.
-    Ambient,
+    /// That of the source that the configuration names.
+    Source,
     /// This key and no other.
     Key(Credentials),
 }
@@ -57,7 +48,7 @@ impl Target {
     /// named by the installation, since a destination may name no other.
     pub(super) fn is_key_for_aws(&self) -> bool {
         let url = match &self.credentials.assume_role {
-            Some(role) => role.endpoint_url.as_deref(),
+            Some(role) => role.sts.endpoint_url.as_deref(),
             None => self.endpoint_url.as_deref(),
         };
         url.is_none_or(is_of_aws)
@@ -65,7 +56,7 @@ impl Target {
 
     /// Whether what signs is handed out by somebody, for a time, instead of being a key.
     pub(super) fn has_sessions(&self) -> bool {
-        self.credentials.kind == CredentialsType::Ambient || self.credentials.assume_role.is_some()
+        self.credentials.kind != CredentialsType::Static || self.credentials.assume_role.is_some()
     }
 
     /// A client for this target. Makes no call yet.
@@ -73,13 +64,14 @@ impl Target {
         let region = Region::new(self.region.clone());
         let is_key = matches!(base, Base::Key(_));
         let source = match base {
-            Base::Ambient => SharedCredentialsProvider::new(self.default_chain(&region, http, clock).await),
+            Base::Source => source::provider(self, &region, http, clock).await,
             Base::Key(credentials) => SharedCredentialsProvider::new(credentials),
         };
-        let provider = match &self.credentials.assume_role {
-            None => source,
-            Some(role) => SharedCredentialsProvider::new(self.assume(role, source, http, clock).await),
-        };
+        let roles = [&self.credentials.assume_role, &self.credentials.second_role];
+        let mut provider = source;
+        for role in roles.into_iter().flatten() {
+            provider = SharedCredentialsProvider::new(assume(role, &region, provider, http, clock).await);
+        }
         let mut config = aws_sdk_firehose::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(region)
@@ -100,58 +92,26 @@ impl Target {
         config.set_endpoint_url(self.endpoint_url.clone());
         Client::from_conf(config.build())
     }
+}
 
-    async fn default_chain(
-        &self,
-        region: &Region,
-        http: &SharedHttpClient,
-        clock: &AwsClock,
-    ) -> impl ProvideCredentials + use<> {
-        let provider = ProviderConfig::without_region()
-            .with_region(Some(region.clone()))
-            .with_use_fips(self.use_fips.then_some(true))
-            .with_use_dual_stack(self.use_dual_stack.then_some(true))
-            .with_time_source(clock.clone())
-            .with_sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
-            .with_timeout_config(timeouts())
-            .with_http_client(http.clone());
-        DefaultCredentialsChain::builder()
-            .region(region.clone())
-            .configure(provider)
-            .build()
-            .await
+async fn assume(
+    role: &AssumeRole,
+    region: &Region,
+    source: SharedCredentialsProvider,
+    http: &SharedHttpClient,
+    clock: &AwsClock,
+) -> AssumeRoleProvider {
+    let mut provider = AssumeRoleProvider::builder(&role.role_arn)
+        .configure(&sts(&role.sts, region, http, clock))
+        .region(region.clone())
+        .session_name(role.session_name.as_deref().unwrap_or("firehose-proxy"));
+    if let Some(id) = &role.external_id {
+        provider = provider.external_id(id);
     }
-
-    async fn assume(
-        &self,
-        role: &AssumeRole,
-        source: SharedCredentialsProvider,
-        http: &SharedHttpClient,
-        clock: &AwsClock,
-    ) -> AssumeRoleProvider {
-        let region = Region::new(self.region.clone());
-        // An address of its own is what it is; AWS's follow the destination's choice, as Firehose's do.
-        let is_aws = role.endpoint_url.is_none();
-        let mut sdk = aws_config::SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(region.clone())
-            .http_client(http.clone())
-            .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
-            .use_fips(is_aws && self.use_fips)
-            .use_dual_stack(is_aws && self.use_dual_stack)
-            .time_source(clock.clone())
-            .retry_config(no_retries())
-            .timeout_config(timeouts());
-        sdk.set_endpoint_url(role.endpoint_url.clone());
-        let mut provider = AssumeRoleProvider::builder(&role.role_arn)
-            .configure(&sdk.build())
-            .region(region.clone())
-            .session_name(role.session_name.as_deref().unwrap_or("firehose-proxy"));
-        if let Some(id) = &role.external_id {
-            provider = provider.external_id(id);
-        }
-        provider.build_from_provider(source).await
+    if !role.session_tags.is_empty() {
+        provider = provider.tags(role.session_tags.clone());
     }
+    provider.build_from_provider(source).await
 }
 
 /// Whether an address is under a domain of AWS. Anybody may have a host under some of them: this asks for more care
@@ -179,17 +139,6 @@ fn is_of_aws(url: &str) -> bool {
         .to_ascii_lowercase();
     let is_under = |domain: &&str| host.strip_suffix(*domain).is_some_and(|rest| rest.ends_with('.'));
     DOMAINS.iter().any(is_under)
-}
-
-fn no_retries() -> RetryConfig {
-    RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections)
-}
-
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_timeout(CALL_TIMEOUT)
-        .build()
 }
 
 #[cfg(test)]
@@ -259,51 +208,18 @@ mod tests {
             ("endpointURL: http://localhost:4573", "http://localhost:4573/"),
         ];
         for (more, expected) in cases {
-            assert_eq!(first_request(more).await, expected, "{more}");
+            let document = DocumentText::default().more(more).to_string();
+            let document = firehose_proxy_config::parse(&document).unwrap();
+            let seen = Destination::default();
+            let connector = SharedHttpConnector::new(seen.clone());
+            let http = http_client_fn(move |_, _| connector.clone());
+            let key = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+            let client = Target::of(&document)
+                .client(Base::Key(key), &http, &AwsClock::default())
+                .await;
+            let call = client.put_record_batch().delivery_stream_name("orders");
+            call.set_records(Some(Vec::new())).send().await.unwrap_err();
+            assert_eq!(*seen.0.lock().unwrap(), expected, "{more}");
         }
-    }
-
-    /// The role is asked for before Firehose is called.
-    #[tokio::test]
-    async fn sts_is_reached_as_firehose_is() {
-        let role = |more: &str, endpoint: &str| {
-            let role = format!("roleARN: 'arn:aws:iam::123456789012:role/a'{endpoint}");
-            format!("{more}\ncredentials: {{type: Ambient, assumeRole: {{{role}}}}}")
-        };
-        for (more, expected) in [
-            (role("", ""), "https://sts.eu-west-1.amazonaws.com/"),
-            (
-                role("useFIPS: Enabled", ""),
-                "https://sts-fips.eu-west-1.amazonaws.com/",
-            ),
-            (role("useDualStack: Enabled", ""), "https://sts.eu-west-1.api.aws/"),
-            (
-                role("useFIPS: Enabled\nuseDualStack: Enabled", ""),
-                "https://sts-fips.eu-west-1.api.aws/",
-            ),
-            (
-                role("useFIPS: Enabled", ", endpointURL: 'http://localhost:4573'"),
-                "http://localhost:4573/",
-            ),
-        ] {
-            assert_eq!(first_request(&more).await, expected, "{more}");
-        }
-    }
-
-    /// Where the first request goes that a call under this document makes.
-    async fn first_request(more: &str) -> String {
-        let document = DocumentText::default().more(more).to_string();
-        let document = firehose_proxy_config::parse(&document).unwrap();
-        let seen = Destination::default();
-        let connector = SharedHttpConnector::new(seen.clone());
-        let http = http_client_fn(move |_, _| connector.clone());
-        let key = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
-        let client = Target::of(&document)
-            .client(Base::Key(key), &http, &AwsClock::default())
-            .await;
-        let call = client.put_record_batch().delivery_stream_name("orders");
-        call.set_records(Some(Vec::new())).send().await.unwrap_err();
-        let seen = seen.0.lock().unwrap();
-        seen.clone()
     }
 }

@@ -96,10 +96,10 @@ impl Supplier {
         if renew {
             tracing::info!("AWS does not take the identity, another one is asked for");
         }
-        if target.credentials.kind == CredentialsType::Ambient {
+        if target.credentials.kind != CredentialsType::Static {
             if !same_target || renew {
                 self.key = None;
-                let client = target.client(Base::Ambient, &self.http, &self.clock).await;
+                let client = target.client(Base::Source, &self.http, &self.clock).await;
                 self.replace(target, Ok(client));
             }
             return;

@@ -5,8 +5,9 @@
 mod clock;
 mod credentials;
 mod failures;
-mod identity;
+mod identities;
 mod messages;
+mod node;
 mod outages;
 mod rig;
 mod throttled;
