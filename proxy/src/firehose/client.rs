@@ -63,8 +63,12 @@ impl Target {
     pub(super) async fn client(&self, base: Base, http: &SharedHttpClient, clock: &AwsClock) -> Client {
         let region = Region::new(self.region.clone());
         let is_key = matches!(base, Base::Key(_));
+        let endpoints = source::Endpoints {
+            use_fips: self.use_fips,
+            use_dual_stack: self.use_dual_stack,
+        };
         let source = match base {
-            Base::Source => source::provider(self, &region, http, clock).await,
+            Base::Source => source::provider(&self.credentials, endpoints, &region, http, clock).await,
             Base::Key(credentials) => SharedCredentialsProvider::new(credentials),
         };
         let roles = [&self.credentials.assume_role, &self.credentials.second_role];

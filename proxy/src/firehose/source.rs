@@ -16,26 +16,33 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use firehose_proxy_config::CredentialsType;
 
 use super::{
-    AwsClock, Target,
+    AwsClock,
     sts::{sts, timeouts},
 };
 
 /// Most bytes of a token that are read. One of Kubernetes has about 1,000.
 const MAX_TOKEN_BYTES: u64 = 64 * 1024;
 
+/// Which of AWS's addresses are called.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Endpoints {
+    pub(super) use_fips: bool,
+    pub(super) use_dual_stack: bool,
+}
+
 /// What provides the credentials of the source that is named. Makes no call yet.
 pub(super) async fn provider(
-    target: &Target,
+    named: &firehose_proxy_config::Credentials,
+    endpoints: Endpoints,
     region: &Region,
     http: &SharedHttpClient,
     clock: &AwsClock,
 ) -> SharedCredentialsProvider {
-    let named = &target.credentials;
     // Of STS in the SDK's own order; a source that the document names has an STS of its own.
     let config = ProviderConfig::without_region()
         .with_region(Some(region.clone()))
-        .with_use_fips(target.use_fips.then_some(true))
-        .with_use_dual_stack(target.use_dual_stack.then_some(true))
+        .with_use_fips(endpoints.use_fips.then_some(true))
+        .with_use_dual_stack(endpoints.use_dual_stack.then_some(true))
         .with_time_source(clock.clone())
         .with_sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .with_timeout_config(timeouts())
