@@ -9,7 +9,7 @@ use super::{
     body::Body,
     json::scan::{Cursor, Syntax},
     rudder::{
-        enrich::{Surroundings, enrich},
+        enrich::{Enriched, Surroundings, enrich},
         envelope::{self, Element},
         fields::{Event, Field},
         gate,
@@ -18,7 +18,7 @@ use super::{
     },
 };
 use crate::{
-    queue::{BatchTooLarge, EventBatch},
+    queue::{BatchTooLarge, EventBatch, IdentityKey, Sent},
     routing::{Table, push_lowercase},
     stream::{MAX_RECORD_BYTES, RoutingKey},
 };
@@ -35,6 +35,8 @@ pub struct Context<'a> {
     pub request_ip: &'a str,
     /// Most bytes that the records of one request may take. Small events grow when they are enriched.
     pub max_frame_bytes: usize,
+    /// What the events are known by when they come again is made with it. `None` when they are not to be known.
+    pub identity_key: Option<&'a IdentityKey>,
     /// 128 random bits for an event without a `messageId`.
     pub random: &'a mut dyn FnMut() -> [u8; 16],
 }
@@ -289,7 +291,11 @@ impl<'d, 'c> Admitting<'d, 'c> {
             request_ip: self.context.request_ip,
             rudder_id: identity.rudder_id,
         };
-        let (edits, unread) = enrich(event, &surroundings, self.context.random);
+        let Enriched {
+            edits,
+            unread,
+            has_message_id,
+        } = enrich(event, &surroundings, self.context.random);
         let delimiter: &[u8] = match self.context.delimiter {
             RecordDelimiter::Newline => b"\n",
             RecordDelimiter::None => b"",
@@ -302,6 +308,17 @@ impl<'d, 'c> Admitting<'d, 'c> {
             }
             Ok(())
         })?;
+        if let Some(identity_key) = self.context.identity_key
+            && has_message_id
+            && let Some(message_id) = event.value(Field::MessageId)
+        {
+            self.admission.batch.identify(identity_key.of(&Sent {
+                stream,
+                path_type: self.path_type.unwrap_or_default(),
+                message_id: message_id.text,
+                text: event.around(Field::SentAt),
+            }));
+        }
         for (count, unread) in self.admission.counts.unread_times.iter_mut().zip(unread) {
             *count += u32::from(unread);
         }

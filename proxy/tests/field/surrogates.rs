@@ -21,6 +21,7 @@ fn routed(event: &str) -> [(String, String); 2] {
         received_at: Timestamp::from_unix_milliseconds(0).unwrap(),
         request_ip: "192.0.2.1",
         max_frame_bytes: 1024 * 1024,
+        identity_key: None,
         random: &mut || [7; 16],
     };
     let batch = format!(r#"{{"batch":[{event}]}}"#);

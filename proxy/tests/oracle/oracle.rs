@@ -56,6 +56,7 @@ pub(crate) fn with_context<T>(act: impl FnOnce(&mut Context<'_>) -> T) -> T {
         received_at: Timestamp::from_unix_milliseconds(RECEIVED_AT).unwrap(),
         request_ip: "192.0.2.1",
         max_frame_bytes: 64 * 1024 * 1024,
+        identity_key: None,
         random: &mut || [7; 16],
     })
 }

@@ -100,6 +100,7 @@ impl Gateway {
             received_at: (self.endpoint.clock)(),
             request_ip: &request_ip,
             max_frame_bytes: body_limit(configuration).saturating_mul(MOST_GROWTH),
+            identity_key: self.endpoint.intake.recent().key(),
             random: &mut || (self.endpoint.random)(),
         };
         Ok(match payload {
@@ -136,8 +137,8 @@ impl Gateway {
             }
             has_left
         };
-        self.endpoint.intake.accept_from(batch, deadline, has_left).await?;
-        self.endpoint.metrics.accepted(&counts);
+        let accepted = self.endpoint.intake.accept_from(batch, deadline, has_left).await?;
+        self.endpoint.metrics.accepted(&counts, accepted);
         if let (Some(body), Some(dead_letters)) = (body, &self.endpoint.dead_letters) {
             let letters = refused.iter().map(|refused| letter(refused, body.bytes()));
             // The client cannot mend them and the others are safe: without room for them they are what was counted
