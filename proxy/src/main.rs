@@ -21,20 +21,21 @@ fn main() -> anyhow::Result<()> {
         );
     }
     telemetry::log_to_stderr(args.log_format);
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(async {
-            let (first, second) = (Signals::new()?, Signals::new()?);
-            let options = (&args).into();
-            tokio::select! {
-                ended = app::run(&options, first.told(1)) => ended,
-                () = second.told(2) => {
-                    tracing::warn!("told to end a second time, the process ends at once; what waits and is not on the disk is lost");
-                    std::process::exit(ENDED_BY_SIGTERM)
-                }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
+        let (first, second) = (Signals::new()?, Signals::new()?);
+        let options = (&args).into();
+        tokio::select! {
+            ended = app::run(&options, first.told(1)) => ended,
+            () = second.told(2) => {
+                tracing::warn!("told to end a second time, the process ends at once; what waits and is not on the disk is lost");
+                std::process::exit(ENDED_BY_SIGTERM)
             }
-        })
+        }
+    });
+    // A thread that still reads the disk of an earlier process has nothing to end in order.
+    runtime.shutdown_background();
+    ended
 }
 
 /// What a shell reports of a process that SIGTERM has ended.

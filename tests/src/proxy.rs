@@ -58,9 +58,22 @@ impl ProxyProcess {
     ///
     /// When it ends or does not serve in time.
     pub fn start(command: &mut Command) -> Self {
+        Self::start_until("serving", command)
+    }
+
+    /// Starts one and waits until it answers, which it does before it accepts events.
+    ///
+    /// # Panics
+    ///
+    /// When it ends or does not listen in time.
+    pub fn start_listening(command: &mut Command) -> Self {
+        Self::start_until("listening", command)
+    }
+
+    fn start_until(stage: &str, command: &mut Command) -> Self {
         let (mut child, said) = spawn(command);
         let address = |said: &str, name: &str| -> Option<SocketAddr> {
-            let line = said.lines().find(|line| line.contains("serving"))?;
+            let line = said.lines().find(|line| line.contains(stage))?;
             line.split(' ').find_map(|word| word.strip_prefix(name)?.parse().ok())
         };
         let begun = Instant::now();
@@ -75,7 +88,7 @@ impl ProxyProcess {
                 };
             }
             assert!(child.try_wait().unwrap().is_none(), "the proxy has ended: {text}");
-            assert!(begun.elapsed() < SOON, "the proxy does not serve: {text}");
+            assert!(begun.elapsed() < SOON, "the proxy is not {stage}: {text}");
             thread::sleep(Duration::from_millis(2));
         }
     }

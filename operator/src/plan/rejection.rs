@@ -3,7 +3,7 @@
 
 use firehose_operator_api::{
     Billing, ByteSize, CredentialsType, DeletionType, EndpointType, FirehoseDestinationSpec, Reason, Reconciliation,
-    RequestIp, Retention, SessionTags, Toggle, Undeliverable,
+    RequestIp, Retention, SessionTags, Undeliverable,
 };
 use k8s_openapi::api::apps::v1::StatefulSet;
 
@@ -54,10 +54,6 @@ const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
         spec.ingest.request_ip != RequestIp::Full
     }),
     ("spec.ingest.privacy", |spec| spec.ingest.privacy.is_some()),
-    ("spec.ingest.deduplication", |spec| {
-        let deduplication = spec.ingest.deduplication.as_ref();
-        deduplication.is_some_and(|deduplication| deduplication.state == Toggle::Enabled)
-    }),
     ("spec.ingest.connections", |spec| spec.ingest.connections.is_some()),
     ("spec.ingest.tls", |spec| spec.ingest.tls.is_some()),
     ("spec.delivery.undeliverable", |spec| {

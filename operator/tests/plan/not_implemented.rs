@@ -20,7 +20,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             "spec.ingest.allowedClients",
             "spec.ingest.requestIP",
             "spec.ingest.privacy",
-            "spec.ingest.deduplication",
             "spec.ingest.connections",
             "spec.ingest.tls",
             "spec.delivery.undeliverable",
@@ -53,7 +52,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             "spec.endpoints.sts",
         ),
         (json!({"ingest": {"requestIP": "Omitted"}}), "spec.ingest.requestIP"),
-        (json!({"ingest": {"deduplication": {}}}), "spec.ingest.deduplication"),
     ] {
         assert_eq!(refusals(&spec), [(field.to_owned(), Reason::NotImplemented)], "{spec}");
         assert!(comment(field).contains(NOT_IMPLEMENTED), "{field}: {}", comment(field));

@@ -18,9 +18,9 @@ pub mod report;
 mod revision;
 
 pub use document::{
-    Acknowledge, AssumeRole, Cors, Credentials, CredentialsType, DeadLetters, Delivery, DeliveryState, Destination,
-    Document, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Quota, RecordDelimiter, Spool, SpoolType,
-    StaticCredentials, Stream, Toggle, WriteKeys,
+    Acknowledge, AssumeRole, Cors, Credentials, CredentialsType, DeadLetters, Deduplication, Delivery, DeliveryState,
+    Destination, Document, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Quota, RecordDelimiter, Spool,
+    SpoolType, StaticCredentials, Stream, Toggle, WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
 pub use revision::revision;

@@ -1,23 +1,27 @@
-//! What is on the disk, looked at when somebody scrapes.
+//! What is on the disk and what is remembered, looked at when somebody scrapes.
 
 use std::fmt;
 
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric as _},
-    metrics::gauge::ConstGauge,
+    metrics::{counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
 };
 
 use super::storage::{Filled, Volume};
+use crate::queue::{Extent, Recent, Repeats};
 
 #[derive(Debug)]
-struct Gauges(Volume);
+struct Gauges {
+    volume: Volume,
+    recent: Recent,
+}
 
 /// Describes the gauges in `registry`, each name with the prefix `firehose_proxy_`. What there is no disk for has none.
-pub(super) fn register(volume: Volume, registry: &mut Registry) {
+pub(super) fn register(volume: Volume, recent: Recent, registry: &mut Registry) {
     let registry = registry.sub_registry_with_prefix("firehose_proxy");
-    registry.register_collector(Box::new(Gauges(volume)));
+    registry.register_collector(Box::new(Gauges { volume, recent }));
 }
 
 impl Collector for Gauges {
@@ -26,7 +30,7 @@ impl Collector for Gauges {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
         };
-        if let Some(Filled { bytes, limit_bytes }) = self.0.filled() {
+        if let Some(Filled { bytes, limit_bytes }) = self.volume.filled() {
             gauge(
                 "spool_bytes",
                 "Bytes of events on the disk that are not delivered yet",
@@ -40,10 +44,10 @@ impl Collector for Gauges {
             gauge(
                 "spool_stalled_seconds",
                 "How long the disk has not answered a write; 0 while it does",
-                self.0.stalled_for().unwrap_or_default().as_secs(),
+                self.volume.stalled_for().unwrap_or_default().as_secs(),
             )?;
         }
-        if let Some(letters) = self.0.letters() {
+        if let Some(letters) = self.volume.letters() {
             let Filled { bytes, limit_bytes } = letters.filled;
             gauge(
                 "dead_letters",
@@ -57,6 +61,36 @@ impl Collector for Gauges {
                 limit_bytes,
             )?;
         }
-        Ok(())
+        if let Some(Extent { entries, reach }) = self.recent.extent() {
+            gauge(
+                "deduplication_entries",
+                "Events that are remembered, so that they are recognized when a client sends them again",
+                entries as u64,
+            )?;
+            gauge(
+                "deduplication_window_seconds",
+                "How far back they reach: as far as the destination says, or less when the memory for them is full",
+                reach.as_secs(),
+            )?;
+        }
+        let Repeats {
+            safe,
+            under_way,
+            other_content,
+        } = self.recent.repeats();
+        let mut counter = |name: &str, help: &str, value: u64| {
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
+        };
+        counter(
+            "deduplicated_events",
+            "Events that a client sent again and that were not delivered again",
+            safe + under_way,
+        )?;
+        counter(
+            "reused_message_ids",
+            "Events with the messageId of another event, delivered like any other",
+            other_content,
+        )
     }
 }

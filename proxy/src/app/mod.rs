@@ -1,36 +1,34 @@
 //! Puts the parts together; the only module that sees them all.
 
 mod gauges;
+mod opening;
 mod report;
 mod storage;
+mod window;
 
-use std::{
-    future::{Future, ready},
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
 use tokio::{
     net::TcpListener,
     task::JoinHandle,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tracing::{error, info, warn};
 
-use self::storage::{Storage, Volume};
+use self::{
+    opening::{GRACE, Opening, Parts},
+    storage::Volume,
+};
 use crate::{
     cli::Args,
     config::{self, Live, Mounted},
-    dead_letters::{self, DeadLetters},
-    deliver::{self, Deliver, DeliveryStatus, GiveUp, LogAndSettle, SetAside},
+    deliver::{self, DeliveryStatus},
     firehose::Transport,
     http::{self, admin::Admin, gateway::Endpoint},
-    queue::{Intake, Unanswered},
-    shutdown::{Controller, Phase, Shutdown, shutdown},
+    queue::Recent,
+    shutdown::{Controller, Phase, shutdown},
     stream::Streams,
     telemetry::Exposition,
 };
@@ -66,15 +64,23 @@ pub struct Proxy {
     /// The configuration in force.
     pub live: Arc<Live>,
     controller: Controller,
-    unanswered: Unanswered,
     volume: Volume,
     drain_delay: Duration,
     drain_timeout: Duration,
     serving: JoinHandle<()>,
-    delivering: JoinHandle<anyhow::Result<deliver::Undelivered>>,
     administering: JoinHandle<()>,
-    letters: Option<TasksOfLetters>,
+    working: Working,
     _config: Mounted,
+}
+
+/// Whether what is behind the endpoint works yet.
+#[derive(Debug)]
+enum Working {
+    /// Waits for the first good document, or reads what an earlier process has left.
+    NotYet(JoinHandle<anyhow::Result<Parts>>),
+    Yes(Parts),
+    /// It has said why.
+    Failed,
 }
 
 impl From<&Args> for Options {
@@ -97,79 +103,99 @@ impl From<&Args> for Options {
 }
 
 impl Proxy {
-    /// Binds both endpoints, loads the configuration if there is one, and serves.
+    /// Listens, and serves once the first good configuration was read and what an earlier process has left is known.
+    /// Waits for that when there is a configuration now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Proxy::listen`] and [`Proxy::works`].
+    pub async fn start(options: &Options) -> anyhow::Result<Self> {
+        let mut proxy = Self::listen(options)?;
+        if proxy.live.load().is_some() {
+            proxy.works().await?;
+        }
+        Ok(proxy)
+    }
+
+    /// Binds both endpoints and answers on both: the admin endpoint everything, the other one 503 until there is a
+    /// configuration and its storage is open.
     ///
     /// # Errors
     ///
     /// When an address cannot be bound or the configuration cannot be watched. A missing or broken configuration is no
-    /// error: requests are answered 503 until there is a good one.
-    pub async fn start(options: &Options) -> anyhow::Result<Self> {
+    /// error.
+    pub fn listen(options: &Options) -> anyhow::Result<Self> {
         let mut registry = Registry::default();
         let (live, streams) = (Arc::new(Live::default()), Arc::new(Streams::default()));
         let reloads = config::Metrics::register(&mut registry);
         let config = config::follow(&options.config_dir, Arc::clone(&live), Arc::clone(&streams), reloads)
             .context("failed to watch the configuration directory")?;
         let (controller, shutdown) = shutdown();
-        let Storage {
-            intake,
-            outlet,
-            letters,
-            volume,
-        } = Storage::open(&live, &streams, &options.spool_dir)?;
-        gauges::register(volume.clone(), &mut registry);
-        let dead_letters = letters.clone();
-        let (give_up, letters): (Box<dyn GiveUp>, _) = match letters {
-            Some(letters) => {
-                let (give_up, tasks) = TasksOfLetters::start(letters, intake.clone(), &live, shutdown.clone());
-                (Box::new(give_up), Some(tasks))
-            }
-            None => (Box::new(LogAndSettle), None),
-        };
-
-        let delivery_status = DeliveryStatus::default();
-        let delivery = Deliver {
+        let (volume, delivery_status) = (Volume::default(), DeliveryStatus::default());
+        let recent = Recent::new();
+        gauges::register(volume.clone(), recent.clone(), &mut registry);
+        let opening = Opening {
             live: Arc::clone(&live),
             streams,
+            spool_dir: options.spool_dir.clone(),
             transport: options.transport.clone(),
+            drain_timeout: options.drain_timeout,
             metrics: deliver::Metrics::register(&mut registry),
             delivery_status: delivery_status.clone(),
-            byte_limit: intake.byte_limit().clone(),
-            give_up,
-            flush_within: options.drain_timeout,
+            volume: volume.clone(),
+            opened: Arc::default(),
+            recent: recent.clone(),
+            shutdown: shutdown.clone(),
         };
-        let unanswered = intake.unanswered();
         let endpoint = Endpoint {
             acknowledge_timeout: options.acknowledge_timeout,
-            dead_letters,
-            ..Endpoint::new(Arc::clone(&live), intake, http::Metrics::register(&mut registry))
+            ..Endpoint::opened_later(
+                Arc::clone(&live),
+                Arc::clone(&opening.opened),
+                http::Metrics::register(&mut registry),
+            )
         };
 
         let (events_listener, events) = bind(options.listen)?;
         let (admin_listener, admin) = bind(options.admin_listen)?;
         let report = {
             let (live, volume, shutdown) = (Arc::clone(&live), volume.clone(), shutdown.clone());
-            move || report::report(&live, &delivery_status, &volume, shutdown.phase())
+            move || report::report(&live, &delivery_status, &volume, &recent, shutdown.phase())
         };
         let admin_pages = Admin {
             exposition: Exposition::new(registry),
             report: Arc::new(report),
         };
-        info!(%events, %admin, "serving");
+        info!(%events, %admin, "listening");
         Ok(Self {
             events,
             admin,
             live,
             controller,
-            unanswered,
             volume,
             drain_delay: options.drain_delay,
             drain_timeout: options.drain_timeout,
-            delivering: tokio::spawn(deliver::run(outlet, delivery, shutdown.clone())),
             serving: tokio::spawn(http::gateway::serve(events_listener, endpoint, shutdown)),
             administering: tokio::spawn(http::admin::serve(admin_listener, admin_pages)),
-            letters,
+            working: Working::NotYet(tokio::spawn(opening.open())),
             _config: config,
         })
+    }
+
+    /// Waits until events are accepted and delivered, however long it takes until there is a configuration.
+    ///
+    /// # Errors
+    ///
+    /// When the spool's directory cannot be used, or delivery cannot be set up. Events on the disk stay where they are.
+    pub async fn works(&mut self) -> anyhow::Result<()> {
+        if let Working::NotYet(opening) = &mut self.working {
+            let opened = opening.await.context("storage could not be opened");
+            let parts = opened.and_then(|opened| opened);
+            self.working = Working::Failed;
+            self.working = Working::Yes(parts?);
+            info!(events = %self.events, admin = %self.admin, "serving");
+        }
+        Ok(())
     }
 
     /// Ends in order: unready but serving for the drain delay, then no new requests, then what waits is delivered,
@@ -179,6 +205,19 @@ impl Proxy {
     ///
     /// When delivery could not be set up in the first place.
     pub async fn stop(mut self) -> anyhow::Result<deliver::Undelivered> {
+        let parts = match self.working {
+            Working::Yes(parts) => Some(parts),
+            Working::NotYet(opening) => {
+                opening.abort();
+                opening.await.ok().and_then(Result::ok)
+            }
+            Working::Failed => None,
+        };
+        let Some(parts) = parts else {
+            // Nothing was accepted, and nobody sends events to a pod that was never ready.
+            info!("stopped before anything was accepted");
+            return Ok(deliver::Undelivered::default());
+        };
         info!(delay = ?self.drain_delay, "draining");
         self.controller.advance(Phase::Draining);
         tokio::time::sleep(self.drain_delay).await;
@@ -197,7 +236,7 @@ impl Proxy {
                 "left on disk for the next process to deliver"
             );
         }
-        let report = match timeout_at(end + GRACE, self.delivering).await {
+        let report = match timeout_at(end + GRACE, parts.delivering).await {
             Ok(Ok(report)) => report?,
             Ok(Err(panicked)) => return Err(anyhow::Error::new(panicked).context("delivery ended early")),
             Err(_) => {
@@ -205,7 +244,7 @@ impl Proxy {
                 deliver::Undelivered::default()
             }
         };
-        if let Some(letters) = self.letters {
+        if let Some(letters) = parts.letters {
             letters.end().await;
         }
         self.volume.close_letters().await;
@@ -214,7 +253,7 @@ impl Proxy {
             // Nothing is lost: it is on the disk, or its clients were told to send it again.
             warn!(stream = %left.stream, events = left.events, bytes = left.bytes, "not delivered yet");
         }
-        match self.unanswered.events() {
+        match parts.unanswered.events() {
             0 => {}
             events => error!(
                 events,
@@ -223,43 +262,6 @@ impl Proxy {
         }
         info!(streams_left = report.left.len(), "stopped");
         Ok(report)
-    }
-}
-
-/// What the tasks get beyond the drain timeout to notice that it has passed.
-const GRACE: Duration = Duration::from_secs(2);
-
-/// The tasks that have the dead letters: one writes them, one does what a person asks for.
-#[derive(Debug)]
-struct TasksOfLetters {
-    writing: JoinHandle<()>,
-    attending: JoinHandle<()>,
-}
-
-impl TasksOfLetters {
-    fn start(letters: DeadLetters, intake: Intake, live: &Arc<Live>, shutdown: Shutdown) -> (SetAside, Self) {
-        let (give_up, writing) = SetAside::start(letters.clone());
-        let attending = match dead_letters::serve(letters, intake, storage::route(live), shutdown) {
-            Ok(attending) => tokio::spawn(attending),
-            Err(reason) => {
-                // Events come first: a file system without sockets is no reason not to take them.
-                error!(%reason, "dead letters cannot be asked about on the command line");
-                tokio::spawn(ready(()))
-            }
-        };
-        (give_up, Self { writing, attending })
-    }
-
-    /// Waits until what delivery gave up is written; it is told nothing more. What has no room stays where it waits.
-    async fn end(self) {
-        let Self { mut writing, attending } = self;
-        if timeout(GRACE, &mut writing).await.is_err() {
-            warn!("there was no room for all dead letters; their events stay where they wait");
-            writing.abort();
-            let _ = writing.await;
-        }
-        // It ends with the phase; a panic was reported where it happened.
-        let _ = attending.await;
     }
 }
 
@@ -273,10 +275,17 @@ fn bind(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
 ///
 /// # Errors
 ///
-/// See [`Proxy::start`] and [`Proxy::stop`].
+/// See [`Proxy::listen`], [`Proxy::works`] and [`Proxy::stop`].
 pub async fn run(options: &Options, told_to_end: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let proxy = Proxy::start(options).await?;
-    told_to_end.await;
+    let mut proxy = Proxy::listen(options)?;
+    let mut told_to_end = pin!(told_to_end);
+    tokio::select! {
+        works = proxy.works() => {
+            works?;
+            told_to_end.await;
+        }
+        () = &mut told_to_end => {}
+    }
     proxy.stop().await?;
     Ok(())
 }

@@ -10,39 +10,50 @@ use firehose_proxy_config::{
     },
 };
 
-use super::storage::Volume;
+use super::{storage::Volume, window};
 use crate::{
     config::Live,
     deliver::{self, DeliveryStatus, StreamStatus},
     firehose::Reason,
+    queue::Recent,
     shutdown::Phase,
 };
 
 /// The report now.
-pub(super) fn report(live: &Live, delivery_status: &DeliveryStatus, volume: &Volume, phase: Phase) -> Report {
+pub(super) fn report(
+    live: &Live,
+    delivery_status: &DeliveryStatus,
+    volume: &Volume,
+    recent: &Recent,
+    phase: Phase,
+) -> Report {
     let snapshot = live.load();
     let document = snapshot.as_ref().map(|snapshot| &snapshot.document);
     let known = delivery_status.streams();
     let on_disk = volume.left().is_some_and(|left| left.slices > 0);
+    let is_open = volume.is_open();
     let backlog = match on_disk || known.iter().any(|stream| stream.backlog_events > 0) {
         true => Backlog::Waiting,
+        // What an earlier process has left may be there.
+        false if !is_open => Backlog::Unknown,
         false => Backlog::Empty,
     };
     Report {
         destination_uid: document.map_or_else(String::new, |document| document.destination.uid.clone()),
         revision: document.map_or_else(String::new, |document| document.revision.clone()),
-        ready: document.is_some() && phase == Phase::Running && !is_stalled(volume.stalled_for()),
+        ready: document.is_some() && is_open && phase == Phase::Running && !is_stalled(volume.stalled_for()),
         config_error: live.refused(),
         credentials: credentials_report(delivery_status),
         streams: streams(document, &known),
         backlog,
         dead_letters: match volume.letters() {
-            None if document.is_none() => DeadLetters::Unknown,
+            None if !is_open => DeadLetters::Unknown,
             None => DeadLetters::Unavailable,
             Some(letters) if letters.is_full => DeadLetters::Full,
             Some(letters) if letters.count > 0 => DeadLetters::Waiting,
             Some(_) => DeadLetters::Empty,
         },
+        deduplication: window::report(recent),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Chooses where accepted events wait: in memory until Firehose has them, or on the spool's disk.
 //!
-//! The choice is made once, by the first good configuration: a pod whose destination changes it is replaced by a
-//! rollout, one after the other, instead of all at the same moment.
+//! The choice is made once, by the first good configuration, however late that comes: a pod whose destination changes
+//! it is replaced by a rollout, one after the other, instead of all at the same moment.
 
 use std::{
     path::Path,
@@ -42,7 +42,7 @@ pub(super) struct Storage {
     pub(super) outlet: Outlet,
     /// Where what cannot be delivered goes. `None` when there is no place for it.
     pub(super) letters: Option<DeadLetters>,
-    pub(super) volume: Volume,
+    pub(super) spool: Option<Spool>,
 }
 
 /// What is on the disk; shared by those who report on it and the one who closes it.
@@ -51,6 +51,8 @@ pub(super) struct Volume(Arc<Mutex<Stores>>);
 
 #[derive(Debug, Default)]
 struct Stores {
+    /// What an earlier process has left is known.
+    is_open: bool,
     spool: Option<Spool>,
     letters: Option<DeadLetters>,
 }
@@ -72,16 +74,16 @@ pub(super) struct Letters {
 }
 
 impl Storage {
-    /// Opens what the configuration in force asks for; memory when there is none yet.
+    /// Opens what the configuration in force asks for. Takes as long as the disk takes to be read; call it where
+    /// blocking is allowed.
     ///
     /// # Errors
     ///
-    /// When the spool's directory cannot be used. Its events stay where they are.
+    /// When there is no configuration, or the spool's directory cannot be used. Its events stay where they are.
     pub(super) fn open(live: &Arc<Live>, streams: &Arc<Streams>, directory: &Path) -> anyhow::Result<Self> {
         let snapshot = live.load();
-        let Some(document) = snapshot.as_ref().map(|snapshot| &snapshot.document) else {
-            return Ok(Self::in_memory(MEMORY_BYTES, None));
-        };
+        let document = snapshot.as_ref().map(|snapshot| &snapshot.document);
+        let document = document.context("there is no configuration")?;
         // Beside the spool in its directory. Without a spool it may be that nothing can be written there.
         let letters = DeadLetters::open(
             &directory.join(dead_letters::DIRECTORY),
@@ -109,8 +111,8 @@ impl Storage {
         Self {
             intake,
             outlet,
-            letters: letters.clone(),
-            volume: Volume::new(None, letters),
+            letters,
+            spool: None,
         }
     }
 
@@ -133,8 +135,8 @@ impl Storage {
                 Self {
                     intake,
                     outlet,
-                    letters: letters.clone(),
-                    volume: Volume::new(Some(spool), letters),
+                    letters,
+                    spool: Some(spool),
                 }
             }
             Err(reason) => {
@@ -159,8 +161,8 @@ impl Storage {
         Ok(Self {
             intake,
             outlet,
-            letters: Some(letters.clone()),
-            volume: Volume::new(Some(spool), Some(letters)),
+            letters: Some(letters),
+            spool: Some(spool),
         })
     }
 }
@@ -193,8 +195,18 @@ pub(super) fn route(live: &Arc<Live>) -> Router {
 }
 
 impl Volume {
-    fn new(spool: Option<Spool>, letters: Option<DeadLetters>) -> Self {
-        Self(Arc::new(Mutex::new(Stores { spool, letters })))
+    /// Storage is open; this is what there is on the disk.
+    pub(super) fn fill(&self, spool: Option<Spool>, letters: Option<DeadLetters>) {
+        *self.lock() = Stores {
+            is_open: true,
+            spool,
+            letters,
+        };
+    }
+
+    /// Whether it was looked what there is on the disk.
+    pub(super) fn is_open(&self) -> bool {
+        self.lock().is_open
     }
 
     /// What waits on the disk, or `None` without one.

@@ -101,6 +101,8 @@ pub(super) enum Refusal {
 pub(super) enum Unavailable {
     /// No configuration was loaded yet.
     NoConfiguration,
+    /// What an earlier process has left is still being read.
+    Starting,
     /// The destination says so.
     Disabled,
     /// The write keys are named but not there.
@@ -160,7 +162,7 @@ impl Refusal {
     }
 
     /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
-    pub(super) const REASONS: [&'static str; 26] = [
+    pub(super) const REASONS: [&'static str; 27] = [
         "NotJson",
         "NotAnEvent",
         "NoIdentity",
@@ -175,6 +177,7 @@ impl Refusal {
         "NotFound",
         "MethodNotAllowed",
         "NoConfiguration",
+        "Starting",
         "Disabled",
         "NoWriteKeys",
         "Busy",
@@ -207,6 +210,7 @@ impl Refusal {
             Self::MethodNotAllowed { .. } => "MethodNotAllowed",
             Self::Unavailable { why, .. } => match why {
                 Unavailable::NoConfiguration => "NoConfiguration",
+                Unavailable::Starting => "Starting",
                 Unavailable::Disabled => "Disabled",
                 Unavailable::NoWriteKeys => "NoWriteKeys",
                 Unavailable::Busy => "Busy",
@@ -245,6 +249,7 @@ impl Refusal {
             Self::MethodNotAllowed { .. } => "this path does not take this method",
             Self::Unavailable { why, .. } => match why {
                 Unavailable::NoConfiguration => "no configuration is loaded yet",
+                Unavailable::Starting => "starting, try again",
                 Unavailable::Disabled => "events are not accepted at the moment",
                 Unavailable::NoWriteKeys => "the write keys are not available at the moment",
                 Unavailable::Busy => "too many requests at the same time",

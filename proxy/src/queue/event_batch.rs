@@ -290,7 +290,10 @@ mod tests {
 
     #[test]
     fn what_is_taken_out_leaves_the_others_as_they_were_one_behind_the_other() {
-        let key = RoutingKey { event: "e", r#type: "track" };
+        let key = RoutingKey {
+            event: "e",
+            r#type: "track",
+        };
         let records: [&'static [u8]; 4] = [b"one\n", b"two, longer\n", b"3\n", b"four\n"];
         let all = |wanted: &[usize]| {
             let mut events = EventBatch::default();

@@ -5,6 +5,7 @@
 //! that resolves. Delivery takes [`InFlight`]s out of the [`Outlet`] and settles their events one by one. Knows no
 //! disk: who keeps batches somewhere else ([`SliceOwner`], [`Store`]) says so himself.
 
+mod accept_error;
 mod admission;
 mod byte_limit;
 mod channel;
@@ -13,8 +14,9 @@ mod in_flight;
 mod recent;
 
 pub use self::{
+    accept_error::AcceptError,
     byte_limit::ByteLimit,
-    channel::{AcceptError, Accepted, Intake, Outlet, Unanswered, memory},
+    channel::{Accepted, Intake, Outlet, Unanswered, memory},
     event_batch::{BatchTooLarge, EntryRef, EventBatch},
     in_flight::InFlight,
     recent::{Extent, Identity, IdentityKey, Recent, Repeats, Sent, WindowSettings},

@@ -5,6 +5,7 @@
 mod credentials;
 mod failures;
 mod outages;
+mod repeats;
 mod rig;
 mod throttled;
 mod transport;

@@ -1,7 +1,9 @@
 //! What RudderStack's gateway promises, row by row: request, status, body, headers. Variants and reasons are in the
 //! other files; here each row of its two tables is one row, so that they can be laid side by side.
 
-use firehose_proxy::queue;
+use std::sync::{Arc, OnceLock};
+
+use firehose_proxy::{http::gateway::Opened, queue};
 use tempfile::TempDir;
 
 use crate::server::{NOW, Server, document};
@@ -22,10 +24,14 @@ enum Situation {
     /// So many events were sent that the next have to wait.
     OverTheRate,
     NoConfiguration,
+    /// What an earlier process has left is still being read.
+    Starting,
     QueueFull,
     ShuttingDown,
 }
-use Situation::{Keys, KeysMissing, Limited, NoConfiguration, Open, OverTheRate, QueueFull, ShuttingDown, State};
+use Situation::{
+    Keys, KeysMissing, Limited, NoConfiguration, Open, OverTheRate, QueueFull, ShuttingDown, Starting, State,
+};
 
 const EVENT: &str = r#"{"userId":"u"}"#;
 const BATCH: &str = r#"{"batch":[{"userId":"u","type":"track"},{"userId":"u","type":"page"}]}"#;
@@ -37,6 +43,11 @@ const GIF: &str = "content-type: image/gif";
 const KEY: &str = "Authorization: Basic a2V5LTE6";
 const WRONG: &str = "Authorization: Basic d3Jvbmc6";
 const EMPTY: &str = "Authorization: Basic Og==";
+
+fn opened(intake: queue::Intake) -> Arc<OnceLock<Opened>> {
+    let dead_letters = None;
+    Arc::new(OnceLock::from(Opened { intake, dead_letters }))
+}
 
 struct Running {
     server: Server,
@@ -56,16 +67,17 @@ impl Running {
             State(state) => format!("ingest: {{state: {state}}}"),
             Limited => "ingest: {maxRequestSizeBytes: 2000000}".to_owned(),
             OverTheRate => "ingest: {eventsPerSecondPerPod: 1}".to_owned(),
-            Open | NoConfiguration | QueueFull | ShuttingDown => String::new(),
+            Open | NoConfiguration | Starting | QueueFull | ShuttingDown => String::new(),
         };
         let server = Server::start_without_configuration(|endpoint| match situation {
             QueueFull => {
                 let (intake, outlet) = queue::memory(1);
                 std::mem::forget(outlet);
-                endpoint.intake = intake;
+                endpoint.opened = opened(intake);
             }
+            Starting => endpoint.opened = Arc::default(),
             // Nobody is left to take what comes in.
-            ShuttingDown => endpoint.intake = queue::memory(1 << 20).0,
+            ShuttingDown => endpoint.opened = opened(queue::memory(1 << 20).0),
             _ => {}
         })
         .await;
@@ -206,6 +218,7 @@ async fn every_refusal_is_the_one_that_sdks_know() {
         (State("Unavailable"), "/v1/track", "", EVENT, 503, "events are not accepted at the moment", again),
         (KeysMissing, "/v1/track", KEY, EVENT, 503, "the write keys are not available at the moment", again),
         (NoConfiguration, "/v1/track", "", EVENT, 503, "no configuration is loaded yet", again),
+        (Starting, "/v1/track", "", EVENT, 503, "starting, try again", again),
         (QueueFull, "/v1/track", "", EVENT, 503, "the queue of events is full", again),
         (ShuttingDown, "/v1/track", "", EVENT, 503, "shutting down", again),
         (OverTheRate, "/v1/track", "", EVENT, 429, "max requests limit reached", &[TEXT, "retry-after: "]),
@@ -248,6 +261,7 @@ async fn health_and_start_go_by_the_situation() {
         (State("Unavailable"), 503, 200),
         (State("Gone"), 503, 404),
         (NoConfiguration, 503, 503),
+        (Starting, 503, 200),
     ] {
         let running = Running::start(situation).await;
         for (target, status) in [

@@ -90,6 +90,14 @@ impl Place {
         }
     }
 
+    /// Starts a proxy and waits until it answers, be it 503.
+    pub(crate) fn start_listening(&self) -> Pod {
+        Pod {
+            process: ProxyProcess::start_listening(&mut self.command()),
+            client: Client::default(),
+        }
+    }
+
     /// How often each event has arrived, by messageId, with the numbers that Firehose gave its records.
     pub(crate) fn arrived(&self) -> BTreeMap<String, Vec<u64>> {
         let mut arrived: BTreeMap<String, Vec<u64>> = BTreeMap::new();

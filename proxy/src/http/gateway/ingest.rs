@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Gateway,
+    Gateway, Opened,
     auth::{self, Presented},
     forwarded,
     routes::Payload,
@@ -45,6 +45,7 @@ impl Gateway {
             Presented::InBody => auth::are_there(&configuration, &self.keys)?,
         }
         self.within_rate(&configuration)?;
+        self.opened()?;
 
         let limit = body_limit(&configuration);
         let entrance = |beginning: &[u8]| match presented {
@@ -100,7 +101,7 @@ impl Gateway {
             received_at: (self.endpoint.clock)(),
             request_ip: &request_ip,
             max_frame_bytes: body_limit(configuration).saturating_mul(MOST_GROWTH),
-            identity_key: self.endpoint.intake.recent().key(),
+            identity_key: self.opened()?.intake.recent().key(),
             random: &mut || (self.endpoint.random)(),
         };
         Ok(match payload {
@@ -137,9 +138,10 @@ impl Gateway {
             }
             has_left
         };
-        let accepted = self.endpoint.intake.accept_from(batch, deadline, has_left).await?;
+        let Opened { intake, dead_letters } = self.opened()?;
+        let accepted = intake.accept_from(batch, deadline, has_left).await?;
         self.endpoint.metrics.accepted(&counts, accepted);
-        if let (Some(body), Some(dead_letters)) = (body, &self.endpoint.dead_letters) {
+        if let (Some(body), Some(dead_letters)) = (body, dead_letters) {
             let letters = refused.iter().map(|refused| letter(refused, body.bytes()));
             // The client cannot mend them and the others are safe: without room for them they are what was counted
             // above.

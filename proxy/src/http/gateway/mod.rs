@@ -23,7 +23,12 @@ mod rate;
 mod routes;
 mod startup;
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use firehose_proxy_config::{Cors, IngestState};
 use http::{Method, Request, StatusCode, request};
@@ -59,11 +64,8 @@ use crate::{
 pub struct Endpoint {
     /// The configuration in force.
     pub live: Arc<Live>,
-    /// Where accepted events go.
-    pub intake: Intake,
-    /// Where events go that are not valid, with `invalidEventPolicy: DeadLetter`. `None`: they are counted and go
-    /// nowhere.
-    pub dead_letters: Option<DeadLetters>,
+    /// Where events go. Requests are answered 503 until it is there.
+    pub opened: Arc<OnceLock<Opened>>,
     /// What is counted.
     pub metrics: Metrics,
     /// Memory for the bodies of requests that are being read, all together.
@@ -80,6 +82,16 @@ pub struct Endpoint {
     pub acknowledge_timeout: Duration,
 }
 
+/// Where events go, once storage is open.
+#[derive(Debug)]
+pub struct Opened {
+    /// Where accepted events go.
+    pub intake: Intake,
+    /// Where events go that are not valid, with `invalidEventPolicy: DeadLetter`. `None`: they are counted and go
+    /// nowhere.
+    pub dead_letters: Option<DeadLetters>,
+}
+
 /// An endpoint that serves, with what it remembers between requests.
 struct Gateway {
     endpoint: Endpoint,
@@ -91,10 +103,18 @@ struct Gateway {
 impl Endpoint {
     /// An endpoint with the system's clock and randomness, 64 MiB for bodies, and 10 s for its events to be safe.
     pub fn new(live: Arc<Live>, intake: Intake, metrics: Metrics) -> Self {
-        Self {
-            live,
+        let opened = Opened {
             intake,
             dead_letters: None,
+        };
+        Self::opened_later(live, Arc::new(OnceLock::from(opened)), metrics)
+    }
+
+    /// The same, of an endpoint that serves before it is known where events go.
+    pub fn opened_later(live: Arc<Live>, opened: Arc<OnceLock<Opened>>, metrics: Metrics) -> Self {
+        Self {
+            live,
+            opened,
             metrics,
             bodies: BodyMemory::new(64 * 1024 * 1024),
             clock: Arc::new(now),
@@ -205,6 +225,7 @@ impl Gateway {
                     configuration => configuration,
                 }?;
                 auth::are_there(&configuration, &self.keys)?;
+                self.opened()?;
                 Ok(reply::json(StatusCode::OK, r#"{"server":"UP"}"#))
             }
             Route::Version => {
@@ -234,6 +255,12 @@ impl Gateway {
             IngestState::Unavailable => Err(Refusal::unavailable(Unavailable::Disabled)),
             IngestState::Enabled | IngestState::Gone => Ok(snapshot),
         }
+    }
+
+    /// Where events go, if that is known already.
+    fn opened(&self) -> Result<&Opened, Refusal> {
+        let opened = self.endpoint.opened.get();
+        opened.ok_or(Refusal::unavailable(Unavailable::Starting))
     }
 
     /// The configuration in force, if there is a source under it. An SDK that starts while events are not accepted

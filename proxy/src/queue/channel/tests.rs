@@ -119,8 +119,7 @@ async fn a_client_that_waits_is_answered_at_the_deadline_and_what_was_not_sent_s
 #[tokio::test]
 async fn a_request_that_is_given_up_takes_its_unsent_events_with_it() {
     let (intake, mut outlet) = memory(1000);
-    let waiting =
-        tokio::spawn(async move { intake.accept(events(1), Instant::now() + Duration::from_secs(60)).await });
+    let waiting = tokio::spawn(async move { intake.accept(events(1), Instant::now() + Duration::from_secs(60)).await });
     let batch = outlet.next().await.unwrap();
     waiting.abort();
     assert!(waiting.await.unwrap_err().is_cancelled());

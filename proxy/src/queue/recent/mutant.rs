@@ -1,13 +1,14 @@
 //! Mistakes of this folder, made on purpose: the simulation must notice each.
 
 use super::{
-    Identity, Recent,
-    claims::Fate,
+    fates::Fate,
+    identity::Identity,
     table::{Known, Table},
 };
 
 /// A mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(dead_code, reason = "to be made by the simulation")]
 pub(crate) enum Mutant {
     /// What was withdrawn, refused or not synced counts as safe.
     WithdrawnIsSafe,
@@ -21,16 +22,16 @@ pub(crate) enum Mutant {
     IdIsEnough,
 }
 
-impl Recent {
-    /// What a mistake makes of what is known of an event.
-    pub(super) fn mistaken(&self, table: &mut Table, identity: Identity, known: Known) -> Known {
-        match (self.0.mutant, known) {
-            (Some(Mutant::IdIsEnough), Known::OtherContent) => table.first_of_id(identity),
-            (Some(Mutant::UnderWayIsNew), Known::Same(slot)) if table.owner(slot).is_some() => {
+impl Mutant {
+    /// What it makes of what is known of an event.
+    pub(super) fn mistakes(self, table: &mut Table, identity: Identity, known: Known) -> Known {
+        match (self, known) {
+            (Self::IdIsEnough, Known::OtherContent) => table.first_of_id(identity),
+            (Self::UnderWayIsNew, Known::Same(slot)) if table.owner(slot).is_some() => {
                 table.remove(slot);
                 Known::New
             }
-            (Some(Mutant::UnderWayIsSafe), Known::Same(slot)) => {
+            (Self::UnderWayIsSafe, Known::Same(slot)) => {
                 if let Some((owner, place)) = table.owner(slot) {
                     owner.decide(place, Fate::Safe);
                 }
@@ -40,11 +41,11 @@ impl Recent {
         }
     }
 
-    /// What a mistake makes of whether an event is safe.
-    pub(super) fn is_safe_by_mistake(&self, is_safe: bool) -> bool {
-        match self.0.mutant {
-            Some(Mutant::WithdrawnIsSafe) => true,
-            Some(Mutant::SafeIsForgotten) => false,
+    /// What it makes of whether an event is safe.
+    pub(super) fn calls_safe(self, is_safe: bool) -> bool {
+        match self {
+            Self::WithdrawnIsSafe => true,
+            Self::SafeIsForgotten => false,
             _ => is_safe,
         }
     }

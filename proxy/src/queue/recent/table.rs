@@ -6,7 +6,7 @@ use std::{mem::size_of, sync::Arc};
 
 use hashbrown::HashTable;
 
-use super::{Identity, claims::Claims};
+use super::{fates::Claims, identity::Identity};
 
 /// A number of entries in memory that is reserved once.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ struct Slot {
 }
 
 /// What is known of an event.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     /// Nothing.
     New,
@@ -141,7 +141,9 @@ impl Table {
         }
         self.newest = number;
         let Self { slots, index, .. } = self;
-        index.insert_unique(identity.id.get(), number, |slot| slots[*slot as usize].identity.id.get());
+        index.insert_unique(identity.id.get(), number, |slot| {
+            slots[*slot as usize].identity.id.get()
+        });
     }
 
     /// The slot of an event if `owner` still has it.
@@ -252,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_table_never_takes_more_than_it_was_given() {
-        for bytes in [1 << 20, 3_000_000, 32 << 20, 100_000_000] {
+        for bytes in [1 << 20, 3_000_000, 4 << 20] {
             let mut table = Table::new(bytes);
             let capacity = table.capacity;
             insert(&mut table, 1..=capacity as u64 + 1000, 0);
@@ -283,7 +285,9 @@ mod tests {
         let capacity = table.capacity as u64;
         insert(&mut table, 1..=capacity, 1);
         for id in [2, capacity] {
-            let Known::Same(slot) = table.find(identity(id, 0)) else { panic!("{id} is there") };
+            let Known::Same(slot) = table.find(identity(id, 0)) else {
+                panic!("{id} is there")
+            };
             table.remove(slot);
         }
         insert(&mut table, [100, 101], 1);
@@ -295,8 +299,8 @@ mod tests {
     #[test]
     fn one_id_with_many_contents_takes_a_few_places_and_the_newest_count() {
         let mut table = Table::new(1 << 20);
-        for content in 0..1000 {
-            table.insert(identity(1, content), &Arc::new(Claims::new(1)), 0, content as u32);
+        for content in 0..1000_u32 {
+            table.insert(identity(1, content.into()), &Arc::new(Claims::new(1)), 0, content);
         }
         assert_eq!(table.len(), MOST_OF_AN_ID);
         assert!(matches!(table.find(identity(1, 999)), Known::Same(_)));
@@ -308,10 +312,12 @@ mod tests {
     fn another_size_keeps_the_newest_and_whose_they_are() {
         let mut table = Table::new(1 << 20);
         let owner = Arc::new(Claims::new(1000));
-        for id in 1..=1000 {
-            table.insert(identity(id, 0), &owner, id as u32 - 1, id as u32);
+        for id in 1..=1000_u32 {
+            table.insert(identity(id.into(), 0), &owner, id - 1, id);
         }
-        let Known::Same(slot) = table.find(identity(999, 0)) else { panic!("it is there") };
+        let Known::Same(slot) = table.find(identity(999, 0)) else {
+            panic!("it is there")
+        };
         table.settle(slot);
         let mut table = table.resized(4000);
         let kept = table.len() as u64;

@@ -1,10 +1,12 @@
 //! What becomes of events that come again.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
 
 use super::*;
 use crate::{
-    queue::{AcceptError, Accepted, Intake, Outlet, memory},
+    queue::{AcceptError, Accepted, EventBatch, Intake, Outlet, memory},
     stream::{RoutingKey, StreamId, StreamName, Streams},
 };
 
@@ -56,7 +58,7 @@ impl Rig {
                     message_id,
                     text: [content, ""],
                 };
-                events.identify(self.intake.recent().0.key.of(&sent));
+                events.identify(self.intake.recent().key().unwrap().of(&sent));
             }
         }
         events
@@ -76,7 +78,9 @@ impl Rig {
         let batches = std::iter::from_fn(|| self.outlet.try_next());
         batches
             .map(|batch| {
-                let records = batch.entries().map(|entry| String::from_utf8(entry.record.to_vec()).unwrap());
+                let records = batch
+                    .entries()
+                    .map(|entry| String::from_utf8(entry.record.to_vec()).unwrap());
                 let records = records.collect();
                 (batch, records)
             })
@@ -130,7 +134,11 @@ async fn what_is_not_the_same_is_sent() {
     assert_eq!(first.await.unwrap(), repeats(0));
     assert_eq!(rig.intake.recent().repeats().other_content, 2);
     let again = rig.send(sent);
-    assert_eq!(rig.deliver().await, ["orders:=1", "orders:=1"], "without an id nothing is known again");
+    assert_eq!(
+        rig.deliver().await,
+        ["orders:=1", "orders:=1"],
+        "without an id nothing is known again"
+    );
     assert_eq!(again.await.unwrap(), repeats(3));
 }
 
@@ -172,7 +180,10 @@ async fn requests_that_wait_for_each_others_events_both_end() {
     let other = rig.send(&["orders:b", "orders:a"]);
     let third = rig.send(&["orders:a", "orders:b"]);
     assert_eq!(rig.deliver().await, ["orders:a", "orders:b"]);
-    assert_eq!((one.await.unwrap(), other.await.unwrap(), third.await.unwrap()), (repeats(0), repeats(1), repeats(2)));
+    assert_eq!(
+        (one.await.unwrap(), other.await.unwrap(), third.await.unwrap()),
+        (repeats(0), repeats(1), repeats(2))
+    );
 }
 
 #[tokio::test]
@@ -194,7 +205,11 @@ async fn the_events_of_a_stream_without_room_keep_no_other_from_its_own() {
     let given = rig.given().await;
     let mixed: &[Written] = &["orders:a", "pages:b", "orders:=1", "orders:c"];
     let first = rig.send(mixed);
-    assert_eq!(rig.deliver().await, ["orders:a", "orders:c"], "what would not be known again is not sent");
+    assert_eq!(
+        rig.deliver().await,
+        ["orders:a", "orders:c"],
+        "what would not be known again is not sent"
+    );
     assert!(matches!(first.await.unwrap(), Err(AcceptError::Full { .. })));
     let again = rig.send(mixed);
     assert!(rig.deliver().await.is_empty());
@@ -212,8 +227,9 @@ async fn the_window_ends_in_time_and_follows_its_settings() {
     let rig = Rig::new();
     let recent = rig.intake.recent();
     let start = Instant::now();
+    let event = rig.events(&["orders:a"]);
     let is_repeat = |seconds| {
-        let claimed = recent.claim(&mut rig.events(&["orders:a"]), start + Duration::from_secs(seconds));
+        let claimed = recent.claim(&mut event.clone(), start + Duration::from_secs(seconds));
         claimed.claim.as_ref().inspect(|claim| claim.all_safe());
         claimed.repeats == 1
     };
