@@ -79,7 +79,7 @@ fn parse(path: &Path, previous: Option<&FirehoseDestination>) -> Result<Manifest
         .get_or_insert_with(|| "default".to_owned());
     destination.metadata.uid.get_or_insert_with(|| "local".to_owned());
     // Who writes the manifest runs the proxy.
-    let allowed = plan::AllowedEndpoints::anything();
+    let allowed = plan::Allowed::anything();
     let validated = plan::validate(&destination, &allowed).map_err(|invalid| fields(&invalid))?;
     Ok(Manifest {
         text,

@@ -21,13 +21,14 @@ use tracing::{debug, error, info};
 
 use crate::{
     admin::{self, Admin},
+    apply::Events,
     args::{self, Run},
     client::{self, CALL_DEADLINE},
     lease::{Elector, Fence},
     metrics::Metrics,
     observe::{Scope, Stores, watch as watch_cluster},
     plan::{Installation, ProxyUser},
-    reconcile::{Context, Progress, reconcile, retry},
+    reconcile::{Context, Progress, Shared, reconcile, retry},
 };
 
 /// How many destinations of one scope are reconciled at a time.
@@ -71,11 +72,18 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(admin::serve(listener, admin.clone(), told(stopped.clone())));
 
-    let elector = Elector::new(client.clone(), &run.lease_namespace, identity(&run));
+    let identity = identity(&run);
+    let elector = Elector::new(client.clone(), &run.lease_namespace, identity.clone());
     let fence = Fence::new(elector.leadership());
     let fenced = client::connect_fenced(config, CALL_DEADLINE, &fence)
         .context("failed to configure the client of the API server")?;
     let changes = elector.changes();
+    let shared = Shared {
+        fence: fence.clone(),
+        events: Events::new(fenced.clone(), identity.clone()),
+        metrics: metrics.clone(),
+        progress: Arc::clone(&admin.progress),
+    };
     let mut controllers = Vec::new();
     let mut stores = Vec::new();
     for scope in scopes(&run) {
@@ -88,16 +96,14 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
                 proxy_image: run.proxy_image.clone(),
                 image_pull_policy: run.proxy_image_pull_policy.clone(),
                 architecture: Some(run.proxy_architecture.clone()).filter(|architecture| !architecture.is_empty()),
-                allowed_endpoints: run.allowed_endpoints()?,
+                allowed: run.allowed.of_installation(run.default_endpoint_url.as_deref())?,
                 proxy_user: match run.proxy_user {
                     args::ProxyUser::Fixed => ProxyUser::Fixed,
                     args::ProxyUser::Cluster => ProxyUser::Cluster,
                 },
             },
             run.default_endpoint_url.clone(),
-            fence.clone(),
-            metrics.clone(),
-            Arc::clone(&admin.progress),
+            shared.clone(),
         ));
         let remembering = Arc::clone(&context);
         let elected = became_leader(changes.clone()).inspect(move |()| remembering.forget());

@@ -1,10 +1,12 @@
 //! The command line.
 
+mod allowed;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::plan::{AllowedEndpoints, NamedEndpoint, NoHost};
+pub use allowed::AllowFlags;
 
 /// Reconciles FirehoseDestination objects into proxies that deliver events to Amazon Data Firehose.
 #[derive(Debug, Parser)]
@@ -28,9 +30,9 @@ pub enum Command {
         #[arg(required = true)]
         manifests: Vec<PathBuf>,
 
-        /// A host, or host:port, that the installation allows as the address of Firehose or STS. May be repeated.
-        #[arg(long = "allowed-endpoint", value_name = "HOST")]
-        allowed_endpoints: Vec<NamedEndpoint>,
+        /// What the installation allows. A list that is not given is not checked.
+        #[command(flatten)]
+        allowed: Box<AllowFlags>,
     },
 }
 
@@ -62,16 +64,9 @@ pub struct Run {
     #[arg(long, env = "FIREHOSE_OPERATOR_DEFAULT_ENDPOINT_URL")]
     pub default_endpoint_url: Option<String>,
 
-    /// A host, or host:port, that destinations may name as the address of Firehose or STS beside those of AWS in their
-    /// own region. Never a suffix. May be repeated, in the variable separated by commas. The default address is one of
-    /// them.
-    #[arg(
-        long = "allowed-endpoint",
-        env = "FIREHOSE_OPERATOR_ALLOWED_ENDPOINTS",
-        value_name = "HOST",
-        value_delimiter = ','
-    )]
-    pub allowed_endpoints: Vec<NamedEndpoint>,
+    /// What destinations may ask for.
+    #[command(flatten)]
+    pub allowed: AllowFlags,
 
     /// Namespaces to serve, separated by commas. Absent: all.
     #[arg(long, env = "FIREHOSE_OPERATOR_WATCH_NAMESPACES", value_delimiter = ',')]
@@ -92,19 +87,6 @@ pub struct Run {
     /// Form of the log on standard error.
     #[arg(long, env = "FIREHOSE_OPERATOR_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
-}
-
-impl Run {
-    /// The addresses that destinations may name beside AWS's own.
-    ///
-    /// # Errors
-    ///
-    /// When the default address is none.
-    pub fn allowed_endpoints(&self) -> Result<AllowedEndpoints, NoHost> {
-        let default = self.default_endpoint_url.as_deref().map(NamedEndpoint::of_url);
-        let named = self.allowed_endpoints.iter().cloned().chain(default.transpose()?);
-        Ok(AllowedEndpoints::named(named.collect()))
-    }
 }
 
 /// As whom the proxies run.

@@ -8,17 +8,14 @@ use firehose_operator::{
     app,
     args::{Cli, Command, LogFormat},
     cli,
-    plan::AllowedEndpoints,
+    plan::Allowed,
 };
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Crd => std::io::stdout().write_all(cli::crd()?.as_bytes())?,
-        Command::Check {
-            manifests,
-            allowed_endpoints,
-        } => return check(&manifests, &AllowedEndpoints::named(allowed_endpoints)),
+        Command::Check { manifests, allowed } => return check(&manifests, &allowed.as_given()?),
         Command::Run(run) => {
             log_to_stderr(run.log_format);
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -29,7 +26,7 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 /// A complaint a line on standard output; fails when there is one, or nothing to check.
-fn check(manifests: &[PathBuf], allowed: &AllowedEndpoints) -> anyhow::Result<ExitCode> {
+fn check(manifests: &[PathBuf], allowed: &Allowed) -> anyhow::Result<ExitCode> {
     let mut output = std::io::stdout().lock();
     let mut failed = false;
     for path in manifests {

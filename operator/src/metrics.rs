@@ -41,6 +41,10 @@ pub struct Metrics {
     pub pokes: Counter,
     /// Statuses written.
     pub status_writes: Counter,
+    /// Kubernetes events published.
+    pub events: Counter,
+    /// Kubernetes events that were not published: too many of one destination, or the API server did not take them.
+    pub events_withheld: Counter,
     /// Objects that could not be read.
     pub unreadable: Counter,
     /// 1 while this process leads.
@@ -56,6 +60,8 @@ impl Metrics {
             applies: Counter::default(),
             pokes: Counter::default(),
             status_writes: Counter::default(),
+            events: Counter::default(),
+            events_withheld: Counter::default(),
             unreadable: Counter::default(),
             leader: Gauge::default(),
         };
@@ -73,6 +79,12 @@ impl Metrics {
         prefix.register("applies", "Child objects written", metrics.applies.clone());
         prefix.register("pokes", "Pods told of a new revision", metrics.pokes.clone());
         prefix.register("status_writes", "Statuses written", metrics.status_writes.clone());
+        prefix.register("events", "Kubernetes events published", metrics.events.clone());
+        prefix.register(
+            "events_withheld",
+            "Kubernetes events not published: too many of one destination, or not taken by the API server",
+            metrics.events_withheld.clone(),
+        );
         prefix.register(
             "unreadable_objects",
             "Destinations that could not be read",

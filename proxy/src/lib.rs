@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod dead_letters;
 pub mod deliver;
+pub mod descriptors;
 pub mod event;
 pub mod firehose;
 pub mod http;

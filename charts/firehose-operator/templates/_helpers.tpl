@@ -39,6 +39,17 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
+# Whether a spool's claim has a volume, and why a pod is not there: a controller says so only in an event.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
+# Tells of a destination's changes, and of how often the same has happened.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
 # Wakes kubelet when a configuration changes. It may change annotations and status, not what a pod runs.
 - apiGroups: [""]
   resources: [pods/status]

@@ -60,6 +60,8 @@ pub enum Reason {
     NotImplemented,
     /// The spec names an address that the installation does not allow.
     EndpointNotAllowed,
+    /// The spec asks the cluster for something that the installation does not allow.
+    NotAllowedHere,
     /// Two mappings have the same event in lower case.
     DuplicateEvent,
     /// The configuration would not fit into a ConfigMap.
@@ -80,6 +82,28 @@ pub enum Reason {
     NoReadyProxies,
     /// A pod is not ready.
     ProxyNotReady,
+
+    // What is the matter with a pod: Ready and status.pods
+    /// Kubelet cannot pull the proxy's image.
+    ImagePullBackOff,
+    /// The container cannot be started for another reason than its image.
+    ContainerNotStarted,
+    /// The proxy ends and is started again and again.
+    CrashLoopBackOff,
+    /// No node takes the pod.
+    Unschedulable,
+    /// A quota of the namespace leaves no room for the pod or its claim.
+    QuotaExceeded,
+    /// The pod or its claim is refused when it is created.
+    PodNotCreated,
+    /// The pod was ended by its node, and not by its controller.
+    PodFailed,
+    /// The pod's node does not answer.
+    NodeLost,
+    /// The pod's claim has no volume yet.
+    ClaimPending,
+    /// The volume of the pod's claim is gone.
+    ClaimLost,
 
     // CredentialsReady
     /// Credentials are loaded; AWS has not been called with them yet.
@@ -174,6 +198,7 @@ impl Reason {
             Self::Invalid => "the spec breaks a rule",
             Self::NotImplemented => "the spec asks for something that this version does not do",
             Self::EndpointNotAllowed => "the spec names an address that the installation does not allow",
+            Self::NotAllowedHere => "the spec asks the cluster for something that the installation does not allow",
             Self::DuplicateEvent => "two mappings have the same event",
             Self::TooLarge => "the configuration does not fit into a ConfigMap",
             Self::NameConflict => "an object of somebody else has the name of one of this destination's",
@@ -183,6 +208,16 @@ impl Reason {
             Self::ProxiesUnreachable => "the operator cannot ask the proxies on the admin port",
             Self::NoReadyProxies => "no proxy is ready",
             Self::ProxyNotReady => "the pod is not ready",
+            Self::ImagePullBackOff => "the proxy's image cannot be pulled",
+            Self::ContainerNotStarted => "the container cannot be started",
+            Self::CrashLoopBackOff => "the proxy ends and is started again and again",
+            Self::Unschedulable => "no node takes the pod",
+            Self::QuotaExceeded => "a quota of the namespace leaves no room for the pod",
+            Self::PodNotCreated => "the pod cannot be created",
+            Self::PodFailed => "the pod was ended by its node",
+            Self::NodeLost => "the pod's node does not answer",
+            Self::ClaimPending => "a claim has no volume yet",
+            Self::ClaimLost => "the volume of a claim is gone",
             Self::CredentialsLoaded => "credentials are loaded, and AWS has not been called with them yet",
             Self::CredentialsAccepted => "AWS takes the credentials",
             Self::SecretMissing => "the Secret does not exist, or is empty",

@@ -14,8 +14,7 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Field manager of the children.
-const MANAGER: &str = "firehose-operator";
+use super::MANAGER;
 
 /// Longest that is repeated of what the API server said, in characters.
 const MAX_WORDS: usize = 512;

@@ -1,10 +1,15 @@
-//! Writes: children and status by server-side apply, pokes by a patch of pods/status. Nothing here decides what to
-//! write.
+//! Writes: children and status by server-side apply, pokes by a patch of pods/status, events. Nothing here decides what
+//! to write.
 
 mod child;
+mod events;
 mod poke;
 mod status;
 
+/// Field manager of the children, and who reports events.
+pub const MANAGER: &str = "firehose-operator";
+
 pub use child::{Applied, AppliedChildren, ApplyError, apply};
+pub use events::{EventLimit, Events, Unpublished};
 pub use poke::poke;
 pub use status::{Written, write_status};

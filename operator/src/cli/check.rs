@@ -4,7 +4,7 @@ use std::fmt;
 
 use firehose_operator_api::admission::{admit, documents, is_destination};
 
-use crate::plan::{self, AllowedEndpoints};
+use crate::plan::{self, Allowed};
 
 /// What was found in one file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -16,12 +16,12 @@ pub struct Checked {
 }
 
 /// Checks every destination in a file as it would be checked when it is applied for the first time to an installation
-/// that allows these addresses. Other objects are skipped.
+/// that allows this. Other objects are skipped.
 ///
 /// # Errors
 ///
 /// When the text is not YAML, with the place.
-pub fn check(text: &str, allowed: &AllowedEndpoints) -> Result<Checked, serde_yaml::Error> {
+pub fn check(text: &str, allowed: &Allowed) -> Result<Checked, serde_yaml::Error> {
     let mut checked = Checked::default();
     for manifest in documents(text)?.into_iter().filter(is_destination) {
         checked.destinations += 1;
@@ -59,7 +59,7 @@ spec:
             destinations: 2,
             complaints: Vec::new(),
         };
-        assert_eq!(check(&text, &AllowedEndpoints::default()).unwrap(), two);
+        assert_eq!(check(&text, &Allowed::default()).unwrap(), two);
     }
 
     #[test]
@@ -72,7 +72,7 @@ spec:
         let not_implemented = format!("{GOOD}  reconciliation: Paused\n");
         let text = format!("{by_schema}---{by_plan}---{not_implemented}");
         assert_eq!(
-            check(&text, &AllowedEndpoints::default()).unwrap().complaints,
+            check(&text, &Allowed::default()).unwrap().complaints,
             [
                 "orders: spec.region: must be the code of an AWS region, for example eu-west-1",
                 "orders: spec.mappings[1].event: row 1 has the same event and source as row 0: \"a\" and \"A\", upper and lower \

@@ -3,11 +3,15 @@
 //! Never writes. What is not in a store may exist all the same (another label, a watch that lags): whoever creates
 //! something asks the API server first.
 
+mod claims;
 mod guarded;
 mod pods;
+mod trouble;
 
+pub use claims::{ClaimPhase, claim_name};
 pub use guarded::{Guarded, Unreadable};
 pub use pods::{address, is_ready};
+pub use trouble::{Trouble, is_on_a_lost_node, not_made, trouble};
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -16,7 +20,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::StatefulSet,
-        core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+        core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount},
         policy::v1::PodDisruptionBudget,
     },
 };
@@ -62,6 +66,8 @@ pub struct Stores {
     pub stateful_sets: Store<StatefulSet>,
     /// The proxies.
     pub pods: Store<Pod>,
+    /// Their claims.
+    pub claims: Store<PersistentVolumeClaim>,
     /// Number of watches that have not listed yet.
     unlisted: watch::Receiver<usize>,
 }
@@ -109,6 +115,11 @@ pub fn watch(client: &Client, scope: &Scope) -> (Controller<Guarded>, Stores) {
         .touched_objects()
         .predicate_filter(pods::matters, PredicateConfig::default());
     let controller = controller.watches_stream(changed, |pod: Pod| destination_of(&pod));
+    let (claims, changed) = cluster.watch(config().labels(POD_SELECTOR), claims::trim);
+    let changed = changed
+        .touched_objects()
+        .predicate_filter(claims::matters, PredicateConfig::default());
+    let controller = controller.watches_stream(changed, |claim: PersistentVolumeClaim| destination_of(&claim));
     let stores = Stores {
         destinations,
         config_maps,
@@ -117,20 +128,20 @@ pub fn watch(client: &Client, scope: &Scope) -> (Controller<Guarded>, Stores) {
         budgets,
         stateful_sets,
         pods,
+        claims,
         unlisted: cluster.unlisted.subscribe(),
     };
     (controller, stores)
 }
 
-/// The pods of `stateful_set` that are not on their way out.
+/// The pods of `stateful_set`, those on their way out too.
 pub fn pods_of(stores: &Stores, stateful_set: &StatefulSet) -> Vec<Arc<Pod>> {
     let uid = stateful_set.metadata.uid.as_deref();
     stores.pods.state_filter(|pod| {
         let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
-        let owned = owners
+        owners
             .iter()
-            .any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid);
-        owned && pod.metadata.deletion_timestamp.is_none()
+            .any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid)
     })
 }
 
@@ -202,8 +213,9 @@ impl Cluster<'_> {
     }
 }
 
-/// The destination that a pod says it belongs to. It only wakes the destination; see [`pods_of`] for what is believed.
-fn destination_of(pod: &Pod) -> Option<ObjectRef<Guarded>> {
-    let name = pod.metadata.labels.as_ref()?.get(DESTINATION_LABEL)?;
-    Some(ObjectRef::new(name).within(pod.metadata.namespace.as_deref()?))
+/// The destination that a pod or a claim says it belongs to. It only wakes the destination; see [`pods_of`] for what is
+/// believed.
+fn destination_of<K: Resource>(object: &K) -> Option<ObjectRef<Guarded>> {
+    let name = object.meta().labels.as_ref()?.get(DESTINATION_LABEL)?;
+    Some(ObjectRef::new(name).within(object.meta().namespace.as_deref()?))
 }

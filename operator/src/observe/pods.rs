@@ -6,13 +6,18 @@ use std::{
     net::IpAddr,
 };
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodSpec};
+
+use super::trouble::trouble;
 
 /// Drops what nobody here reads, because every proxy of the cluster is kept in memory.
 pub(super) fn trim(pod: &mut Pod) {
     pod.metadata.managed_fields = None;
     pod.metadata.annotations = None;
-    pod.spec = None;
+    pod.spec = pod.spec.take().map(|spec| PodSpec {
+        node_name: spec.node_name,
+        ..PodSpec::default()
+    });
 }
 
 /// Changes when something changes that a reconcile looks at. Annotations do not count: our own pokes are annotations.
@@ -22,6 +27,7 @@ pub(super) fn matters(pod: &Pod) -> Option<u64> {
     pod.metadata.deletion_timestamp.is_some().hash(&mut hasher);
     address(pod).hash(&mut hasher);
     is_ready(pod).hash(&mut hasher);
+    trouble(pod).hash(&mut hasher);
     Some(hasher.finish())
 }
 

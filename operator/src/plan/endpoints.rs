@@ -6,6 +6,7 @@
 use std::str::FromStr;
 
 use firehose_operator_api::{FirehoseDestinationSpec, Reason};
+use firehose_proxy_config::Document;
 use url::{Host, Url};
 
 use super::Rejection;
@@ -192,6 +193,17 @@ pub(super) fn read(
         firehose: read(spec.endpoints.firehose.url(), Service::Firehose),
         sts: read(sts, Service::Sts),
     }
+}
+
+/// Whether a document that was rendered before names an address that may not be talked to any more.
+pub(super) fn has_forbidden(document: &Document, allowed: &AllowedEndpoints) -> bool {
+    let role = document.credentials.assume_role.as_ref();
+    let named = [
+        (document.endpoint_url.as_deref(), Service::Firehose),
+        (role.and_then(|role| role.endpoint_url.as_deref()), Service::Sts),
+    ];
+    let mut named = named.into_iter().filter_map(|(url, service)| Some((url?, service)));
+    named.any(|(url, service)| checked(url, service, &document.region, allowed).is_err())
 }
 
 fn checked(text: &str, service: Service, region: &str, allowed: &AllowedEndpoints) -> Result<String, Rejection> {

@@ -1,6 +1,6 @@
 //! What belongs to the installation of the operator and not to a destination.
 
-use super::AllowedEndpoints;
+use super::Allowed;
 
 /// What belongs to the installation of the operator and not to a destination. A tenant must not be able to set any of
 /// it.
@@ -13,8 +13,8 @@ pub struct Installation {
     /// The one architecture that the image is built for, as nodes are labelled: `amd64`. `None` for an image of
     /// several.
     pub architecture: Option<String>,
-    /// Addresses that a destination may name beside AWS's own.
-    pub allowed_endpoints: AllowedEndpoints,
+    /// What a destination may ask for.
+    pub allowed: Allowed,
     /// As whom the proxies run.
     pub proxy_user: ProxyUser,
 }

@@ -4,16 +4,23 @@
 //! makes the local path, the golden files and a repaired child agree. Behind [`validate()`] nobody looks at the raw
 //! spec again.
 
+mod allowed;
 mod children;
 mod document;
 mod effective;
 mod endpoints;
 mod installation;
 mod names;
+mod owned;
 mod rejection;
 mod validate;
 mod validated;
+mod withdrawal;
 
+pub use allowed::{
+    AllowList, Allowed, DEFAULT_LABELS, DEFAULT_NODE_SELECTORS, DEFAULT_POD_ANNOTATIONS,
+    DEFAULT_SERVICE_ACCOUNT_ANNOTATIONS, NoEntry,
+};
 pub use children::{Children, REVISION_ANNOTATION, children};
 pub use document::{Paths, document};
 pub use effective::effective;
@@ -23,3 +30,4 @@ pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Na
 pub use rejection::{Rejection, unchangeable};
 pub use validate::validate;
 pub use validated::Validated;
+pub use withdrawal::{Running, Withdrawal, withdraw};

@@ -18,7 +18,7 @@ pub const MANAGED_SELECTOR: &str = "app.kubernetes.io/managed-by=firehose-operat
 pub const POD_SELECTOR: &str = "app.kubernetes.io/name=firehose-proxy";
 
 /// Prefixes of labels and annotations that tenants may not set on pods.
-pub(super) const RESERVED_PREFIXES: &[&str] = &["firehose-operator.dev/", "app.kubernetes.io/"];
+const OWN_PREFIXES: &[&str] = &["firehose-operator.dev/", "app.kubernetes.io/"];
 
 const COMPONENT: &str = "firehose-proxy";
 
@@ -47,6 +47,11 @@ pub fn selector(name: &str) -> BTreeMap<String, String> {
         ("app.kubernetes.io/name".to_owned(), COMPONENT.to_owned()),
         (DESTINATION_LABEL.to_owned(), name.to_owned()),
     ])
+}
+
+/// Whether a key of a label or an annotation is for the operator alone to set.
+pub(super) fn is_own(key: &str) -> bool {
+    OWN_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }
 
 /// Labels of every child of the destination `name`.

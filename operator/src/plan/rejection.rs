@@ -3,7 +3,7 @@
 
 use firehose_operator_api::{
     Billing, ByteSize, CredentialsType, DeletionType, EndpointType, FirehoseDestinationSpec, Reason, Reconciliation,
-    RequestIp, Retention, SessionTags, Undeliverable,
+    Retention, SessionTags, Undeliverable,
 };
 use k8s_openapi::api::apps::v1::StatefulSet;
 
@@ -49,9 +49,6 @@ const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
     ("spec.ingest.sourceField", |spec| spec.ingest.source_field.is_some()),
     ("spec.ingest.allowedClients", |spec| {
         spec.ingest.allowed_clients.is_some()
-    }),
-    ("spec.ingest.requestIP", |spec| {
-        spec.ingest.request_ip != RequestIp::Full
     }),
     ("spec.ingest.privacy", |spec| spec.ingest.privacy.is_some()),
     ("spec.ingest.connections", |spec| spec.ingest.connections.is_some()),

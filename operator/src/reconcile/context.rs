@@ -8,10 +8,28 @@ use std::{
 
 use kube::{Client, ResourceExt as _};
 
-use super::{progress::Progress, written::WrittenStatus};
+use super::{absence::Absence, progress::Progress, written::WrittenStatus};
 use crate::{
-    apply::AppliedChildren, lease::Fence, metrics::Metrics, observe::Stores, plan::Installation, verify::Schedule,
+    apply::{AppliedChildren, EventLimit, Events},
+    lease::Fence,
+    metrics::Metrics,
+    observe::Stores,
+    plan::Installation,
+    verify::Schedule,
 };
+
+/// What the reconciles of every scope share.
+#[derive(Clone)]
+pub struct Shared {
+    /// Whether this process may act.
+    pub fence: Fence,
+    /// Where changes are told.
+    pub events: Events,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Whether rounds end.
+    pub progress: Arc<Progress>,
+}
 
 /// Everything a reconcile needs.
 pub struct Context {
@@ -25,6 +43,8 @@ pub struct Context {
     pub default_endpoint: Option<String>,
     /// Whether this process may act.
     pub fence: Fence,
+    /// Where changes are told.
+    pub events: Events,
     /// What is counted.
     pub metrics: Metrics,
     /// Whether rounds end.
@@ -44,6 +64,10 @@ pub(super) struct Remembered {
     pub(super) status: WrittenStatus,
     /// When the list of pods may be written again, on the process's clock.
     pub(super) pods_may_be_written: Duration,
+    /// Pods that are not there, and why.
+    pub(super) absence: Absence,
+    /// How many events may follow.
+    pub(super) events: EventLimit,
     /// Rounds that failed in a row.
     pub(super) failures: u32,
 }
@@ -55,16 +79,21 @@ impl Context {
         stores: Stores,
         installation: Installation,
         default_endpoint: Option<String>,
-        fence: Fence,
-        metrics: Metrics,
-        progress: Arc<Progress>,
+        shared: Shared,
     ) -> Self {
+        let Shared {
+            fence,
+            events,
+            metrics,
+            progress,
+        } = shared;
         Self {
             client,
             stores,
             installation,
             default_endpoint,
             fence,
+            events,
             metrics,
             progress,
             remembered: Mutex::default(),

@@ -3,14 +3,18 @@
 //! Idempotent and short: it never waits for a proxy, it says when it wants to be called again. What it remembers
 //! between two rounds only saves work; a new leader starts with nothing and ends at the same state.
 
+mod absence;
 mod context;
 mod error;
 mod jitter;
 mod progress;
 mod proxies;
 mod refuse;
+mod report;
 mod round;
 mod situation;
+mod troubles;
+mod withdraw;
 mod written;
 
 use std::{
@@ -27,7 +31,7 @@ use crate::{
     verify::settled,
 };
 
-pub use context::Context;
+pub use context::{Context, Shared};
 pub use error::Error;
 use jitter::random;
 pub use progress::Progress;

@@ -3,33 +3,25 @@
 //! The first three decide and change nothing; what they read is what the watches have shown. Whatever the spec says, a
 //! round ends with the status of what is in force.
 
-use std::time::Duration;
-
 use firehose_operator_api::{FirehoseDestination, Reason};
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::{ResourceExt as _, runtime::controller::Action};
-use tracing::info;
 
 use super::{
     context::{Context, Remembered},
     error::Error,
     jitter::random,
     proxies::{ask_all, poke_all},
+    report::report,
     situation::{Observed, Planned, Progress, Situation, observe, willing},
+    troubles::look,
+    withdraw::withdraw,
 };
 use crate::{
-    apply::{self, Applied, ApplyError, Written, write_status},
+    apply::{self, Applied, ApplyError},
     metrics::Outcome,
     plan::{self, Children, Rejection, Validated, children, unchangeable},
-    verify::{Acceptance, Findings, hold_pods, judge, settled},
+    verify::{Acceptance, settled},
 };
-
-/// The list of pods that have something to say is written this often at most: while pods are replaced it changes with
-/// each.
-const PODS_WRITTEN_EVERY: Duration = Duration::from_secs(5);
-
-/// When to judge again a destination that was changed while it was judged: the watch is about to show how.
-const RETRY_OUTDATED: Duration = Duration::from_millis(500);
 
 /// Most rejections that a condition names; the others are counted.
 const MAX_REJECTIONS_IN_MESSAGE: usize = 5;
@@ -40,7 +32,7 @@ pub(super) async fn round(
     context: &Context,
     remembered: &mut Remembered,
 ) -> Result<(Outcome, Action), Error> {
-    let observed = observe(destination, context);
+    let mut observed = observe(destination, context);
     let planned = validate(destination, context).and_then(|validated| plan(validated, &observed, context));
     let mut written = Progress::default();
     let (acceptance, planned, failure) = match planned {
@@ -56,8 +48,12 @@ pub(super) async fn round(
             }
             Err(failure) => (Acceptance::Accepted, Some(planned), Some(failure)),
         },
-        // The last good children go on.
-        Err(rejections) => (refused(&rejections), None, None),
+        // The last good children go on, but for what is forbidden now.
+        Err(rejections) => {
+            let uid = destination.uid().unwrap_or_default();
+            let withdrawn = withdraw(context, &mut observed, &uid, remembered, &mut written).await;
+            (refused(&rejections), None, withdrawn.err())
+        }
     };
     let situation = Situation::new(observed, planned, written, &context.installation);
     let apply_error = failure.as_ref().map(ToString::to_string);
@@ -67,7 +63,7 @@ pub(super) async fn round(
 
 /// The spec as something that can be planned, or every reason why it cannot.
 fn validate(destination: &FirehoseDestination, context: &Context) -> Result<Validated, Vec<Rejection>> {
-    let validated = plan::validate(destination, &context.installation.allowed_endpoints)?;
+    let validated = plan::validate(destination, &context.installation.allowed)?;
     Ok(validated.with_default_endpoint(context.default_endpoint.as_deref()))
 }
 
@@ -124,7 +120,7 @@ async fn verify(
         destination.namespace().unwrap_or_default(),
         destination.uid().unwrap_or_default(),
     );
-    let pods = situation.pods(context);
+    let (pods, leaving) = situation.pods(context);
     let revision = situation.revision.as_deref();
     let schedule = &mut remembered.schedule;
     let due = revision.and_then(|revision| Some((revision, schedule.due(revision, context.now())?)));
@@ -147,13 +143,24 @@ async fn verify(
         (Acceptance::Refused(..), true) => Outcome::Refused,
         (Acceptance::Accepted, true) => Outcome::Settled,
     };
-    let findings = situation.findings(destination, acceptance, apply_error, &proxies);
+    let looked = look(
+        context,
+        situation.workload(),
+        &pods,
+        &leaving,
+        &mut remembered.absence,
+        &namespace,
+    )
+    .await;
+    let look_due = looked.due;
+    let findings = situation.findings(destination, acceptance, apply_error, &proxies, looked);
     let pods_due = report(context, destination, remembered, &findings).await?;
     let wait = match outcome {
         Outcome::Propagating => remembered.schedule.wait(context.now()).min(settled(random())),
         Outcome::Settled | Outcome::Refused | Outcome::Error => settled(random()),
     };
-    Ok((outcome, Action::requeue(pods_due.map_or(wait, |due| due.min(wait)))))
+    let due = [pods_due, look_due].into_iter().flatten().min();
+    Ok((outcome, Action::requeue(due.map_or(wait, |due| due.min(wait)))))
 }
 
 fn refused(rejections: &[Rejection]) -> Acceptance {
@@ -167,38 +174,4 @@ fn refused(rejections: &[Rejection]) -> Acceptance {
         message.push(format!("and {} more", rejections.len() - MAX_REJECTIONS_IN_MESSAGE));
     }
     Acceptance::Refused(reason, message.join("; "))
-}
-
-/// Writes the status if it says something new. Returns when to come back if the list of pods was kept as it is for now,
-/// or the destination has changed.
-async fn report(
-    context: &Context,
-    destination: &FirehoseDestination,
-    remembered: &mut Remembered,
-    findings: &Findings<'_>,
-) -> Result<Option<Duration>, Error> {
-    let (before, version) = remembered
-        .status
-        .newest(&destination.metadata, destination.status.as_ref());
-    let mut status = judge(findings, &before, &Time(Timestamp::now()));
-    let wait = remembered.pods_may_be_written.saturating_sub(context.now());
-    let pods_due = hold_pods(&mut status, &before, wait);
-    if before == status {
-        return Ok(pods_due);
-    }
-    let (namespace, name) = (destination.namespace().unwrap_or_default(), destination.name_any());
-    let written = write_status(&context.client, &namespace, &name, &version, &status).await;
-    let written = match written.map_err(|error| Error::Status(Box::new(error)))? {
-        Written::As(written) => written,
-        Written::Outdated => return Ok(Some(RETRY_OUTDATED)),
-    };
-    context.metrics.status_writes.inc();
-    if before.revision != status.revision {
-        info!(namespace, name, revision = ?status.revision, "configuration changed");
-    }
-    if before.pods != status.pods {
-        remembered.pods_may_be_written = context.now() + PODS_WRITTEN_EVERY;
-    }
-    remembered.status.wrote(status, version, written);
-    Ok(pods_due)
 }

@@ -4,15 +4,22 @@ use std::sync::Arc;
 
 use firehose_operator_api::{Effective, FirehoseDestination};
 use k8s_openapi::{
-    api::{apps::v1::StatefulSet, core::v1::Pod},
+    NamespaceResourceScope,
+    api::{
+        apps::v1::StatefulSet,
+        core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+    },
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
-use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
+use kube::{
+    Resource, ResourceExt as _,
+    runtime::reflector::{ObjectRef, Store},
+};
 
-use super::context::Context;
+use super::{absence::Looked, context::Context};
 use crate::{
     observe::pods_of,
-    plan::{Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Validated, effective, selector},
+    plan::{Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Running, Validated, effective, selector},
     verify::{Acceptance, Findings, Proxy},
 };
 
@@ -22,8 +29,9 @@ pub(super) type Planned = Box<(Validated, Children)>;
 /// What the watches have shown of a destination's own children, before a round changes any.
 pub(super) struct Observed {
     pub(super) stateful_set: Option<Arc<StatefulSet>>,
-    /// The revision of the document in the ConfigMap.
-    revision: Option<String>,
+    pub(super) config_map: Option<Arc<ConfigMap>>,
+    service_account: Option<Arc<ServiceAccount>>,
+    service: Option<Arc<Service>>,
 }
 
 /// How far a round got with the children.
@@ -47,21 +55,41 @@ pub(super) struct Situation {
 
 /// Looks for the destination's own children in the stores.
 pub(super) fn observe(destination: &FirehoseDestination, context: &Context) -> Observed {
+    let stores = &context.stores;
+    Observed {
+        stateful_set: own(&stores.stateful_sets, destination),
+        config_map: own(&stores.config_maps, destination),
+        service_account: own(&stores.service_accounts, destination),
+        service: own(&stores.services, destination),
+    }
+}
+
+/// The child of one kind that has the name of the workload.
+fn own<K>(store: &Store<K>, destination: &FirehoseDestination) -> Option<Arc<K>>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + 'static,
+{
     let name = Names::of(&destination.name_any()).workload;
     let namespace = destination.namespace().unwrap_or_default();
-    let stateful_set = context
-        .stores
-        .stateful_sets
-        .get(&ObjectRef::new(&name).within(&namespace))
-        .filter(|one| is_owned(one.owner_references(), destination));
-    let config_map = context
-        .stores
-        .config_maps
-        .get(&ObjectRef::new(&name).within(&namespace))
-        .filter(|one| is_owned(one.owner_references(), destination));
-    Observed {
-        stateful_set,
-        revision: config_map.and_then(|one| one.annotations().get(REVISION_ANNOTATION).cloned()),
+    let found = store.get(&ObjectRef::new(&name).within(&namespace));
+    found.filter(|one| is_owned(one.owner_references(), destination))
+}
+
+impl Observed {
+    /// The children that may hold something that the installation forbids.
+    pub(super) fn running(&self) -> Running<'_> {
+        Running {
+            config_map: self.config_map.as_deref(),
+            service_account: self.service_account.as_deref(),
+            service: self.service.as_deref(),
+            stateful_set: self.stateful_set.as_deref(),
+        }
+    }
+
+    /// The revision of the document in the ConfigMap.
+    fn revision(&self) -> Option<String> {
+        let config_map = self.config_map.as_deref()?;
+        config_map.annotations().get(REVISION_ANNOTATION).cloned()
     }
 }
 
@@ -74,6 +102,7 @@ impl Situation {
         written: Progress,
         installation: &Installation,
     ) -> Self {
+        let observed_revision = observed.revision();
         let stateful_set = written.stateful_set.map(Arc::new).or(observed.stateful_set);
         let (validated, revision) = planned.map_or((None, None), |planned| {
             let (validated, wanted) = *planned;
@@ -90,20 +119,26 @@ impl Situation {
         Self {
             effective: validated.as_ref().map(|validated| effective(validated, installation)),
             validated,
-            revision: revision.or(observed.revision),
+            revision: revision.or(observed_revision),
             stateful_set,
             desired,
         }
     }
 
-    /// The pods, by name.
-    pub(super) fn pods(&self, context: &Context) -> Vec<Arc<Pod>> {
+    /// The pods that are not on their way out and those that are, each by name.
+    pub(super) fn pods(&self, context: &Context) -> (Vec<Arc<Pod>>, Vec<Arc<Pod>>) {
         let mut pods = self
             .stateful_set
             .as_ref()
             .map_or_else(Vec::new, |one| pods_of(&context.stores, one));
         pods.sort_by_key(|pod| pod.name_any());
-        pods
+        pods.into_iter()
+            .partition(|pod| pod.metadata.deletion_timestamp.is_none())
+    }
+
+    /// The workload as it is, and how many pods it is to have.
+    pub(super) fn workload(&self) -> Option<(&StatefulSet, i32)> {
+        Some((self.stateful_set.as_deref()?, self.desired))
     }
 
     /// The pods that do not run the revision. One that cannot be asked counts while it is ready and not given up.
@@ -126,6 +161,7 @@ impl Situation {
         acceptance: Acceptance,
         apply_error: Option<String>,
         proxies: &'a [Proxy],
+        looked: Looked,
     ) -> Findings<'a> {
         let (name, namespace) = (destination.name_any(), destination.namespace().unwrap_or_default());
         let validated = self.validated.as_ref();
@@ -134,6 +170,9 @@ impl Situation {
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         Findings {
+            namespace: namespace.clone(),
+            troubles: looked.troubles,
+            unbound_claims: looked.unbound_claims,
             generation: destination.metadata.generation,
             acceptance,
             apply_error,

@@ -3,6 +3,8 @@
 use firehose_operator_api::{Effective, Reason};
 use firehose_proxy_config::{Acknowledge, report::Report};
 
+use crate::observe::{ClaimPhase, Trouble};
+
 /// Whether the spec can be followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acceptance {
@@ -23,9 +25,22 @@ pub struct Proxy {
     pub report: Option<Report>,
 }
 
+/// What keeps a pod from being there, or from being ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodTrouble {
+    /// Name of the pod, which may not exist.
+    pub pod: String,
+    /// What it is.
+    pub trouble: Trouble,
+    /// The object that says more about it, as `kubectl describe` takes it: `pod/orders-firehose-1`.
+    pub look_at: String,
+}
+
 /// Everything that a status follows from.
 #[derive(Debug)]
 pub struct Findings<'a> {
+    /// The destination's namespace.
+    pub namespace: String,
     /// Generation of the spec that was looked at.
     pub generation: Option<i64>,
     /// Whether the spec can be followed.
@@ -40,6 +55,10 @@ pub struct Findings<'a> {
     pub is_replacing: bool,
     /// The pods there are.
     pub proxies: &'a [Proxy],
+    /// What keeps pods from being there or ready, by name.
+    pub troubles: Vec<PodTrouble>,
+    /// The claims of wanted pods that have no volume, by name.
+    pub unbound_claims: Vec<(String, ClaimPhase)>,
     /// What a 200 means and whether the spool outlives its pod; `None` keeps what the status says.
     pub durability: Option<(Acknowledge, bool)>,
     /// Whether senders present a write key; `None` keeps what the status says.

@@ -12,10 +12,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     conditions::Conditions,
-    findings::{Acceptance, Findings, Proxy},
+    findings::{Acceptance, Findings, PodTrouble, Proxy},
     pods::pods,
     streams::streams,
 };
+use crate::observe::ClaimPhase;
 
 /// The status that follows from `findings`. `before` is the status so far, for the times of its conditions.
 pub fn judge(findings: &Findings<'_>, before: &FirehoseDestinationStatus, now: &Time) -> FirehoseDestinationStatus {
@@ -34,7 +35,7 @@ pub fn judge(findings: &Findings<'_>, before: &FirehoseDestinationStatus, now: &
     }
     ready(&mut conditions, findings, &proxies);
     progress(&mut conditions, findings, &proxies);
-    let (pods, omitted_pods) = pods(findings.proxies, findings.revision.as_deref());
+    let (pods, omitted_pods) = pods(findings);
     let is_synced = conditions
         .get(ConditionType::ConfigSynced)
         .is_some_and(|condition| condition.status == ConditionStatus::True);
@@ -161,6 +162,10 @@ fn durable(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
         conditions.keep(ConditionType::Durable);
         return;
     };
+    if acknowledge == Acknowledge::WhenSpooled && persistent && !findings.unbound_claims.is_empty() {
+        unbound(conditions, &findings.unbound_claims, &findings.namespace);
+        return;
+    }
     let (status, reason, message) = match (acknowledge, persistent) {
         (Acknowledge::WhenDelivered, _) => (ConditionStatus::True, Reason::AcknowledgedByFirehose, ""),
         (Acknowledge::WhenSpooled, true) => (ConditionStatus::True, Reason::PersistentSpool, ""),
@@ -171,6 +176,35 @@ fn durable(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
         ),
     };
     conditions.set(ConditionType::Durable, status, reason, message);
+}
+
+/// A claim without a volume: what its pod answers is on nothing that outlives it, or the pod does not answer yet.
+fn unbound(conditions: &mut Conditions<'_>, claims: &[(String, ClaimPhase)], namespace: &str) {
+    let lost: Vec<&str> = claims
+        .iter()
+        .filter(|(_, phase)| *phase == ClaimPhase::Lost)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let (status, reason, names) = if lost.is_empty() {
+        let all = claims.iter().map(|(name, _)| name.as_str()).collect();
+        (ConditionStatus::Unknown, Reason::ClaimPending, all)
+    } else {
+        (ConditionStatus::False, Reason::ClaimLost, lost)
+    };
+    let message = format!("{}: {}", reason.sentence(), look_at(namespace, "pvc", &names));
+    conditions.set(ConditionType::Durable, status, reason, message);
+}
+
+/// The first few of these objects, and the command that says more about the first.
+fn look_at(namespace: &str, kind: &str, names: &[&str]) -> String {
+    const MAX_NAMES: usize = 5;
+    let listed = names.iter().take(MAX_NAMES).copied().collect::<Vec<_>>().join(", ");
+    let more = match names.len().saturating_sub(MAX_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let first = names.first().copied().unwrap_or_default();
+    format!("{listed}{more}; kubectl -n {namespace} describe {kind}/{first}")
 }
 
 fn secured(conditions: &mut Conditions<'_>, requires_write_keys: Option<bool>) {
@@ -255,10 +289,13 @@ fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Pro
         conditions.set(kind, ConditionStatus::False, culprit.reason, culprit.message);
     } else if counted.ready < findings.desired {
         let message = format!("{} of {} proxies are ready", counted.ready, findings.desired);
-        let reason = if counted.ready == 0 {
-            Reason::NoReadyProxies
-        } else {
-            Reason::RollingOut
+        let (reason, message) = match findings.troubles.first() {
+            Some(first) => (
+                first.trouble.reason,
+                format!("{message}; {}", in_the_way(findings, first)),
+            ),
+            None if counted.ready == 0 => (Reason::NoReadyProxies, message),
+            None => (Reason::RollingOut, message),
         };
         conditions.set(kind, ConditionStatus::False, reason, message);
     } else if findings.is_replacing {
@@ -268,6 +305,17 @@ fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Pro
     } else {
         conditions.set(kind, ConditionStatus::True, Reason::Ready, "");
     }
+}
+
+/// The first trouble, in how many pods there is one, and where to look.
+fn in_the_way(findings: &Findings<'_>, first: &PodTrouble) -> String {
+    let others = match findings.troubles.len() - 1 {
+        0 => String::new(),
+        others => format!(" (and {others} more, see status.pods)"),
+    };
+    let PodTrouble { pod, trouble, look_at } = first;
+    let (namespace, said) = (&findings.namespace, &trouble.message);
+    format!("pod {pod}{others}: {said}; kubectl -n {namespace} describe {look_at}")
 }
 
 /// kstatus: what is under way, and what needs a person.

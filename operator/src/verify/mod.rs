@@ -4,14 +4,16 @@ mod ask;
 mod conditions;
 mod findings;
 mod judge;
+mod news;
 mod pods;
 mod schedule;
 mod streams;
 mod unreadable;
 
 pub use ask::{Unasked, ask};
-pub use findings::{Acceptance, Findings, Proxy};
+pub use findings::{Acceptance, Findings, PodTrouble, Proxy};
 pub use judge::judge;
+pub use news::{News, news};
 pub use pods::hold_pods;
 pub use schedule::{Schedule, settled};
 pub use unreadable::unreadable;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use firehose_operator_api::{FirehoseDestinationStatus, PodStatus, Reason};
 use firehose_proxy_config::report::{CredentialsState, StreamState};
 
-use super::findings::Proxy;
+use super::findings::{Findings, PodTrouble, Proxy};
 
 /// Most pods of a status.
 const MAX_PODS_IN_STATUS: usize = 20;
@@ -14,18 +14,20 @@ const MAX_PODS_IN_STATUS: usize = 20;
 const MAX_MESSAGE_CHARS: usize = 256;
 
 /// The first pods by name that have something to say, and how many more have.
-pub(super) fn pods(proxies: &[Proxy], revision: Option<&str>) -> (Vec<PodStatus>, Option<i32>) {
-    let mut pods: Vec<PodStatus> = proxies
-        .iter()
-        .filter_map(|proxy| {
-            let (reason, message) = complaint(proxy, revision)?;
-            Some(PodStatus {
-                name: proxy.name.clone(),
-                reason,
-                message: message.chars().take(MAX_MESSAGE_CHARS).collect(),
-            })
-        })
-        .collect();
+pub(super) fn pods(findings: &Findings<'_>) -> (Vec<PodStatus>, Option<i32>) {
+    let status = |name: &str, reason: Reason, message: &str| PodStatus {
+        name: name.to_owned(),
+        reason,
+        message: message.chars().take(MAX_MESSAGE_CHARS).collect(),
+    };
+    let is_there = |pod: &str| findings.proxies.iter().any(|proxy| proxy.name == pod);
+    let absent = findings.troubles.iter().filter(|one| !is_there(&one.pod));
+    let absent = absent.map(|one| status(&one.pod, one.trouble.reason, &one.trouble.message));
+    let present = findings.proxies.iter().filter_map(|proxy| {
+        let (reason, message) = complaint(proxy, findings)?;
+        Some(status(&proxy.name, reason, &message))
+    });
+    let mut pods: Vec<PodStatus> = absent.chain(present).collect();
     pods.sort_by(|one, other| one.name.cmp(&other.name));
     let omitted = pods.len().saturating_sub(MAX_PODS_IN_STATUS);
     pods.truncate(MAX_PODS_IN_STATUS);
@@ -50,8 +52,15 @@ pub fn hold_pods(
 }
 
 /// What is the matter with a pod: the first of what could be, because the others mostly follow from it.
-fn complaint(proxy: &Proxy, revision: Option<&str>) -> Option<(Reason, String)> {
+fn complaint(proxy: &Proxy, findings: &Findings<'_>) -> Option<(Reason, String)> {
+    let revision = findings.revision.as_deref();
     let plain = |reason: Reason| Some((reason, reason.sentence().to_owned()));
+    let is_about_it = |one: &&PodTrouble| one.pod == proxy.name;
+    if !proxy.ready
+        && let Some(PodTrouble { trouble, .. }) = findings.troubles.iter().find(is_about_it)
+    {
+        return Some((trouble.reason, trouble.message.clone()));
+    }
     let Some(report) = &proxy.report else {
         return plain(if proxy.ready {
             Reason::ProxiesUnreachable

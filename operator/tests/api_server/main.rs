@@ -15,3 +15,4 @@ mod reconcile;
 #[path = "../rights/mod.rs"]
 mod rights;
 mod server;
+mod tightened;

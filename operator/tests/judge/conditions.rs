@@ -1,6 +1,9 @@
 //! Each condition by the cases that lead to it.
 
-use firehose_operator::verify::{Findings, Proxy};
+use firehose_operator::{
+    observe::{ClaimPhase, Trouble},
+    verify::{Findings, PodTrouble, Proxy},
+};
 use firehose_operator_api::{ConditionStatus, ConditionType, Reason};
 use firehose_proxy_config::{
     Acknowledge,
@@ -174,6 +177,100 @@ fn between_two_replacements_of_a_rolling_update_it_is_not_ready_yet() {
         (ConditionStatus::False, Reason::RollingOut)
     );
     assert_eq!(says(&status, ConditionType::Reconciling).0, ConditionStatus::True);
+}
+
+#[test]
+fn what_is_in_the_way_of_a_pod_is_said_with_the_object_to_look_at() {
+    let trouble = |pod: &str, reason, message: &str, look_at: &str| PodTrouble {
+        pod: pod.to_owned(),
+        trouble: Trouble {
+            reason,
+            message: message.to_owned(),
+        },
+        look_at: look_at.to_owned(),
+    };
+    let waiting = Proxy {
+        ready: false,
+        report: None,
+        ..proxy("orders-firehose-0")
+    };
+    let proxies = [waiting];
+    let status = status(&Findings {
+        troubles: vec![
+            trouble(
+                "orders-firehose-0",
+                Reason::ImagePullBackOff,
+                "not found",
+                "pod/orders-firehose-0",
+            ),
+            trouble(
+                "orders-firehose-1",
+                Reason::QuotaExceeded,
+                "pods=1",
+                "statefulset/orders-firehose",
+            ),
+        ],
+        ..findings(&proxies)
+    });
+    let ready = condition(&status, ConditionType::Ready);
+    assert_eq!(
+        (ready.status, ready.reason),
+        (ConditionStatus::False, Reason::ImagePullBackOff)
+    );
+    assert_eq!(
+        ready.message,
+        "0 of 2 proxies are ready; pod orders-firehose-0 (and 1 more, see status.pods): not found; kubectl -n \
+         analytics describe pod/orders-firehose-0"
+    );
+    let pods: Vec<_> = status.pods.iter().map(|pod| (pod.name.as_str(), pod.reason)).collect();
+    assert_eq!(
+        pods,
+        [
+            ("orders-firehose-0", Reason::ImagePullBackOff),
+            ("orders-firehose-1", Reason::QuotaExceeded)
+        ]
+    );
+}
+
+#[test]
+fn a_spool_on_a_claim_without_a_volume_is_not_durable() {
+    let proxies = [proxy("a"), proxy("b")];
+    let durable = |acknowledge, phases: &[(&str, ClaimPhase)]| {
+        let unbound_claims = phases
+            .iter()
+            .map(|(name, phase)| ((*name).to_owned(), *phase))
+            .collect();
+        status(&Findings {
+            durability: Some((acknowledge, true)),
+            unbound_claims,
+            ..findings(&proxies)
+        })
+    };
+    let pending = ("spool-orders-firehose-1", ClaimPhase::Pending);
+    let lost = ("spool-orders-firehose-0", ClaimPhase::Lost);
+    for (acknowledge, claims, expected) in [
+        (
+            Acknowledge::WhenSpooled,
+            vec![pending],
+            (ConditionStatus::Unknown, Reason::ClaimPending),
+        ),
+        (
+            Acknowledge::WhenSpooled,
+            vec![pending, lost],
+            (ConditionStatus::False, Reason::ClaimLost),
+        ),
+        (
+            Acknowledge::WhenDelivered,
+            vec![pending],
+            (ConditionStatus::True, Reason::AcknowledgedByFirehose),
+        ),
+    ] {
+        let status = durable(acknowledge, &claims);
+        assert_eq!(says(&status, ConditionType::Durable), expected);
+    }
+    let status = durable(Acknowledge::WhenSpooled, &[pending]);
+    let message = &condition(&status, ConditionType::Durable).message;
+    assert!(message.contains("describe pvc/spool-orders-firehose-1"), "{message}");
 }
 
 #[test]

@@ -68,6 +68,7 @@ pub(crate) fn with_stream(state: report::StreamState, reason: StreamReason) -> P
 
 pub(crate) fn findings(proxies: &[Proxy]) -> Findings<'_> {
     Findings {
+        namespace: "analytics".to_owned(),
         generation: Some(3),
         acceptance: Acceptance::Accepted,
         apply_error: None,
@@ -75,6 +76,8 @@ pub(crate) fn findings(proxies: &[Proxy]) -> Findings<'_> {
         desired: 2,
         is_replacing: false,
         proxies,
+        troubles: Vec::new(),
+        unbound_claims: Vec::new(),
         durability: Some((Acknowledge::WhenDelivered, false)),
         requires_write_keys: Some(false),
         address: "http://orders-firehose.analytics.svc:8080".to_owned(),

@@ -64,6 +64,21 @@ fn the_revision_follows_the_configuration_and_the_pod_template_does_not() {
 }
 
 #[test]
+fn a_proxy_that_would_neglect_what_is_asked_of_it_refuses_the_document() {
+    for (spec, requires) in [
+        (json!({}), vec![]),
+        (json!({"ingest": {"requestIP": "Full"}}), vec![]),
+        (json!({"ingest": {"requestIP": "Truncated"}}), vec!["RequestIP"]),
+        (json!({"ingest": {"requestIP": "Omitted"}}), vec!["RequestIP"]),
+    ] {
+        let document = document(&validate(&destination(&spec), &allowed()).unwrap(), &Paths::default());
+        assert_eq!(document.requires, requires, "{spec}");
+        let known = |name: &String| firehose_proxy_config::KNOWN_REQUIREMENTS.contains(&name.as_str());
+        assert!(document.requires.iter().all(known), "{spec}");
+    }
+}
+
+#[test]
 fn a_new_role_of_the_service_account_replaces_the_pods() {
     let before = manifest(include_str!("../../../examples/role.yaml"));
     let mut after = before.clone();

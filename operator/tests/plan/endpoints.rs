@@ -1,6 +1,6 @@
 //! Where signed requests may go. Each row that is refused is a way to have somebody else read a session token.
 
-use firehose_operator::plan::{AllowedEndpoints, validate};
+use firehose_operator::plan::{Allowed, AllowedEndpoints, validate};
 use firehose_operator_api::{FirehoseDestination, Reason};
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn at(region: &str, service: &str, url: &str) -> FirehoseDestination {
 }
 
 fn refusal(region: &str, service: &str, url: &str) -> Option<(String, Reason)> {
-    let refused = validate(&at(region, service, url), &AllowedEndpoints::default()).err()?;
+    let refused = validate(&at(region, service, url), &Allowed::default()).err()?;
     assert_eq!(refused.len(), 1, "{refused:?}");
     Some((refused[0].field.clone(), refused[0].reason))
 }
@@ -164,7 +164,7 @@ fn the_document_has_the_address_that_was_checked() {
         ),
     ] {
         let destination = at("eu-west-1", "firehose", written);
-        let validated = validate(&destination, &AllowedEndpoints::default()).unwrap();
+        let validated = validate(&destination, &Allowed::default()).unwrap();
         assert_eq!(validated.endpoint_url(), Some(understood));
     }
 }
@@ -172,7 +172,7 @@ fn the_document_has_the_address_that_was_checked() {
 #[test]
 fn a_refusal_says_what_to_do() {
     let destination = at("cn-north-1", "sts", "http://collector.tenant.svc:9000/x");
-    let refused = validate(&destination, &AllowedEndpoints::default()).unwrap_err();
+    let refused = validate(&destination, &Allowed::default()).unwrap_err();
     assert_eq!(
         refused[0].to_string(),
         "spec.endpoints.sts.custom.url: requests with credentials may not go to \"collector.tenant.svc\": name \
@@ -183,7 +183,10 @@ fn a_refusal_says_what_to_do() {
 
 #[test]
 fn what_the_installation_names_is_allowed_to_both_services_and_in_every_region() {
-    let allowed = AllowedEndpoints::named(vec!["simulator.example:4573".parse().unwrap()]);
+    let allowed = Allowed {
+        endpoints: AllowedEndpoints::named(vec!["simulator.example:4573".parse().unwrap()]),
+        ..Allowed::default()
+    };
     for (region, service) in [("eu-west-1", "firehose"), ("cn-north-1", "sts")] {
         let named = at(region, service, "http://simulator.example:4573");
         assert!(validate(&named, &allowed).is_ok());

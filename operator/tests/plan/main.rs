@@ -5,9 +5,11 @@
 mod children;
 mod endpoints;
 mod not_implemented;
+mod permitted;
 mod refused;
+mod withdrawal;
 
-use firehose_operator::plan::{AllowedEndpoints, Installation, ProxyUser, Rejection, Validated, validate};
+use firehose_operator::plan::{Allowed, AllowedEndpoints, Installation, ProxyUser, Rejection, Validated, validate};
 use firehose_operator_api::{
     FirehoseDestination, Reason,
     admission::{admit, documents},
@@ -19,15 +21,18 @@ pub(crate) fn installation() -> Installation {
         proxy_image: "registry.example/firehose-proxy:1.2.3".to_owned(),
         image_pull_policy: None,
         architecture: Some("amd64".to_owned()),
-        allowed_endpoints: allowed(),
+        allowed: allowed(),
         proxy_user: ProxyUser::Fixed,
     }
 }
 
-/// The hosts that tests name as addresses of their own.
-pub(crate) fn allowed() -> AllowedEndpoints {
+/// Anything, of addresses the hosts that tests name.
+pub(crate) fn allowed() -> Allowed {
     let named = ["vpce.example", "sts.example"].map(|host| host.parse().unwrap());
-    AllowedEndpoints::named(named.to_vec())
+    Allowed {
+        endpoints: AllowedEndpoints::named(named.to_vec()),
+        ..Allowed::anything()
+    }
 }
 
 pub(crate) fn manifest(text: &str) -> FirehoseDestination {

@@ -18,7 +18,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             "spec.ingest.sources",
             "spec.ingest.sourceField",
             "spec.ingest.allowedClients",
-            "spec.ingest.requestIP",
             "spec.ingest.privacy",
             "spec.ingest.connections",
             "spec.ingest.tls",
@@ -51,7 +50,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             json!({"endpoints": {"sts": {"type": "Custom", "custom": {"url": "https://sts.example"}}}}),
             "spec.endpoints.sts",
         ),
-        (json!({"ingest": {"requestIP": "Omitted"}}), "spec.ingest.requestIP"),
     ] {
         assert_eq!(refusals(&spec), [(field.to_owned(), Reason::NotImplemented)], "{spec}");
         assert!(comment(field).contains(NOT_IMPLEMENTED), "{field}: {}", comment(field));

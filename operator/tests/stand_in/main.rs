@@ -9,4 +9,5 @@ mod objects;
 mod operator;
 mod server;
 mod status;
+mod troubles;
 mod unreadable;

@@ -164,6 +164,9 @@ pub struct Ingest {
     /// Networks in CIDR notation whose `X-Forwarded-For` is believed; empty means every peer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trusted_proxies: Vec<String>,
+    /// How much of a client's address is kept.
+    #[serde(rename = "requestIP", skip_serializing_if = "RequestIp::is_full")]
+    pub request_ip: RequestIp,
     /// Cross-origin requests of browsers.
     pub cors: Cors,
     /// How events that a client sends again are recognized.
@@ -179,6 +182,7 @@ impl Default for Ingest {
             invalid_event_policy: InvalidEventPolicy::default(),
             events_per_second_per_pod: None,
             trusted_proxies: Vec::new(),
+            request_ip: RequestIp::default(),
             cors: Cors::default(),
             deduplication: Deduplication::default(),
         }
@@ -217,6 +221,26 @@ pub enum IngestState {
     Unavailable,
     /// Answer 404: SDKs discard their events.
     Gone,
+}
+
+/// How much of a client's address is kept: in its events, and in lines of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RequestIp {
+    /// All of it.
+    #[default]
+    Full,
+    /// Its network: 24 bits of an IPv4 address, 48 bits of an IPv6 address.
+    Truncated,
+    /// Nothing.
+    Omitted,
+}
+
+impl RequestIp {
+    /// A document says it only where it is not the default, so that older readers take it.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+    fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
 }
 
 /// A file with one write key a line.

@@ -25,8 +25,9 @@ use crate::{
     cli::Args,
     config::{self, Live, Mounted},
     deliver::{self, DeliveryStatus},
+    descriptors,
     firehose::Transport,
-    http::{self, admin::Admin, gateway::Endpoint},
+    http::{self, Connections, admin::Admin, gateway::Endpoint},
     queue::Recent,
     shutdown::{Controller, Phase, shutdown},
     stream::Streams,
@@ -125,6 +126,7 @@ impl Proxy {
     /// When an address cannot be bound or the configuration cannot be watched. A missing or broken configuration is no
     /// error.
     pub fn listen(options: &Options) -> anyhow::Result<Self> {
+        let descriptors = descriptors::raise();
         let mut registry = Registry::default();
         let (live, streams) = (Arc::new(Live::default()), Arc::new(Streams::default()));
         let reloads = config::Metrics::register(&mut registry);
@@ -142,6 +144,7 @@ impl Proxy {
             drain_timeout: options.drain_timeout,
             metrics: deliver::Metrics::register(&mut registry),
             delivery_status: delivery_status.clone(),
+            most_calls: descriptors.calls,
             volume: volume.clone(),
             opened: Arc::default(),
             recent: recent.clone(),
@@ -149,6 +152,10 @@ impl Proxy {
         };
         let endpoint = Endpoint {
             acknowledge_timeout: options.acknowledge_timeout,
+            connections: Connections {
+                most: descriptors.clients,
+                ..Connections::default()
+            },
             ..Endpoint::opened_later(
                 Arc::clone(&live),
                 Arc::clone(&opening.opened),
@@ -165,6 +172,7 @@ impl Proxy {
         let admin_pages = Admin {
             exposition: Exposition::new(registry),
             report: Arc::new(report),
+            most_connections: descriptors.admin,
         };
         info!(%events, %admin, "listening");
         Ok(Self {

@@ -41,6 +41,8 @@ pub(super) struct Opening {
     pub(super) transport: Transport,
     /// How long delivery may flush in the end.
     pub(super) drain_timeout: Duration,
+    /// Most calls of Firehose at a time.
+    pub(super) most_calls: usize,
     pub(super) metrics: deliver::Metrics,
     pub(super) delivery_status: DeliveryStatus,
     /// Where what is opened can be asked about.
@@ -102,6 +104,7 @@ impl Opening {
             delivery_status: self.delivery_status,
             byte_limit: intake.byte_limit().clone(),
             give_up,
+            most_calls: self.most_calls,
             flush_within: self.drain_timeout,
         };
         let unanswered = intake.unanswered();

@@ -20,6 +20,7 @@ use super::{
     mounted::{self, Mounted},
 };
 use crate::{
+    descriptors::{is_shortage, say_shortage},
     routing::Table,
     stream::{InvalidStreamName, Streams},
 };
@@ -120,6 +121,10 @@ impl Reloader {
                 }
                 Err(refused) => self.refuse(&refused),
             },
+            // What is in force stays, and the next look is a second away.
+            Err(Refused::Read { source, .. }) if is_shortage(&source) => {
+                say_shortage("reading the configuration", &source);
+            }
             Err(refused) => self.refuse(&refused),
         }
     }

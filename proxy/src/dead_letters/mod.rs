@@ -30,7 +30,13 @@ pub use self::{
 };
 use crate::{
     queue::{AcceptError, Appended, BatchTooLarge, ByteLimit, EntryRef, EventBatch, Intake, Position, Slice},
-    spool::{Error, Options, Router, Running, Segments, disk::RealDisk, log::Log, open_log, reader::browse::Chosen},
+    spool::{
+        Error, Options, Router, Running, Segments,
+        disk::RealDisk,
+        log::{Later, Log},
+        open_log,
+        reader::browse::Chosen,
+    },
     stream::{RoutingKey, Streams},
 };
 
@@ -74,6 +80,9 @@ pub enum Failed {
     /// The reading thread has panicked.
     #[error("failed to read the dead letters")]
     Read(#[from] JoinError),
+    /// The process is short of something that reading takes.
+    #[error("the process is short of file descriptors or memory, try again")]
+    Later,
     /// The spool does not take the events back.
     #[error("failed to put events back")]
     Refused(#[from] AcceptError),
@@ -204,7 +213,7 @@ impl DeadLetters {
     ///
     /// # Errors
     ///
-    /// [`Failed::Read`].
+    /// [`Failed::Read`], [`Failed::Later`].
     pub async fn list(&self, selection: &Selection) -> Result<Vec<Summary>, Failed> {
         let selection = selection.clone();
         self.reading(move |letters| {
@@ -215,8 +224,8 @@ impl DeadLetters {
                     true => ControlFlow::Continue(()),
                     false => ControlFlow::Break(()),
                 }
-            });
-            found
+            })?;
+            Ok(found)
         })
         .await
     }
@@ -234,8 +243,8 @@ impl DeadLetters {
             letters.select(&Selection::default(), Some(position), |_, letter, slice| {
                 found = (slice.position == position).then_some(letter);
                 ControlFlow::Break(())
-            });
-            found
+            })?;
+            Ok(found)
         });
         found.await?.ok_or_else(unknown)
     }
@@ -265,7 +274,13 @@ impl DeadLetters {
     }
 
     /// The next letters that are sent together, from a place on and before another.
-    fn gather(&self, selection: &Selection, from: Option<Position>, end: Position, route: &Router) -> Option<Go> {
+    fn gather(
+        &self,
+        selection: &Selection,
+        from: Option<Position>,
+        end: Position,
+        route: &Router,
+    ) -> Result<Option<Go>, Later> {
         let (mut batch, mut letters, mut last) = (EventBatch::default(), Chosen::of(self.log()), None);
         self.select(selection, from, |_, letter, slice| {
             if slice.position >= end || (letters.len() > 0 && batch.size() + letter.bytes.len() > TOGETHER_BYTES) {
@@ -297,15 +312,15 @@ impl DeadLetters {
                 TOGETHER => ControlFlow::Break(()),
                 _ => ControlFlow::Continue(()),
             }
-        });
-        last.map(|last| Go {
+        })?;
+        Ok(last.map(|last| Go {
             batch,
             letters,
             next: Position {
                 ordinal: last.ordinal + 1,
                 ..last
             },
-        })
+        }))
     }
 
     /// Drops letters for good. Returns how many.
@@ -321,8 +336,8 @@ impl DeadLetters {
             letters.select(&selection, None, |_, _, slice| {
                 chosen.add(slice);
                 ControlFlow::Continue(())
-            });
-            chosen
+            })?;
+            Ok(chosen)
         });
         let chosen = chosen.await?;
         let count = chosen.len();
@@ -331,10 +346,13 @@ impl DeadLetters {
     }
 
     /// Reads the disk where that holds nobody up.
-    async fn reading<T: Send + 'static>(&self, read: impl FnOnce(&Self) -> T + Send + 'static) -> Result<T, Failed> {
+    async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, Later> + Send + 'static,
+    ) -> Result<T, Failed> {
         let letters = self.clone();
         let read = tokio::task::spawn_blocking(move || read(&letters));
-        Ok(read.await?)
+        read.await?.map_err(|Later| Failed::Later)
     }
 
     /// Shows the letters of a selection, from a place on, until somebody has seen enough.
@@ -343,7 +361,7 @@ impl DeadLetters {
         selection: &Selection,
         from: Option<Position>,
         mut visit: impl FnMut(Summary, Letter, Slice) -> ControlFlow<()>,
-    ) {
+    ) -> Result<(), Later> {
         let ids: BTreeSet<&str> = selection.ids.iter().map(String::as_str).collect();
         self.log().look(from, |seen| {
             let name = self.0.streams.name(seen.slice.stream);
@@ -351,7 +369,7 @@ impl DeadLetters {
                 Some((summary, letter)) if selection.contains(&ids, &summary) => visit(summary, letter, seen.slice),
                 _ => ControlFlow::Continue(()),
             }
-        });
+        })
     }
 
     /// Drops letters and waits until the disk knows.

@@ -15,6 +15,7 @@ use super::{
     command::{Answer, Command},
 };
 use crate::{
+    descriptors::say_shortage,
     queue::Intake,
     shutdown::{Phase, Shutdown},
     spool::Router,
@@ -66,7 +67,7 @@ async fn accept_orders(
                 let client = match accepted {
                     Ok((client, _)) => client,
                     Err(error) => {
-                        tracing::warn!(%error, "failed to accept an order about dead letters");
+                        say_shortage("accepting an order about dead letters", &error);
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                         continue;
                     }

@@ -3,6 +3,7 @@
 //! Decides two things only, because they concern all streams together: how many calls are under way at a time, and
 //! which client signs them.
 
+mod reroute;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,8 @@ pub struct Deliver {
     pub byte_limit: ByteLimit,
     /// Takes the events that will never be delivered.
     pub give_up: Box<dyn GiveUp>,
+    /// Most calls at a time, whatever the number of streams: each is a connection.
+    pub most_calls: usize,
     /// How long [`Phase::Stopping`] may take. Then [`run`] returns with what is left.
     pub flush_within: Duration,
 }
@@ -73,7 +76,8 @@ pub struct StreamBacklog {
     pub bytes: usize,
 }
 
-/// Calls at a time, of all streams. A stream without any may always have one, so none waits for another's answers.
+/// Calls at a time, of all streams. Beyond it a stream without any may have one, so that none waits for another's
+/// answers, up to [`Deliver::most_calls`].
 const MAX_CALLS_IN_FLIGHT: usize = 64;
 /// Record bytes under way, likewise; their encoded form takes a third more.
 const MAX_BYTES_IN_FLIGHT: usize = 24 * 1024 * 1024;
@@ -175,7 +179,7 @@ impl Driver {
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.fire(),
                 Ok(()) = self.clients.changed() => self.client_changed(),
                 Ok(()) = self.configuration.changed() => self.reconfigure(),
-                _ = tell.tick() => self.tell(),
+                _ = tell.tick() => { self.reroute(); self.tell(); }
                 () = shutdown.reached(Phase::Stopping), if end.is_none() => {
                     end = Some(Instant::now() + self.deliver.flush_within);
                     self.flush();
@@ -230,10 +234,13 @@ impl Driver {
         let mut next = VecDeque::from([input]);
         while let Some(input) = next.pop_front() {
             let now = Instant::now();
-            let free = MAX_CALLS_IN_FLIGHT.saturating_sub(self.calls.len());
+            let free = MAX_CALLS_IN_FLIGHT
+                .min(self.deliver.most_calls)
+                .saturating_sub(self.calls.len());
+            let is_possible = self.calls.len() < self.deliver.most_calls;
             let room = self.call_bytes < MAX_BYTES_IN_FLIGHT;
             let stream = self.stream(id);
-            let own = usize::from(stream.core.calls_in_flight() == 0);
+            let own = usize::from(is_possible && stream.core.calls_in_flight() == 0);
             let effects = stream.core.step(input, now, if room { free.max(own) } else { own });
             for effect in effects {
                 match effect {
@@ -334,11 +341,16 @@ impl Driver {
         }
         self.heard_of_credentials(reason);
         for _ in 0..self.starved.len() {
-            if self.calls.len() >= MAX_CALLS_IN_FLIGHT || self.call_bytes >= MAX_BYTES_IN_FLIGHT {
+            if self.calls.len() >= self.deliver.most_calls {
                 break;
             }
-            if let Some(starved) = self.starved.pop_front() {
-                self.step(starved, Input::Wake);
+            let is_crowded = self.calls.len() >= MAX_CALLS_IN_FLIGHT || self.call_bytes >= MAX_BYTES_IN_FLIGHT;
+            let Some(starved) = self.starved.pop_front() else {
+                break;
+            };
+            match is_crowded && self.stream(starved).core.calls_in_flight() > 0 {
+                true => self.starved.push_back(starved),
+                false => self.step(starved, Input::Wake),
             }
         }
     }
@@ -377,6 +389,7 @@ impl Driver {
             return;
         };
         self.each(|name| Input::Configure(Settings::of(name.as_str(), &snapshot.document)));
+        self.reroute();
     }
 
     fn retry_now(&mut self) {

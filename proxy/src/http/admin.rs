@@ -29,25 +29,26 @@ pub struct Admin {
     /// or a full queue, is no reason not to be: a client that finds no endpoint is refused a connection, one that finds
     /// this pod is told when to come again.
     pub report: Arc<dyn Fn() -> Report + Send + Sync>,
+    /// Most connections at a time.
+    pub most_connections: usize,
 }
 
 /// Description of the event endpoint, in OpenAPI 3.1.
 const OPENAPI: &str = include_str!("openapi.json");
 
-/// Bounds of their own, so that probes get through whatever the event endpoint is busy with: one request a connection,
-/// which begins at once, and nothing lingers.
-const CONNECTIONS: Connections = Connections {
-    most: 256,
-    head_timeout: Duration::from_secs(5),
-    idle_timeout: Duration::from_secs(1),
-    max_age: Duration::from_secs(600),
-    reused: false,
-    unread_timeout: Duration::from_secs(10),
-};
-
 /// Serves until it is dropped, so that the end of a shutdown can still be watched.
 pub async fn serve(listener: TcpListener, admin: Admin) {
-    server::serve(listener, Arc::new(admin), CONNECTIONS, None).await;
+    // Bounds of their own, so that probes get through whatever the event endpoint is busy with: one request a
+    // connection, which begins at once, and nothing lingers.
+    let connections = Connections {
+        most: admin.most_connections,
+        head_timeout: Duration::from_secs(5),
+        idle_timeout: Duration::from_secs(1),
+        max_age: Duration::from_secs(600),
+        reused: false,
+        unread_timeout: Duration::from_secs(10),
+    };
+    server::serve(listener, Arc::new(admin), connections, None).await;
 }
 
 impl Handler for Admin {

@@ -5,7 +5,7 @@
 //! old one counts (see `recovery`).
 
 use super::{
-    disk::{Disk, File},
+    disk::Disk,
     format::{
         Version,
         frame::{DATA_START, FrameHeader},
@@ -13,6 +13,7 @@ use super::{
     index::Readable,
     log::{Fatal, Log},
     pending::{Append, Content},
+    reader::salvage::read,
 };
 use crate::{
     queue::{Position, Slice},
@@ -47,15 +48,18 @@ impl<D: Disk> Log<D> {
             return Ok(false);
         }
         self.sync_acks()?;
-        let mut bytes = vec![0; usize::try_from(end).unwrap_or(usize::MAX)];
-        match file.read_at(&mut bytes, 0) {
-            Ok(read) => bytes.truncate(read),
+        let size = usize::try_from(end).unwrap_or(usize::MAX);
+        let bytes = self.segment_file(number, file).and_then(|file| read(&*file, 0, size));
+        let Ok(bytes) = self.later(bytes) else {
+            return Ok(false);
+        };
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
             Err(error) => {
                 tracing::error!(%error, file = Self::segment_name(number), "failed to read events back");
-                self.take_stock(number);
-                return Ok(true);
+                return Ok(self.take_stock(number).is_ok());
             }
-        }
+        };
         let mut offset = DATA_START;
         let mut appends = Vec::new();
         let (mut body, mut moved) = (Vec::new(), Vec::new());
@@ -64,8 +68,7 @@ impl<D: Disk> Log<D> {
             let frame = FrameHeader::decode(epoch, rest)
                 .and_then(|header| Some((header, version.slices(header.body(rest)?, header.slices)?)));
             let Some((header, slices)) = frame else {
-                self.take_stock(number);
-                return Ok(true);
+                return Ok(self.take_stock(number).is_ok());
             };
             let state = self.lock();
             for (slice, ordinal) in slices.iter().zip(header.first..) {

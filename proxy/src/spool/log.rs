@@ -8,7 +8,10 @@
 use std::{
     fmt::Debug,
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,7 @@ use super::{
     signal::Signal,
 };
 use crate::{
+    descriptors::{is_shortage, say_shortage},
     queue::{ByteLimit, EntryRef, InFlight, Slice, SliceOwner},
     stream::{StreamId, Streams},
 };
@@ -88,6 +92,8 @@ pub(crate) struct Log<D: Disk> {
     pub(super) preparing: Mutex<()>,
     /// Held by the maintainer while it works: what it has taken in is neither reported nor written for moments.
     pub(super) maintaining: Mutex<()>,
+    /// Something could not be read for want of a descriptor or memory; the maintainer tries again.
+    pub(super) put_off: AtomicBool,
     /// Wakes the writer.
     pub(crate) to_commit: Signal,
     /// Wakes the maintainer.
@@ -120,7 +126,45 @@ pub(crate) struct Fatal {
     source: io::Error,
 }
 
+/// Something cannot be read now, for want of a descriptor or memory. It is as good as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the process is short of file descriptors or memory, try again")]
+pub(crate) struct Later;
+
+impl Fatal {
+    /// Whether it passes: the same may succeed later.
+    pub(super) fn is_shortage(&self) -> bool {
+        is_shortage(&self.source)
+    }
+}
+
 impl<D: Disk> Log<D> {
+    /// The file of a segment: the one that is open, or it is opened for as long as it is read.
+    pub(super) fn segment_file(&self, number: u64, open: Option<Arc<D::File>>) -> io::Result<Arc<D::File>> {
+        match open {
+            Some(file) => Ok(file),
+            None => self.disk.open(&Self::segment_name(number)).map(Arc::new),
+        }
+    }
+
+    /// Has the maintainer try again what failed for want of something; gives back every other error.
+    pub(super) fn later<T>(&self, result: io::Result<T>) -> Result<io::Result<T>, Later> {
+        match result {
+            Err(error) if self.is_put_off(&error) => Err(Later),
+            other => Ok(other),
+        }
+    }
+
+    /// Whether an error is a shortage. Then the log says so, and the maintainer looks again before long.
+    pub(super) fn is_put_off(&self, error: &io::Error) -> bool {
+        let is_short = is_shortage(error);
+        if is_short {
+            say_shortage("the spool", error);
+            self.put_off.store(true, Ordering::Relaxed);
+        }
+        is_short
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State<D::File>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

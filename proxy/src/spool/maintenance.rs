@@ -6,7 +6,7 @@
 //! duplicates, never an event.
 
 use std::{
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -28,6 +28,10 @@ const SYNC_ACKS_EVERY: Duration = Duration::from_secs(1);
 const CLOSE_AFTER: Duration = Duration::from_secs(60);
 /// How long a full disk is left alone.
 const TRY_FULL_DISK_EVERY: Duration = Duration::from_secs(1);
+/// How long to wait for a descriptor or memory.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// Most files of acknowledgements that are open at a time.
+const MOST_UNSYNCED_FILES: usize = 8;
 
 /// When the maintainer did what.
 #[derive(Debug)]
@@ -65,7 +69,7 @@ impl<D: Disk> Log<D> {
         self.apply_reports();
         let mut busy = false;
         for _ in 0..4 {
-            busy = self.read_backlog();
+            busy = self.read_backlog() == Ok(true);
             if !busy {
                 break;
             }
@@ -99,7 +103,8 @@ impl<D: Disk> Log<D> {
             (false, false) => None,
         };
         let retry = times.disk_was_full.map(|_| TRY_FULL_DISK_EVERY);
-        Ok(sleep.into_iter().chain(retry).chain(close).min())
+        let again = self.put_off.swap(false, Ordering::Relaxed).then_some(TRY_AGAIN_AFTER);
+        Ok(sleep.into_iter().chain(retry).chain(again).chain(close).min())
     }
 
     /// Closes an active segment that has had frames for a while, so that it goes when they are delivered, and not when
@@ -178,6 +183,9 @@ impl<D: Disk> Log<D> {
     fn write_acks_except(&self, except: Option<u64>) -> Result<bool, Fatal> {
         let due = self.lock().index.with_unwritten(except);
         for number in due {
+            if self.lock().index.unsynced_files() >= MOST_UNSYNCED_FILES {
+                self.sync_acks()?;
+            }
             let unwritten = self.lock().index.take_unwritten(number);
             let mut settled = Vec::with_capacity(unwritten.len());
             for ((stream, elsewhere), (bytes, ordinals)) in &unwritten {
@@ -202,6 +210,7 @@ impl<D: Disk> Log<D> {
     fn write_record(&self, number: u64, record: &Record) -> Result<bool, Fatal> {
         let name = Self::acks_name(number);
         let Some(AckFile {
+            is_made,
             file,
             epoch,
             index,
@@ -210,24 +219,28 @@ impl<D: Disk> Log<D> {
         else {
             return Ok(true);
         };
-        let file = match file {
-            Some(file) => file,
-            None => match self.disk.create(&name, 0) {
-                Ok(file) => {
-                    let file = Arc::new(file);
-                    self.lock().index.ack_file_made(number, &file);
-                    file
-                }
-                Err(error) if is_full(&error) => return Ok(false),
-                Err(error) => return Err(fatal("create", name)(error)),
-            },
+        let opened = match file {
+            Some(file) => Ok(file),
+            None if is_made => self.disk.open(&name).map(Arc::new),
+            None => self.disk.create(&name, 0).map(Arc::new),
         };
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) if is_full(&error) => {
+                self.is_put_off(&error);
+                return Ok(false);
+            }
+            Err(error) => return Err(fatal("open", name)(error)),
+        };
+        if !is_made {
+            self.lock().index.ack_file_made(number);
+        }
         let mut bytes = Vec::new();
         record.encode(epoch, index, &mut bytes);
         if !unless_full(file.write_at(&bytes, end), "write", name)? {
             return Ok(false); // written over by the next try
         }
-        self.lock().index.ack_written(number, bytes.len());
+        self.lock().index.ack_written(number, bytes.len(), file);
         Ok(true)
     }
 
@@ -259,13 +272,7 @@ impl<D: Disk> Log<D> {
             .lock()
             .index
             .next_to_seal(|stream: StreamId| self.streams.name(stream));
-        let Some(ToSeal {
-            number,
-            seal,
-            file,
-            size,
-        }) = due
-        else {
+        let Some(ToSeal { number, seal, size }) = due else {
             return Ok(false);
         };
         // Whoever reads the seal does not look for slices that were moved here, so their old places must be known as
@@ -274,6 +281,11 @@ impl<D: Disk> Log<D> {
             return Ok(false);
         }
         self.sync_acks()?;
+        let opened = self.segment_file(number, None);
+        let Ok(opened) = self.later(opened) else {
+            return Ok(false);
+        };
+        let file = opened.map_err(fatal("open", Self::segment_name(number)))?;
         let end = seal.end;
         if size > end + self.settings.segment_size / 8 {
             file.truncate(end)

@@ -4,6 +4,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -36,6 +37,10 @@ pub struct Options {
 
 /// Most bytes of events that wait for the disk, in memory: eight writes of the largest size.
 const UNCOMMITTED_BYTES: usize = 32 << 20;
+
+/// How often a spool is opened while the machine is short of descriptors or memory, and the pause between.
+const OPEN_TRIES: u32 = 60;
+const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Where an event of a backlog goes now, given where it went when it was accepted and its key. Called when it is read
 /// from the disk.
@@ -152,9 +157,20 @@ pub(crate) fn open_log(
         uncommitted: UNCOMMITTED_BYTES,
         made_ahead: segments == Segments::MadeAhead,
     };
-    let environment = Arc::new(System { route });
-    let opened = Log::open(disk, settings, streams, environment, outlet);
-    let (log, recovered) = opened.map_err(|error: OpenError| Error::Log(error.into()))?;
+    let parts = (disk, settings, streams, Arc::new(System { route }), outlet);
+    let mut tries = 1..OPEN_TRIES;
+    let (log, recovered) = loop {
+        let (disk, settings, streams, environment, outlet) = parts.clone();
+        match Log::open(disk, settings, streams, environment, outlet) {
+            Ok(opened) => break opened,
+            // What was begun is what a crash could have left.
+            Err(OpenError::Disk(fatal)) if fatal.is_shortage() && tries.next().is_some() => {
+                tracing::warn!(%fatal, "short of file descriptors or memory; the spool is opened again in a second");
+                thread::sleep(OPEN_AGAIN_AFTER);
+            }
+            Err(error) => return Err(Error::Log(error.into())),
+        }
+    };
     let directory = options.directory.display();
     tracing::info!(%directory, slices = recovered.slices, "opened");
     for file in &recovered.torn {

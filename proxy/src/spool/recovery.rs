@@ -4,7 +4,7 @@
 //! dropped, as a write that never ended or as damage, and the segment gets no more frames. Where a slice is both at its
 //! old and at its new place, the old one counts: it was synced long ago, of the new one nobody knows.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
 use tokio::sync::mpsc;
 
@@ -23,6 +23,7 @@ use super::{
     signal::Signal,
 };
 use crate::{
+    descriptors::is_shortage,
     queue::{ByteLimit, InFlight, Position, Slice},
     stream::{StreamId, StreamName, Streams},
 };
@@ -106,6 +107,7 @@ impl<D: Disk> Log<D> {
             reports: Mutex::new(Vec::new()),
             preparing: Mutex::default(),
             maintaining: Mutex::default(),
+            put_off: AtomicBool::new(false),
             to_commit: Signal::default(),
             to_maintain: Signal::default(),
         };
@@ -128,23 +130,21 @@ impl<D: Disk> Log<D> {
                 continue;
             };
             let file = self.disk.open(name).map_err(fatal("open", name))?;
-            let preamble = salvage(&file, DATA_START as u64);
+            let preamble = salvage(&file, DATA_START as u64).map_err(fatal("read", name))?;
             match SegmentHeader::from_preamble(&preamble.bytes) {
                 Err(BadHeader::Newer(Newer(version))) => {
                     let file = name.clone();
                     return Err(OpenError::Newer { file, version });
                 }
-                header => headers.push((number, name, file, header.ok())),
+                header => headers.push((number, name, header.ok())),
             }
         }
         let (mut adoption, mut moves) = (Adoption::new(), Vec::new());
-        for (number, name, file, header) in headers {
+        for (number, name, header) in headers {
             let owner = SegmentHeader::owner_bytes(&self.settings.owner);
             match header {
                 Some(header) if header.owner == owner && header.number == number => {
-                    let size = file.length().map_err(fatal("measure", name))?;
-                    let found = Found::new(file, header.version, header.epoch, size);
-                    let found = self.read_segment(&header, size, found, &names, &mut moves, &mut recovered)?;
+                    let found = self.read_segment(&header, &names, &mut moves, &mut recovered)?;
                     adoption.put(number, found);
                 }
                 Some(_) => recovered.foreign.push(self.put_away(name, "foreign")?),
@@ -178,13 +178,15 @@ impl<D: Disk> Log<D> {
     fn read_segment(
         &self,
         header: &SegmentHeader,
-        size: u64,
-        mut found: Found<D::File>,
         names: &[String],
         moves: &mut Vec<Move>,
         recovered: &mut Recovered,
     ) -> Result<Found<D::File>, OpenError> {
         let name = Self::segment_name(header.number);
+        // One after the other: there may be more files than the process may have open.
+        let file = self.disk.open(&name).map_err(fatal("open", &name))?;
+        let size = file.length().map_err(fatal("measure", &name))?;
+        let mut found = Found::new(header.version, header.epoch, size);
         let records = self.read_acks(header, names, &mut found)?;
         let seal = records.iter().find_map(|record| match record {
             Record::Seal(seal) => Some(seal).filter(|seal| seal.end <= size),
@@ -197,9 +199,10 @@ impl<D: Disk> Log<D> {
         // It was cut off, and perhaps killed before that was synced: a power cut would take back room that is used by
         // then.
         if size < self.settings.segment_size {
-            found.file().sync().map_err(fatal("sync", &name))?;
+            file.sync().map_err(fatal("sync", &name))?;
         }
-        let scanned = self.read_frames(header, size, &mut found, moves);
+        let salvaged = salvage(&file, size).map_err(fatal("read", &name))?;
+        let scanned = self.read_frames(header, salvaged, &mut found, moves);
         match (scanned.is_damaged, scanned.is_torn) {
             (true, _) => recovered.damaged.push(name),
             (false, true) => recovered.torn.push(name),
@@ -225,14 +228,18 @@ impl<D: Disk> Log<D> {
         }
         let file = self.disk.open(&name).map_err(fatal("open", &name))?;
         let length = file.length().map_err(fatal("measure", &name))?;
-        let Ok(bytes) = read(&file, 0, usize::try_from(length).unwrap_or(usize::MAX)) else {
-            // Costs duplicates and a longer start. It must stay unread: places are chosen by what is known now.
-            let kept = format!("{name}-unreadable");
-            self.disk.rename(&name, &kept).map_err(fatal("rename", &name))?;
-            self.disk
-                .sync_directory()
-                .map_err(fatal("sync the directory of", name))?;
-            return Ok(Vec::new());
+        let bytes = match read(&file, 0, usize::try_from(length).unwrap_or(usize::MAX)) {
+            Ok(bytes) => bytes,
+            Err(error) if is_shortage(&error) => return Err(fatal("read", &name)(error).into()),
+            Err(_) => {
+                // Costs duplicates and a longer start. It must stay unread: places are chosen by what is known now.
+                let kept = format!("{name}-unreadable");
+                self.disk.rename(&name, &kept).map_err(fatal("rename", &name))?;
+                self.disk
+                    .sync_directory()
+                    .map_err(fatal("sync the directory of", name))?;
+                return Ok(Vec::new());
+            }
         };
         let decoded = acks::decode(&bytes, header.epoch);
         let (records, end) = decoded.map_err(|Newer(version)| OpenError::Newer {
@@ -240,11 +247,12 @@ impl<D: Disk> Log<D> {
             version,
         })?;
         // An earlier process may have ended because a sync failed: then this was read from memory and the disk has not
-        // got it, though the kernel takes it for written. Written once more, the next sync covers it; what is
-        // added behind a gap would be unreadable.
+        // got it, though the kernel takes it for written. So it is written once more and synced; what is added behind a
+        // gap would be unreadable.
         file.write_at(&bytes[..end], 0).map_err(fatal("write", &name))?;
+        file.sync().map_err(fatal("sync", &name))?;
         let sealed = records.iter().any(|record| matches!(record, Record::Seal(_)));
-        found.acknowledged_in(file, end as u64, records.len() as u64, sealed);
+        found.acknowledged(end as u64, records.len() as u64, sealed);
         Ok(records)
     }
 
@@ -266,11 +274,10 @@ impl<D: Disk> Log<D> {
     fn read_frames(
         &self,
         segment: &SegmentHeader,
-        size: u64,
+        Salvaged { bytes, is_whole }: Salvaged,
         found: &mut Found<D::File>,
         moves: &mut Vec<Move>,
     ) -> Scanned {
-        let Salvaged { bytes, is_whole } = salvage(found.file(), size);
         let scan = scan(&bytes, segment.epoch);
         let mut scanned = Scanned {
             is_damaged: scan.damaged > 0 || !is_whole,

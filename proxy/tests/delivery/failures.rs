@@ -255,3 +255,45 @@ async fn packed_events_arrive_in_few_records_and_cost_less() {
     assert_eq!(payload, summary.bytes as f64);
     assert!(billed / payload < 1.15, "{billed} bytes billed for {payload}");
 }
+
+/// Was: one of them followed, and the rest after a restart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_a_stream_that_nothing_leads_to_any_more_follows_its_mapping() {
+    // Nothing arrives there, and nothing that a person must see to is the reason.
+    let away = faults(vec![Rule::always(Fault::CallFails {
+        error_code: ErrorCode::ServiceUnavailableException,
+        message: None,
+        detail: None,
+    })]);
+    for acknowledge in ["WhenDelivered", "WhenSpooled"] {
+        let rig = Rig::start(Setup {
+            streams: vec![("ordrs", away.clone()), ("orders", faults(Vec::new()))],
+            more: &format!("delivery: {{acknowledge: {acknowledge}, lingerMilliseconds: 5}}"),
+            ..Setup::default()
+        })
+        .await;
+        let sent = ids(21).map(|id| rig.send(0, batch("ordrs", [id], 10)));
+        let mended = async {
+            rig.until("all of them wait", async || {
+                rig.metric(0, "firehose_proxy_backlog_events").await == 21.0
+            })
+            .await;
+            let path = rig.directory.path().join("configuration/config.yaml");
+            let document = std::fs::read_to_string(&path).unwrap();
+            let mended = document.replace(r#"deliveryStreamName: "ordrs""#, r#"deliveryStreamName: "orders""#);
+            std::fs::write(&path, mended).unwrap();
+        };
+        let (answers, ()) = tokio::join!(futures::future::join_all(sent), mended);
+        for answer in answers {
+            assert_eq!(answer.status, StatusCode::OK);
+        }
+        rig.until("all of them arrive", async || rig.arrived("orders").len() == 21)
+            .await;
+        assert!(rig.arrived("orders").values().all(|times| *times == 1));
+        assert!(rig.arrived("ordrs").is_empty());
+        rig.until("nothing is told of the stream any more", async || {
+            !rig.admin(0, "/status").await.contains("ordrs")
+        })
+        .await;
+    }
+}

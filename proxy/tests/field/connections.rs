@@ -227,6 +227,7 @@ async fn probes_get_through_whatever_else_the_admin_port_holds() {
         Admin {
             exposition: server.metrics.clone(),
             report: Arc::new(report),
+            most_connections: 256,
         },
     ));
     let mut silent = Vec::new();

@@ -6,6 +6,7 @@
 
 mod backlog;
 mod dead_letters;
+mod descriptors;
 mod ending;
 mod failing_disk;
 mod full_disk;

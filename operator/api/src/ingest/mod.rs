@@ -52,9 +52,9 @@ pub struct Ingest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_clients: Option<AllowedClients>,
 
-    /// How much of a client's address is written into its events: Full, Truncated (the network of 24 bits of an IPv4
-    /// address, of 48 bits of an IPv6 address), or Omitted. Truncated and Omitted are not implemented in this version,
-    /// and refused.
+    /// How much of a client's address is written into its events and into log lines: Full, Truncated (its first 24 bits
+    /// for IPv4, 48 for IPv6, and zeros behind them), or Omitted. An address that an event brings itself is the
+    /// client's to send, and stays.
     #[serde(default, rename = "requestIP")]
     pub request_ip: RequestIp,
 

@@ -12,6 +12,8 @@ mod volumes;
 mod workload;
 
 pub use config_map::REVISION_ANNOTATION;
+pub(super) use pod::IDENTITY_ANNOTATION;
+pub(super) use scheduling::ARCHITECTURE_LABEL;
 
 use k8s_openapi::api::{
     apps::v1::StatefulSet,

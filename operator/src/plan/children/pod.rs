@@ -33,7 +33,7 @@ const MEMORY_HEADROOM_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Annotation with a hash of the service account's annotations: identity webhooks act when a pod is created, so a new
 /// role needs new pods.
-const IDENTITY_ANNOTATION: &str = "firehose-operator.dev/identity";
+pub(in crate::plan) const IDENTITY_ANNOTATION: &str = "firehose-operator.dev/identity";
 
 /// Annotation with what a proxy decides once, when it starts: that events wait on disk, and how many bytes may. A
 /// change replaces the pods one after the other.

@@ -11,7 +11,7 @@ use super::object::pod_selector;
 use crate::plan::{Installation, Validated};
 
 /// Label of a node with its architecture.
-const ARCHITECTURE_LABEL: &str = "kubernetes.io/arch";
+pub(in crate::plan) const ARCHITECTURE_LABEL: &str = "kubernetes.io/arch";
 
 /// What the destination says, on nodes that the image runs on. As a selector and not as an affinity, whose terms are
 /// alternatives: beside a destination's own it would let in what they keep out.

@@ -1,35 +1,42 @@
-//! Labels and annotations of the pods: what the API server would refuse with the whole workload, refused here by field.
+//! Labels and annotations of the children: what the API server would refuse with the whole workload, refused here by
+//! field.
 
 use std::collections::BTreeMap;
 
-use firehose_operator_api::{ProxySettings, Reason};
+use firehose_operator_api::{FirehoseDestinationSpec, Reason};
 
-use crate::plan::{Rejection, names::RESERVED_PREFIXES};
+use crate::plan::{Rejection, names::is_own};
 
-pub(super) fn check(proxy: &ProxySettings, rejections: &mut Vec<Rejection>) {
-    check_keys("spec.proxy.podLabels", &proxy.pod_labels, Reserved::Yes, rejections);
-    check_keys(
-        "spec.proxy.podAnnotations",
-        &proxy.pod_annotations,
-        Reserved::Yes,
-        rejections,
-    );
-    check_keys(
-        "spec.proxy.serviceAccount.annotations",
-        &proxy.service_account.annotations,
-        Reserved::Yes,
-        rejections,
-    );
-    check_keys(
-        "spec.proxy.nodeSelector",
-        &proxy.node_selector,
-        Reserved::No,
-        rejections,
-    );
-    for (field, map) in [
-        ("spec.proxy.podLabels", &proxy.pod_labels),
-        ("spec.proxy.nodeSelector", &proxy.node_selector),
-    ] {
+pub(super) fn check(spec: &FirehoseDestinationSpec, rejections: &mut Vec<Rejection>) {
+    let proxy = &spec.proxy;
+    let claims = spec.spool.persistent_volume_claim.as_ref();
+    let claims = claims.map(|claim| claim.template.metadata.clone()).unwrap_or_default();
+    let labels = [
+        ("spec.proxy.podLabels", &proxy.pod_labels, Reserved::Yes),
+        ("spec.proxy.nodeSelector", &proxy.node_selector, Reserved::No),
+        (
+            "spec.spool.persistentVolumeClaim.template.metadata.labels",
+            &claims.labels,
+            Reserved::Yes,
+        ),
+    ];
+    let annotations = [
+        ("spec.proxy.podAnnotations", &proxy.pod_annotations),
+        (
+            "spec.proxy.serviceAccount.annotations",
+            &proxy.service_account.annotations,
+        ),
+        ("spec.proxy.service.annotations", &proxy.service.annotations),
+        (
+            "spec.spool.persistentVolumeClaim.template.metadata.annotations",
+            &claims.annotations,
+        ),
+    ];
+    let annotations = annotations.map(|(field, map)| (field, map, Reserved::Yes));
+    for (field, map, reserved) in labels.into_iter().chain(annotations) {
+        check_keys(field, map, reserved, rejections);
+    }
+    for (field, map, _) in labels {
         for (key, value) in map.iter().filter(|(_, value)| !is_label_value(value)) {
             let message = format!("{value:?} is not a label value: at most 63 letters, digits, '-', '_' or '.'");
             rejections.push(Rejection::new(format!("{field}.{key}"), Reason::Invalid, message));
@@ -48,7 +55,7 @@ fn check_keys(field: &str, map: &BTreeMap<String, String>, reserved: Reserved, r
     for key in map.keys() {
         let message = if !is_qualified_name(key) {
             "is not a qualified name, for example team or example.com/team"
-        } else if reserved == Reserved::Yes && RESERVED_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
+        } else if reserved == Reserved::Yes && is_own(key) {
             "is the operator's own"
         } else {
             continue;

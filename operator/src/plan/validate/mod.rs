@@ -2,6 +2,7 @@
 //! everything is read into numbers and choices once.
 
 mod labels;
+mod permitted;
 mod sizes;
 
 use std::{collections::HashMap, net::IpAddr};
@@ -12,7 +13,7 @@ use firehose_proxy_config as config;
 use kube::{Resource as _, ResourceExt as _};
 
 use super::{
-    AllowedEndpoints, Paths, Rejection, Validated, document,
+    Allowed, Paths, Rejection, Validated, document,
     endpoints::{self, Addresses},
     rejection::not_implemented,
 };
@@ -20,19 +21,21 @@ use super::{
 /// Most bytes of a rendered document. A ConfigMap holds 1 MiB with its metadata.
 const MAX_DOCUMENT_BYTES: usize = 900 * 1024;
 
-/// Checks a destination and reads it into a form that can be planned. The addresses that it names are AWS's own or
-/// among those that are allowed.
+/// Checks a destination and reads it into a form that can be planned. What it asks of the cluster
+/// and the addresses that it names are among what is allowed.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with it, by field.
-pub fn validate(destination: &FirehoseDestination, allowed: &AllowedEndpoints) -> Result<Validated, Vec<Rejection>> {
+pub fn validate(destination: &FirehoseDestination, allowed: &Allowed) -> Result<Validated, Vec<Rejection>> {
     let spec = &destination.spec;
     let mut rejections: Vec<Rejection> = not_implemented(spec).collect();
     check_mappings(&spec.mappings, &mut rejections);
     check_networks(&spec.ingest.trusted_proxies, &mut rejections);
-    labels::check(&spec.proxy, &mut rejections);
-    let addresses = endpoints::read(spec, allowed, &mut rejections);
+    labels::check(spec, &mut rejections);
+    let namespace = destination.namespace().unwrap_or_default();
+    permitted::check(spec, &namespace, allowed, &mut rejections);
+    let addresses = endpoints::read(spec, &allowed.endpoints, &mut rejections);
     let sizes = sizes::read(spec, &mut rejections);
     if !rejections.is_empty() {
         return Err(rejections);
@@ -106,7 +109,7 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
     let endpoint = spec.endpoints.firehose.kind;
     config::Document {
         format_version: config::FORMAT_VERSION,
-        requires: Vec::new(),
+        requires: requires(&spec.ingest),
         revision: String::new(),
         destination: config::Destination {
             namespace: destination.namespace().unwrap_or_else(|| "default".to_owned()),
@@ -138,6 +141,13 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
         replicas,
         active_replicas: replicas,
     }
+}
+
+/// What a proxy must know to apply the document; one that does not keeps its last one.
+fn requires(ingest: &api::Ingest) -> Vec<String> {
+    let used = [(config::REQUEST_IP, ingest.request_ip != api::RequestIp::Full)];
+    let names = used.iter().filter(|(_, is_used)| *is_used);
+    names.map(|(name, _)| (*name).to_owned()).collect()
 }
 
 fn toggle(on: bool) -> config::Toggle {
@@ -201,6 +211,11 @@ fn ingest(ingest: &api::Ingest, sizes: &sizes::Sizes) -> config::Ingest {
         },
         events_per_second_per_pod: ingest.events_per_second_per_pod.map(i32::unsigned_abs),
         trusted_proxies: ingest.trusted_proxies.clone(),
+        request_ip: match ingest.request_ip {
+            api::RequestIp::Full => config::RequestIp::Full,
+            api::RequestIp::Truncated => config::RequestIp::Truncated,
+            api::RequestIp::Omitted => config::RequestIp::Omitted,
+        },
         cors: config::Cors {
             allowed_origins: ingest.cors.allowed_origins.clone(),
         },

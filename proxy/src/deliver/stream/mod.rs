@@ -155,6 +155,11 @@ impl<E: Event> Core<E> {
         self.waiting.push(event);
     }
 
+    /// Takes back what `goes` says of the events that are not under way. Call [`Core::step`] afterwards.
+    pub fn take_back(&mut self, goes: impl Fn(&E) -> bool) -> Vec<E> {
+        self.waiting.take_if(goes)
+    }
+
     /// Takes one input at `now` and says what is to be done. At most `slots` calls are started.
     pub fn step(&mut self, input: Input, now: Instant, slots: usize) -> Vec<Effect<E>> {
         let mut effects = Vec::new();

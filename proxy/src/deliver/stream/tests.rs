@@ -102,3 +102,50 @@ fn records_that_fail_now_and_then_are_sent_again_at_once_and_slow_nothing_down()
         }
     }
 }
+
+/// A core with events that failed, events of a refused call, and fresh ones: four of each.
+fn with_all_kinds_waiting(now: Instant) -> Core<Numbered> {
+    let mut core = Core::new(settings(), 1, now);
+    for (round, outcome) in [
+        Some(Outcome::Failed(Reason::RecordRefused)),
+        Some(Outcome::Failed(Reason::ServiceFailure)),
+        None,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for number in 0..4 {
+            core.push(Numbered {
+                number: round * 4 + number,
+                accepted_at: now,
+            });
+        }
+        let Some(outcome) = outcome else { continue };
+        let later = now + Duration::from_secs(round as u64 + 1);
+        let slots = 1;
+        // A refused call is halved; the fresh ones go first when none of it is taken.
+        core.others_first = true;
+        let effects = core.step(Input::Wake, later, slots);
+        let Some(Effect::Call(call, _)) = effects.first() else {
+            panic!("no call: {effects:?}")
+        };
+        let call = *call;
+        core.settings.paused = true;
+        core.step(Input::Answer { call, outcome }, later, 0);
+        core.settings.paused = false;
+    }
+    core
+}
+
+#[test]
+fn what_is_taken_back_is_what_was_asked_for_and_the_rest_is_still_counted() {
+    let now = Instant::now();
+    let mut core = with_all_kinds_waiting(now);
+    assert_eq!((core.backlog_events(), core.backlog_bytes()), (12, 3600));
+    let even: Vec<_> = core.take_back(|event| event.number % 2 == 0);
+    assert_eq!(even.len(), 6);
+    assert_eq!((core.backlog_events(), core.backlog_bytes()), (6, 1800));
+    let rest = core.take_back(|_| true);
+    assert!(rest.iter().all(|event| event.number % 2 == 1));
+    assert_eq!((core.backlog_events(), core.backlog_bytes()), (0, 0));
+}

@@ -193,6 +193,32 @@ impl<E: Event> Waiting<E> {
         batch.finish(Some(suspicion))
     }
 
+    /// Takes out what `goes` says, in the order of the queues.
+    pub(super) fn take_if(&mut self, goes: impl Fn(&E) -> bool) -> Vec<E> {
+        let mut taken = Vec::new();
+        for queue in [&mut self.again, &mut self.fresh] {
+            if !queue.iter().any(&goes) {
+                continue;
+            }
+            let (going, staying): (Vec<E>, Vec<E>) = std::mem::take(queue).into_iter().partition(&goes);
+            self.open_bytes -= going.iter().map(Event::size).sum::<usize>();
+            taken.extend(going);
+            queue.extend(staying);
+        }
+        for group in &mut self.suspects {
+            if !group.events.iter().any(&goes) {
+                continue;
+            }
+            let (going, staying): (Vec<E>, Vec<E>) = std::mem::take(&mut group.events).into_iter().partition(&goes);
+            self.suspect_events -= going.len();
+            self.suspect_bytes -= going.iter().map(Event::size).sum::<usize>();
+            taken.extend(going);
+            group.events = staying;
+        }
+        self.suspects.retain(|group| !group.events.is_empty());
+        taken
+    }
+
     /// Takes out what is no longer wanted.
     pub(super) fn purge(&mut self, policy: &SendPolicy, removed: &mut Removed<E>) {
         for queue in [&mut self.again, &mut self.fresh] {

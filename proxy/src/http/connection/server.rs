@@ -29,7 +29,10 @@ use super::{
     places::{Place, Places},
     progress::{self, Progress, Watched},
 };
-use crate::shutdown::{Phase, Shutdown};
+use crate::{
+    descriptors::{is_shortage, say_shortage},
+    shutdown::{Phase, Shutdown},
+};
 
 /// Bounds on connections.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +77,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 const MOST_HEADERS: usize = 200;
 /// Shortest time between two looks at a deadline.
 const SHORTEST_ALARM: Duration = Duration::from_millis(1);
-/// Pause after the kernel refused a connection, most likely for want of file descriptors.
+/// Pause after the kernel refused a connection. Without one, a want of descriptors would take a whole core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What answers requests.
@@ -146,7 +149,12 @@ pub(in crate::http) async fn serve<H: Handler>(
         let (stream, peer, place) = match accepted {
             Ok(connection) => connection,
             Err(error) => {
-                tracing::warn!(%error, "failed to accept a connection");
+                if is_shortage(&error) {
+                    say_shortage("accepting a connection", &error);
+                } else {
+                    // That connection's: its client has gone, a firewall forbids it.
+                    tracing::debug!(%error, "failed to accept a connection");
+                }
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -233,8 +241,9 @@ async fn connection<H: Handler>(
         if let Some(why) = NoRequest::of(&error) {
             handler.no_request(why, peer);
         }
-        // The client's doing (it left, it does not speak HTTP); it was told if it could be.
-        tracing::debug!(%peer, %error, "a connection ended early");
+        // The client's doing (it left, it does not speak HTTP); it was told if it could be. How much of its address may
+        // be shown is for the handler to know.
+        tracing::debug!(%error, "a connection ended early");
     }
 }
 

@@ -60,18 +60,25 @@ impl Complaints {
 impl Complaints {
     /// Notes a request that was refused, and writes the line if it is time for one of its reason: it shows this
     /// request, and how many there were since the last. No path and no query, in which keys may stand, and nothing of
-    /// the body.
+    /// the body. As much of the peer's address as may be kept.
     pub(super) fn note_refused(
         &self,
         reason: &'static str,
         place: Option<usize>,
         route: &'static str,
-        peer: IpAddr,
+        peer: Option<IpAddr>,
         now: Instant,
     ) {
         if let Some(requests) = self.refusals_due(reason, now) {
-            let peer = peer.to_canonical();
-            tracing::warn!(reason, requests, route, place, %peer, "requests were refused, this one last");
+            let peer = peer.map(tracing::field::display);
+            tracing::warn!(
+                reason,
+                requests,
+                route,
+                place,
+                peer,
+                "requests were refused, this one last"
+            );
         }
     }
 
@@ -117,6 +124,11 @@ impl<const KINDS: usize> Default for Tally<KINDS> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{self, Write},
+        sync::Arc,
+    };
+
     use super::*;
 
     #[test]
@@ -130,6 +142,47 @@ mod tests {
         }
         assert_eq!(complaints.refusals_due("NotJson", at(10)), Some(10));
         assert_eq!(complaints.refusals_due("NotFound", at(10)), None);
+    }
+
+    #[test]
+    fn a_line_shows_of_a_peer_what_may_be_kept() {
+        for (peer, shown) in [(Some("203.0.113.0".parse().unwrap()), true), (None, false)] {
+            let log = Log::default();
+            tracing::subscriber::with_default(log.subscriber(), || {
+                Complaints::default().note_refused("NotJson", Some(7), "batch", peer, Instant::now());
+            });
+            let text = log.text();
+            assert!(text.contains("NotJson") && text.contains("place=7"), "{text}");
+            assert_eq!(text.contains("peer=203.0.113.0"), shown, "{text}");
+            assert_eq!(text.contains("peer"), shown, "{text}");
+        }
+    }
+
+    /// Lines of a log in memory.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Log {
+        fn subscriber(&self) -> impl tracing::Subscriber + use<> {
+            let log = self.clone();
+            let writer = move || log.clone();
+            tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish()
+        }
+
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 
     #[test]

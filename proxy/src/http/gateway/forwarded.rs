@@ -1,7 +1,8 @@
 //! The address that events came from, when proxies stand between.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use firehose_proxy_config::RequestIp;
 use http::{HeaderMap, HeaderValue};
 
 use crate::config::TrustedProxies;
@@ -36,6 +37,16 @@ pub(super) fn request_ip(headers: &HeaderMap, peer: IpAddr, trusted: &TrustedPro
     farthest
 }
 
+/// As much of an address as may be kept.
+pub(super) fn kept(address: IpAddr, extent: RequestIp) -> Option<IpAddr> {
+    match (extent, address.to_canonical()) {
+        (RequestIp::Full, address) => Some(address),
+        (RequestIp::Truncated, IpAddr::V4(four)) => Some(Ipv4Addr::from_bits(four.to_bits() & u32::MAX << 8).into()),
+        (RequestIp::Truncated, IpAddr::V6(six)) => Some(Ipv6Addr::from_bits(six.to_bits() & u128::MAX << 80).into()),
+        (RequestIp::Omitted, _) => None,
+    }
+}
+
 /// The entries of one line; `None` is one that is no address.
 fn entries(line: &HeaderValue) -> impl DoubleEndedIterator<Item = Option<IpAddr>> {
     line.as_bytes().split(|byte| *byte == b',').map(|entry| {
@@ -58,6 +69,21 @@ mod tests {
         }
         let trusted: Vec<_> = trusted.iter().map(|network| (*network).to_owned()).collect();
         request_ip(&headers, peer.parse().unwrap(), &TrustedProxies::parse(&trusted)).to_string()
+    }
+
+    #[test]
+    fn of_an_address_as_much_is_kept_as_is_said() {
+        for (address, truncated) in [
+            ("203.0.113.255", "203.0.113.0"),
+            ("::ffff:203.0.113.9", "203.0.113.0"),
+            ("2001:db8:1:ffff:ffff:ffff:ffff:ffff", "2001:db8:1::"),
+            ("::1", "::"),
+        ] {
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(kept(address, RequestIp::Full), Some(address.to_canonical()));
+            assert_eq!(kept(address, RequestIp::Truncated), Some(truncated.parse().unwrap()));
+            assert_eq!(kept(address, RequestIp::Omitted), None);
+        }
     }
 
     #[test]

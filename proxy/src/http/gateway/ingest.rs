@@ -94,7 +94,9 @@ impl Gateway {
         payload: Payload,
         body: &[u8],
     ) -> Result<Admission, Refusal> {
-        let request_ip = forwarded::request_ip(&head.headers, peer.ip(), &configuration.trusted_proxies).to_string();
+        let request_ip = forwarded::request_ip(&head.headers, peer.ip(), &configuration.trusted_proxies);
+        let request_ip = forwarded::kept(request_ip, configuration.document.ingest.request_ip)
+            .map_or_else(String::new, |address| address.to_string());
         let mut context = Context {
             table: &configuration.table,
             delimiter: configuration.document.delivery.record_delimiter,

@@ -16,7 +16,10 @@ use firehose_proxy_config::WriteKeys;
 use tokio::{sync::watch, task::spawn_blocking};
 use tracing::{info, warn};
 
-use crate::config::{self, Mounted, Snapshot};
+use crate::{
+    config::{self, Mounted, Snapshot},
+    descriptors::{is_shortage, say_shortage},
+};
 
 /// Write keys by the directory that a configuration names.
 #[derive(Debug, Default)]
@@ -118,6 +121,8 @@ fn look(path: &Path, slot: &Slot) {
             info!(keys = keys.0.len(), "write keys loaded");
             slot.store(Some(Arc::new(keys)));
         }
+        // They are as good as before, and the next look is a second away.
+        Err(error) if is_shortage(&error) => say_shortage("reading the write keys", &error),
         Err(error) => {
             if slot.swap(None).is_some() {
                 warn!(%error, "the write keys are gone, no request is accepted until they are back");

@@ -25,7 +25,7 @@ mod startup;
 
 use std::{
     fmt,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -169,7 +169,7 @@ impl Handler for Gateway {
     fn no_request(&self, why: NoRequest, peer: SocketAddr) {
         self.endpoint.metrics.request_refused(why.as_str());
         self.complaints
-            .note_refused(why.as_str(), None, "none", peer.ip(), Instant::now());
+            .note_refused(why.as_str(), None, "none", self.kept(peer), Instant::now());
     }
 
     fn connections_changed(&self, by: i64) {
@@ -245,7 +245,13 @@ impl Gateway {
         let route = Route::of(&query::plain_path(head.uri.path())).map_or("none", Route::name);
         let (reason, place) = (refusal.reason(), refusal.place());
         self.complaints
-            .note_refused(reason, place, route, peer.ip(), Instant::now());
+            .note_refused(reason, place, route, self.kept(peer), Instant::now());
+    }
+
+    /// As much of an address as the log may show: nothing before a configuration says how much.
+    fn kept(&self, peer: SocketAddr) -> Option<IpAddr> {
+        let current = self.endpoint.live.load();
+        forwarded::kept(peer.ip(), current.as_ref()?.document.ingest.request_ip)
     }
 
     /// The configuration in force, if events are accepted under it.

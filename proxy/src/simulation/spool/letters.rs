@@ -101,7 +101,7 @@ impl Letters {
             return;
         }
         let (mut batch, mut records, mut letters) = (EventBatch::default(), Vec::new(), Chosen::of(&self.log));
-        self.log.look(None, |seen| {
+        let seen_all = self.log.look(None, |seen| {
             let name = self.streams.name(seen.slice.stream);
             if let Some((_, letter)) = from_batch(seen.slice.position, &name, &seen.batch)
                 && letters.add(seen.slice)
@@ -119,7 +119,8 @@ impl Letters {
                 _ => ControlFlow::Continue(()),
             }
         });
-        if letters.len() > 0
+        if seen_all.is_ok()
+            && letters.len() > 0
             && let Ok(appended) = spool.append(batch)
         {
             self.redrive = Some(Redrive {

@@ -5,6 +5,8 @@
 
 use std::{fmt::Debug, io};
 
+use crate::descriptors::is_shortage;
+
 mod real;
 #[cfg(test)]
 #[expect(clippy::cast_possible_truncation, reason = "simulated files are small")]
@@ -55,10 +57,12 @@ pub(crate) trait File: Debug + Send + Sync + 'static {
     fn truncate(&self, length: u64) -> io::Result<()>;
 }
 
-/// Whether an error says that there is no room, which passes, unlike every other error of a disk.
+/// Whether an error of making or writing something says that there is no room for it: on the disk, or of descriptors or
+/// memory. That passes, unlike every other error of a disk.
 pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(
+    let disk_is_full = matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    )
+    );
+    disk_is_full || is_shortage(error)
 }

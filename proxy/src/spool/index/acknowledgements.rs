@@ -11,7 +11,9 @@ use crate::{
 /// The file beside a segment, and where its next record goes.
 #[derive(Debug)]
 pub(in crate::spool) struct AckFile<F> {
-    /// `None` while there is none.
+    /// Whether there is one.
+    pub(in crate::spool) is_made: bool,
+    /// `None` when it is not open.
     pub(in crate::spool) file: Option<Arc<F>>,
     /// Epoch of the segment.
     pub(in crate::spool) epoch: u64,
@@ -21,10 +23,9 @@ pub(in crate::spool) struct AckFile<F> {
 
 /// A complete segment that is not sealed.
 #[derive(Debug)]
-pub(in crate::spool) struct ToSeal<F> {
+pub(in crate::spool) struct ToSeal {
     pub(in crate::spool) number: u64,
     pub(in crate::spool) seal: Seal,
-    pub(in crate::spool) file: Arc<F>,
     /// Bytes it takes on the disk.
     pub(in crate::spool) size: u64,
 }
@@ -85,6 +86,7 @@ impl<F> Index<F> {
     pub(in crate::spool) fn ack_file(&self, number: u64) -> Option<AckFile<F>> {
         let segment = self.segments.get(&number)?;
         Some(AckFile {
+            is_made: segment.acks.is_made,
             file: segment.acks.file.clone(),
             epoch: segment.epoch,
             index: segment.acks.next_index,
@@ -93,15 +95,16 @@ impl<F> Index<F> {
     }
 
     /// The file beside a segment was made.
-    pub(in crate::spool) fn ack_file_made(&mut self, number: u64, file: &Arc<F>) {
+    pub(in crate::spool) fn ack_file_made(&mut self, number: u64) {
         if let Some(segment) = self.segments.get_mut(&number) {
-            segment.acks.file = Some(Arc::clone(file));
+            segment.acks.is_made = true;
         }
     }
 
-    /// A record of `length` bytes was written to it.
-    pub(in crate::spool) fn ack_written(&mut self, number: u64, length: usize) {
+    /// A record of `length` bytes was written to it, through this handle.
+    pub(in crate::spool) fn ack_written(&mut self, number: u64, length: usize, file: Arc<F>) {
         if let Some(segment) = self.segments.get_mut(&number) {
+            segment.acks.file = Some(file);
             segment.acks.next_index += 1;
             segment.acks.end += length as u64;
             segment.acks.unsynced = true;
@@ -114,24 +117,28 @@ impl<F> Index<F> {
     pub(in crate::spool) fn take_unsynced(&mut self) -> Vec<(u64, Arc<F>)> {
         let mut files = Vec::new();
         for (number, segment) in &mut self.segments {
-            if mem::take(&mut segment.acks.unsynced)
-                && let Some(file) = &segment.acks.file
-            {
-                files.push((*number, Arc::clone(file)));
-            }
+            segment.acks.unsynced = false;
+            files.extend(segment.acks.file.take().map(|file| (*number, file)));
         }
         files
     }
 
+    /// How many files are written and not synced.
+    pub(in crate::spool) fn unsynced_files(&self) -> usize {
+        self.segments
+            .values()
+            .filter(|segment| segment.acks.file.is_some())
+            .count()
+    }
+
     /// The first complete segment that can be sealed and is not.
-    pub(in crate::spool) fn next_to_seal(&self, name: impl Fn(StreamId) -> StreamName) -> Option<ToSeal<F>> {
+    pub(in crate::spool) fn next_to_seal(&self, name: impl Fn(StreamId) -> StreamName) -> Option<ToSeal> {
         let mut segments = self.segments.iter();
         let (number, segment) = segments
             .find(|(_, segment)| segment.closed && !segment.acks.sealed && !segment.gaps && !segment.is_done())?;
         Some(ToSeal {
             number: *number,
             seal: segment.seal(name),
-            file: Arc::clone(&segment.file),
             size: segment.size,
         })
     }
@@ -162,7 +169,7 @@ impl<F> Index<F> {
         Some(Removable {
             number: *number,
             damaged: segment.damaged,
-            has_acks: segment.acks.file.is_some(),
+            has_acks: segment.acks.is_made,
             copied_too_late: segment.copied_too_late,
         })
     }

@@ -1,6 +1,6 @@
 //! What recovery has found on the disk becomes the index's.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use super::{Index, segment::Segment, slice_state::SliceState, slices::bytes};
 use crate::{
@@ -21,14 +21,10 @@ pub(in crate::spool) struct Adoption<F> {
 
 impl<F> Found<F> {
     /// A segment of `size` bytes.
-    pub(in crate::spool) fn new(file: F, version: Version, epoch: u64, size: u64) -> Self {
-        let mut segment = Segment::new(Arc::new(file), version, epoch, size);
-        segment.closed = true;
+    pub(in crate::spool) fn new(version: Version, epoch: u64, size: u64) -> Self {
+        let mut segment = Segment::new(None, version, epoch, size);
+        segment.close();
         Self(segment)
-    }
-
-    pub(in crate::spool) fn file(&self) -> &F {
-        &self.0.file
     }
 
     /// Number of slices so far.
@@ -36,14 +32,13 @@ impl<F> Found<F> {
         self.0.slices()
     }
 
-    /// The file beside it has so many records, which end at `end`. Whether they are synced is not known.
-    pub(in crate::spool) fn acknowledged_in(&mut self, file: F, end: u64, records: u64, sealed: bool) {
+    /// The file beside it has so many records, which end at `end`, and all of them are synced.
+    pub(in crate::spool) fn acknowledged(&mut self, end: u64, records: u64, sealed: bool) {
         let acks = &mut self.0.acks;
-        acks.file = Some(Arc::new(file));
+        acks.is_made = true;
         acks.end = end;
         acks.next_index = records;
         acks.sealed = sealed;
-        acks.unsynced = true;
     }
 
     /// It is complete, and this is what was put in. It has no gaps, or it would not have been sealed.

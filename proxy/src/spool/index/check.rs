@@ -228,7 +228,13 @@ impl<F> Segment<F> {
                 })?;
             }
         }
-        let has_file = self.acks.file.is_some();
+        require(self.file.is_none() == self.closed, || {
+            "closed and open, or the other way round".to_owned()
+        })?;
+        require(self.acks.unsynced || self.acks.file.is_none(), || {
+            "records are synced and their file is open".to_owned()
+        })?;
+        let has_file = self.acks.is_made;
         require(has_file || (self.acks.next_index == 0 && !self.acks.unsynced), || {
             "records were written, and there is no file".to_owned()
         })?;

@@ -14,5 +14,6 @@ pub(in crate::spool) struct Readable<F> {
     pub(in crate::spool) end: u64,
     /// Number of its slices.
     pub(in crate::spool) slices: u32,
-    pub(in crate::spool) file: Arc<F>,
+    /// `None` when it is not open.
+    pub(in crate::spool) file: Option<Arc<F>>,
 }

@@ -18,7 +18,8 @@ pub(in crate::spool) struct Place<F> {
     pub(in crate::spool) epoch: u64,
     /// It cannot be read frame by frame.
     pub(in crate::spool) gaps: bool,
-    pub(in crate::spool) file: Arc<F>,
+    /// `None` when it is not open.
+    pub(in crate::spool) file: Option<Arc<F>>,
 }
 
 impl<F> Index<F> {
@@ -53,7 +54,7 @@ impl<F> Index<F> {
                     version: found.version,
                     epoch: found.epoch,
                     gaps: found.gaps,
-                    file: Arc::clone(&found.file),
+                    file: found.file.clone(),
                 });
             }
             backlog.cursor = (number + 1, DATA_START as u64);

@@ -18,7 +18,9 @@ use crate::{
 /// One segment. Its verbs keep its own counts; those of the log are the index's.
 #[derive(Debug)]
 pub(super) struct Segment<F> {
-    pub(super) file: Arc<F>,
+    /// Open for as long as frames may be added. Whoever reads another opens it for as long as that takes: a backlog is
+    /// more files than the process may have open.
+    pub(super) file: Option<Arc<F>>,
     /// Of what its frames hold.
     pub(super) version: Version,
     pub(super) epoch: u64,
@@ -51,7 +53,9 @@ pub(super) struct Segment<F> {
 /// The acknowledgements of a segment on their way to the disk.
 #[derive(Debug)]
 pub(super) struct Acks<F> {
-    /// Made when there is something to write.
+    /// Whether there is a file. It is made when there is something to write.
+    pub(super) is_made: bool,
+    /// Open from the first write until the next sync, which would not see the errors of a write through another handle.
     pub(super) file: Option<Arc<F>>,
     pub(super) end: u64,
     pub(super) next_index: u64,
@@ -77,7 +81,7 @@ pub(super) struct Freed {
 
 impl<F> Segment<F> {
     /// A segment without frames yet, or before they were counted.
-    pub(super) fn new(file: Arc<F>, version: Version, epoch: u64, size: u64) -> Self {
+    pub(super) fn new(file: Option<Arc<F>>, version: Version, epoch: u64, size: u64) -> Self {
         Self {
             file,
             version,
@@ -93,6 +97,7 @@ impl<F> Segment<F> {
             live: BTreeMap::new(),
             waiting: BTreeMap::new(),
             acks: Acks {
+                is_made: false,
                 file: None,
                 end: 0,
                 next_index: 0,
@@ -112,8 +117,14 @@ impl<F> Segment<F> {
             epoch: self.epoch,
             end: self.end,
             slices: self.slices(),
-            file: Arc::clone(&self.file),
+            file: self.file.clone(),
         }
+    }
+
+    /// Adds no frame any more.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        self.file = None;
     }
 
     /// Number of slices so far.

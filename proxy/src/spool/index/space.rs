@@ -86,7 +86,7 @@ impl<F> Index<F> {
             sequence,
             epoch: active.epoch,
             first_slice: active.slices(),
-            file: Arc::clone(&active.file),
+            file: Arc::clone(active.file.as_ref().expect("an active segment's file is open")),
         }
     }
 
@@ -115,8 +115,8 @@ impl<F> Index<F> {
     /// segment.
     pub(in crate::spool) fn put_spare(&mut self, prepared: Prepared<F>) {
         if let Some(unused) = self.spare.replace(prepared) {
-            let mut segment = Segment::new(unused.file, unused.version, unused.epoch, unused.size);
-            segment.closed = true;
+            let mut segment = Segment::new(None, unused.version, unused.epoch, unused.size);
+            segment.close();
             self.segments.insert(unused.number, segment);
         }
         self.audit();
@@ -125,10 +125,10 @@ impl<F> Index<F> {
     /// Closes the active segment and goes on with the spare one.
     pub(in crate::spool) fn start_spare(&mut self) {
         if let Some(segment) = self.active.and_then(|number| self.segments.get_mut(&number)) {
-            segment.closed = true;
+            segment.close();
         }
         self.active = self.spare.take().map(|spare| {
-            let segment = Segment::new(spare.file, spare.version, spare.epoch, spare.size);
+            let segment = Segment::new(Some(spare.file), spare.version, spare.epoch, spare.size);
             self.segments.insert(spare.number, segment);
             spare.number
         });
@@ -142,7 +142,7 @@ impl<F> Index<F> {
         let Some(segment) = number.and_then(|number| self.segments.get_mut(&number)) else {
             return false;
         };
-        segment.closed = true;
+        segment.close();
         self.active = None;
         self.audit();
         true

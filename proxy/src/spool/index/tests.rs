@@ -169,6 +169,11 @@ fn every_wrong_combination_is_noticed() {
         ("records were written, and there is no file", |story| {
             story.segment(1).acks.unsynced = true;
         }),
+        ("records are synced and their file is open", |story| {
+            story.segment(1).acks.file = Some(().into());
+        }),
+        ("closed and open", |story| story.segment(1).file = Some(().into())),
+        ("closed and open", |story| story.segment(3).file = None),
         ("sealed, and not closed or without a file", |story| {
             story.segment(3).acks.sealed = true;
         }),
@@ -305,7 +310,7 @@ fn what_a_damaged_disk_says_of_a_slice_leaves_nothing_charged_for_ever() {
 
 /// A segment of one slice, as recovery finds it.
 fn found(state: SliceState) -> Found<()> {
-    let mut found = Found::new((), Version::V1, 1, 4096);
+    let mut found = Found::new(Version::V1, 1, 4096);
     match state {
         Gone => found.push_gone(),
         _ => drop(found.push(stream(), CHARGE)),

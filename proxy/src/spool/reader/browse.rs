@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, mem, ops::ControlFlow, sync::Arc};
 
-use super::salvage::{Salvaged, salvage};
+use super::salvage::Salvaged;
 use crate::{
     queue::{EventBatch, Position, Slice},
     spool::{
         disk::Disk,
         format::scan,
         index::Readable,
-        log::{Feedback, Log},
+        log::{Feedback, Later, Log},
     },
 };
 
@@ -69,7 +69,15 @@ impl<D: Disk> Drop for Chosen<D> {
 
 impl<D: Disk> Log<D> {
     /// Shows every slice that is not settled, oldest first, from `from` on. Holds one segment in memory at a time.
-    pub(crate) fn look(&self, from: Option<Position>, mut visit: impl FnMut(Seen) -> ControlFlow<()>) {
+    ///
+    /// # Errors
+    ///
+    /// [`Later`]; what was shown by then is all that was seen.
+    pub(crate) fn look(
+        &self,
+        from: Option<Position>,
+        mut visit: impl FnMut(Seen) -> ControlFlow<()>,
+    ) -> Result<(), Later> {
         let mut next = from.map_or(0, |position| position.segment);
         loop {
             let Some(Readable {
@@ -81,10 +89,10 @@ impl<D: Disk> Log<D> {
                 file,
             }) = self.lock().index.next_unsettled(next)
             else {
-                return;
+                return Ok(());
             };
             next = number + 1;
-            let Salvaged { bytes, .. } = salvage(&*file, end);
+            let Salvaged { bytes, .. } = self.salvage_segment(number, file, end)?;
             let mut readable = BTreeSet::new();
             for (offset, header) in scan::scan(&bytes, epoch).frames {
                 for found in self
@@ -102,7 +110,7 @@ impl<D: Disk> Log<D> {
                         batch: found.batch,
                     };
                     if visit(seen).is_break() {
-                        return;
+                        return Ok(());
                     }
                 }
             }
@@ -110,7 +118,7 @@ impl<D: Disk> Log<D> {
             let is_readable = |ordinal| readable.contains(&ordinal);
             let has_others = self.lock().index.has_others(number, slices, is_readable);
             if has_others {
-                self.take_stock(number);
+                self.take_stock(number)?;
             }
         }
     }

@@ -7,7 +7,7 @@
 pub(crate) mod browse;
 pub(in crate::spool) mod salvage;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, io, sync::Arc};
 
 use self::salvage::{Salvaged, read, salvage};
 use super::{
@@ -18,7 +18,7 @@ use super::{
         scan,
     },
     index::{Place, Readable},
-    log::Log,
+    log::{Later, Log},
 };
 use crate::{
     queue::{EventBatch, Position, Slice},
@@ -44,15 +44,23 @@ pub(in crate::spool) struct Found {
 impl<D: Disk> Log<D> {
     /// Reads one piece for a stream that waits and for which the window has room, and hands out what fits. False when
     /// there is no such stream.
-    pub(crate) fn read_backlog(self: &Arc<Self>) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// [`Later`]; the stream waits where it was.
+    pub(crate) fn read_backlog(self: &Arc<Self>) -> Result<bool, Later> {
         let Some(place) = self.next_place() else {
-            return false;
+            return Ok(false);
         };
-        let piece = if place.gaps { None } else { self.read_piece(&place) };
-        if let Some(piece) = piece.or_else(|| self.take_stock(place.segment)) {
+        let piece = if place.gaps { None } else { self.read_piece(&place)? };
+        let piece = match piece {
+            Some(piece) => Some(piece),
+            None => self.take_stock(place.segment)?,
+        };
+        if let Some(piece) = piece {
             self.hand_out_piece(piece);
         }
-        true
+        Ok(true)
     }
 
     /// The place of the next stream in turn that has room.
@@ -66,19 +74,25 @@ impl<D: Disk> Log<D> {
     }
 
     /// Frames from a place on; `None` when there is something else between them, or the disk fails.
-    fn read_piece(&self, place: &Place<D::File>) -> Option<Piece> {
-        let read = |size| {
-            let failed = |error: &_| {
-                tracing::error!(%error, file = Self::segment_name(place.segment), "failed to read events back");
-            };
-            read(&*place.file, place.start, size).inspect_err(failed).ok()
-        };
+    fn read_piece(&self, place: &Place<D::File>) -> Result<Option<Piece>, Later> {
         let whole = usize::try_from(place.end - place.start).unwrap_or(usize::MAX);
-        let mut bytes = read(self.settings.read_size.min(whole))?;
-        let first = FrameHeader::decode(place.epoch, &bytes)?.stride();
-        if (bytes.len() + 1..=whole).contains(&first) {
-            bytes = read(first)?;
-        }
+        let bytes = self.segment_file(place.segment, place.file.clone()).and_then(|file| {
+            let bytes = read(&*file, place.start, self.settings.read_size.min(whole))?;
+            let first = FrameHeader::decode(place.epoch, &bytes).map_or(0, |header| header.stride());
+            if (bytes.len() + 1..=whole).contains(&first) {
+                return read(&*file, place.start, first);
+            }
+            Ok(bytes)
+        });
+        let failed = |error: &io::Error| {
+            tracing::error!(%error, file = Self::segment_name(place.segment), "failed to read events back");
+        };
+        let bytes = self.later(bytes)?.inspect_err(failed).ok();
+        Ok(bytes.and_then(|bytes| self.frames_of(place, whole, &bytes)))
+    }
+
+    /// The frames of the first bytes of a place, in which all that it has are `whole`.
+    fn frames_of(&self, place: &Place<D::File>, whole: usize, bytes: &[u8]) -> Option<Piece> {
         let mut frames = Vec::new();
         let mut offset = 0;
         while offset < bytes.len() {
@@ -165,22 +179,43 @@ impl<D: Disk> Log<D> {
         }
     }
 
+    /// As much of a segment as can be read.
+    pub(in crate::spool) fn salvage_segment(
+        &self,
+        number: u64,
+        file: Option<Arc<D::File>>,
+        end: u64,
+    ) -> Result<Salvaged, Later> {
+        let salvaged = self.segment_file(number, file).and_then(|file| salvage(&*file, end));
+        Ok(self.later(salvaged)?.unwrap_or_else(|error| {
+            tracing::error!(%error, file = Self::segment_name(number), "failed to open events that were stored");
+            Salvaged {
+                bytes: Vec::new(),
+                is_whole: false,
+            }
+        }))
+    }
+
     /// Reads what can be read of a segment that has gaps, and counts anew what it holds. `None` when it is gone.
-    pub(in crate::spool) fn take_stock(&self, number: u64) -> Option<Piece> {
+    pub(in crate::spool) fn take_stock(&self, number: u64) -> Result<Option<Piece>, Later> {
         loop {
-            let Readable {
+            let readable = {
+                let mut state = self.lock();
+                state.index.mark_gaps(number);
+                state.index.readable(number)
+            };
+            let Some(Readable {
                 version,
                 epoch,
                 end,
                 slices,
                 file,
                 ..
-            } = {
-                let mut state = self.lock();
-                state.index.mark_gaps(number);
-                state.index.readable(number)?
+            }) = readable
+            else {
+                return Ok(None);
             };
-            let Salvaged { bytes, .. } = salvage(&*file, end);
+            let Salvaged { bytes, .. } = self.salvage_segment(number, file, end)?;
             let mut frames = Vec::new();
             for (offset, header) in scan::scan(&bytes, epoch).frames {
                 let found = self.slices_of(version, number, &header, &bytes[offset..]);
@@ -191,18 +226,20 @@ impl<D: Disk> Log<D> {
             let readable: Vec<Slice> = found.map(|found| found.slice).collect();
             let mut state = self.lock();
             // A write that was under way has added to it; a segment with gaps gets no other.
-            if state.index.readable(number)?.slices != slices {
-                continue;
+            match state.index.readable(number) {
+                None => return Ok(None),
+                Some(now) if now.slices != slices => continue,
+                Some(_) => {}
             }
             let lost = state.index.recount(number, &readable);
             drop(state);
             Self::report_lost(lost, number);
-            return Some(Piece {
+            return Ok(Some(Piece {
                 segment: number,
                 start: DATA_START as u64,
                 frames,
                 end,
-            });
+            }));
         }
     }
 

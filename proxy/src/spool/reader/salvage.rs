@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::spool::disk::File;
+use crate::{descriptors::is_shortage, spool::disk::File};
 
 /// What could be read of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,20 +25,30 @@ pub(in crate::spool) fn read(file: &impl File, offset: u64, size: usize) -> io::
 }
 
 /// The first `size` bytes of a file as far as they can be read: in one go, or else each piece that can be.
-pub(in crate::spool) fn salvage(file: &impl File, size: u64) -> Salvaged {
+///
+/// # Errors
+///
+/// When they could be read at another time, which is no damage.
+pub(in crate::spool) fn salvage(file: &impl File, size: u64) -> io::Result<Salvaged> {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
-    if let Ok(bytes) = read(file, 0, size) {
-        return Salvaged { bytes, is_whole: true };
+    match read(file, 0, size) {
+        Ok(bytes) => return Ok(Salvaged { bytes, is_whole: true }),
+        Err(error) if is_shortage(&error) => return Err(error),
+        Err(_) => {}
     }
     let mut salvaged = Salvaged {
         bytes: vec![0; size],
         is_whole: true,
     };
     for (piece, offset) in salvaged.bytes.chunks_mut(PIECE).zip((0..).step_by(PIECE)) {
-        if file.read_at(piece, offset).is_err() {
-            piece.fill(0);
-            salvaged.is_whole = false;
+        match file.read_at(piece, offset) {
+            Ok(_) => {}
+            Err(error) if is_shortage(&error) => return Err(error),
+            Err(_) => {
+                piece.fill(0);
+                salvaged.is_whole = false;
+            }
         }
     }
-    salvaged
+    Ok(salvaged)
 }

@@ -206,7 +206,7 @@ fn this_version_reads_what_the_one_before_wrote() {
     let streams = Arc::new(Streams::default());
     let (log, mut outlet) = open(&disk, &streams);
     assert_eq!(log.left().slices, 4);
-    while log.read_backlog() {}
+    while log.read_backlog().unwrap() {}
     let mut events = Vec::new();
     while let Ok(batch) = outlet.try_recv() {
         for entry in batch.entries() {

@@ -252,6 +252,7 @@ impl<D: Disk> Log<D> {
         let file = match self.disk.create(&draft, size) {
             Ok(file) => file,
             Err(error) if is_full(&error) => {
+                self.is_put_off(&error);
                 // What was made of it takes room; that it is gone need not be certain.
                 let _ = self.disk.remove(&draft);
                 return Ok(None);
@@ -263,7 +264,10 @@ impl<D: Disk> Log<D> {
             return Ok(None);
         }
         file.sync().map_err(fatal("sync", &draft))?;
-        self.disk.rename(&draft, &name).map_err(fatal("rename", draft))?;
+        if !unless_full(self.disk.rename(&draft, &name), "rename", &draft)? {
+            let _ = self.disk.remove(&draft); // its number is not used again, and a start removes it
+            return Ok(None);
+        }
         self.disk
             .sync_directory()
             .map_err(fatal("sync the directory of", name))?;

@@ -7,6 +7,8 @@ pub(crate) struct Faults {
     pub(crate) failed_write: u64,
     pub(crate) failed_sync: u64,
     pub(crate) failed_read: u64,
+    /// No descriptor, or no memory of the kernel.
+    pub(crate) shortage: u64,
 }
 
 /// How often each fault struck.
@@ -19,6 +21,7 @@ pub(crate) struct Struck {
     pub(crate) short_writes: u64,
     pub(crate) failed_syncs: u64,
     pub(crate) failed_reads: u64,
+    pub(crate) shortages: u64,
     pub(crate) lost_sectors: u64,
     pub(crate) lost_directory_changes: u64,
     pub(crate) flipped_bits: u64,
@@ -34,6 +37,7 @@ impl Struck {
         self.short_writes += other.short_writes;
         self.failed_syncs += other.failed_syncs;
         self.failed_reads += other.failed_reads;
+        self.shortages += other.shortages;
         self.lost_sectors += other.lost_sectors;
         self.lost_directory_changes += other.lost_directory_changes;
         self.flipped_bits += other.flipped_bits;

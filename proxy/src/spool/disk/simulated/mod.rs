@@ -188,6 +188,16 @@ impl World {
         Some((inode, self.random.below(used as u64) as usize))
     }
 
+    /// Whether this operation finds the process, or the machine, short of something.
+    fn shortage(&mut self, of: rustix::io::Errno) -> io::Result<()> {
+        let often = self.faults.shortage;
+        if self.random.per_mille(often) {
+            self.struck.shortages += 1;
+            return Err(of.into());
+        }
+        Ok(())
+    }
+
     /// Counts an effect; the one that the crash hits, and all after it, do not happen.
     fn effect(&mut self, life: Option<u64>) -> io::Result<()> {
         if life.is_some_and(|life| life != self.life) {
@@ -250,6 +260,7 @@ impl SimulatedDisk {
             world.struck.no_space += 1;
             return Err(io::ErrorKind::StorageFull.into());
         }
+        world.shortage(rustix::io::Errno::MFILE)?;
         let inode = world.inodes.len();
         world.inodes.push(Inode {
             cached: vec![0; size as usize],
@@ -265,7 +276,8 @@ impl SimulatedDisk {
     }
 
     fn try_open(&self, name: &str) -> io::Result<SimulatedFile> {
-        let world = self.world();
+        let mut world = self.world();
+        world.shortage(rustix::io::Errno::NFILE)?;
         let inode = *world.names.get(name).ok_or(io::ErrorKind::NotFound)?;
         Ok(SimulatedFile {
             disk: self.clone(),
@@ -309,6 +321,7 @@ impl SimulatedFile {
         if world.life != self.life || world.crashed {
             return Err(io::Error::other("crashed"));
         }
+        world.shortage(rustix::io::Errno::NOMEM)?;
         let failed_read = world.faults.failed_read;
         if world.random.per_mille(failed_read) {
             world.struck.failed_reads += 1;
