@@ -9,6 +9,7 @@ mod mounts;
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::ExitCode,
     time::Duration,
 };
 
@@ -30,7 +31,18 @@ use crate::{
     mounts::{Mounts, Unnamed},
 };
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            // In one line, and without the backtrace that the error may carry: most of them are a user's.
+            eprintln!("firehose-local: {problem:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> anyhow::Result<()> {
     let args = Args::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()

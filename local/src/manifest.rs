@@ -7,7 +7,10 @@ use std::{
 };
 
 use firehose_operator::plan::{self, Validated};
-use firehose_operator_api::{FirehoseDestination, admission};
+use firehose_operator_api::{
+    FirehoseDestination, admission,
+    manifests::{self, Unreadable},
+};
 
 /// Most bytes of a manifest that are read. The API server takes 3 MiB in one request.
 const MAX_MANIFEST_BYTES: u64 = 3 * 1024 * 1024;
@@ -26,8 +29,8 @@ enum Problem {
     Read(#[from] io::Error),
     #[error("is larger than {MAX_MANIFEST_BYTES} bytes")]
     TooLarge,
-    #[error("is not YAML: {0}")]
-    Syntax(#[from] serde_yaml::Error),
+    #[error("cannot be read as kubectl reads it: {0}")]
+    Syntax(#[from] Unreadable),
     #[error("holds {0} FirehoseDestination objects, exactly one is needed")]
     Count(usize),
     #[error("is refused:{0}")]
@@ -62,8 +65,10 @@ fn parse(path: &Path, previous: Option<&FirehoseDestination>) -> Result<Manifest
         return Err(Problem::TooLarge);
     }
     let text = fs::read_to_string(path)?;
-    let documents = admission::documents(&text)?;
-    let destinations: Vec<_> = documents.into_iter().filter(admission::is_destination).collect();
+    let destinations: Vec<_> = manifests::objects(&text)?
+        .into_iter()
+        .filter(admission::is_destination)
+        .collect();
     let [manifest] = destinations.as_slice() else {
         return Err(Problem::Count(destinations.len()));
     };
@@ -122,7 +127,7 @@ spec:
     fn each_rejection_names_the_file_and_the_field() {
         let two_spellings = "[{event: Page, deliveryStreamName: a}, {event: pAGE, deliveryStreamName: b}]";
         let cases = [
-            ("{", "is not YAML"),
+            ("{", "line 2: "),
             ("kind: ConfigMap\n", "holds 0 FirehoseDestination objects"),
             (&format!("{GOOD}---{GOOD}"), "holds 2 FirehoseDestination objects"),
             (&GOOD.replace("region: eu-west-1", "replicas: 2"), "spec.region"),

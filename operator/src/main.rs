@@ -12,7 +12,15 @@ use firehose_operator::{
 };
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
+    run().unwrap_or_else(|problem| {
+        // In one line, and without the backtrace that the error may carry: most of them are a user's.
+        eprintln!("firehose-operator: {problem:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Crd => std::io::stdout().write_all(cli::crd()?.as_bytes())?,
         Command::Check { manifests, allowed } => return check(&manifests, &allowed.as_given()?),
@@ -31,7 +39,8 @@ fn check(manifests: &[PathBuf], allowed: &Allowed) -> anyhow::Result<ExitCode> {
     let mut failed = false;
     for path in manifests {
         let text = fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
-        let checked = cli::check(&text, allowed).with_context(|| format!("{} is not YAML", path.display()))?;
+        let checked = cli::check(&text, allowed)
+            .with_context(|| format!("{} cannot be read as kubectl reads it", path.display()))?;
         failed |= checked.destinations == 0 || !checked.complaints.is_empty();
         for complaint in &checked.complaints {
             writeln!(output, "{}: {complaint}", path.display())?;

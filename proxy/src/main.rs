@@ -1,6 +1,6 @@
 //! The proxy binary.
 
-use std::io;
+use std::{io, process::ExitCode};
 
 use clap::Parser as _;
 use firehose_proxy::{
@@ -10,7 +10,18 @@ use firehose_proxy::{
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            // In one line, and without the backtrace that the error may carry: most of them are a user's.
+            eprintln!("firehose-proxy: {problem:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     let args = Args::parse();
     if let Some(Command::DeadLetters { command }) = &args.command {
         let directory = args.spool_dir.join(dead_letters::DIRECTORY);

@@ -6,7 +6,6 @@
 use std::sync::LazyLock;
 
 use kube::core::cel::{Validator, apply_defaults};
-use serde::{Deserialize as _, de::Error as _};
 use serde_json::Value;
 
 use crate::{
@@ -22,45 +21,6 @@ const KIND: &str = "FirehoseDestination";
 
 /// Derived once: the types do not change while a program runs.
 static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
-
-/// The YAML documents of a file, empty ones left out, whatever kind they are of.
-///
-/// # Errors
-///
-/// When the text is not YAML, with the place.
-pub fn documents(text: &str) -> Result<Vec<Value>, serde_yaml::Error> {
-    let mut documents = Vec::new();
-    for document in serde_yaml::Deserializer::from_str(text) {
-        // Through YAML's own value, because it refuses a key that occurs twice and JSON's would take the last.
-        let value = serde_yaml::Value::deserialize(document)?;
-        if !value.is_null() {
-            let mut value = serde_json::to_value(value).map_err(serde_yaml::Error::custom)?;
-            whole_numbers(&mut value);
-            documents.push(value);
-        }
-    }
-    Ok(documents)
-}
-
-/// `1e3` is a number with a fraction to this YAML reader and a whole one to kubectl, which writes it as JSON on the
-/// way.
-fn whole_numbers(value: &mut Value) {
-    /// Above it, not every whole number is one of these numbers.
-    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
-    match value {
-        Value::Number(number) => {
-            let whole = number.as_f64().filter(|_| number.is_f64());
-            if let Some(whole) = whole.filter(|whole| whole.fract() == 0.0 && whole.abs() <= MAX_EXACT) {
-                #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
-                let whole = whole as i64;
-                *value = whole.into();
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
-        Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
-        Value::Null | Value::Bool(_) | Value::String(_) => {}
-    }
-}
 
 /// Whether a document says that it is a `FirehoseDestination`, of any version.
 pub fn is_destination(document: &Value) -> bool {

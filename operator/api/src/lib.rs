@@ -35,6 +35,8 @@ mod formats;
     reason = "KubeSchema derives through a copy of the type inside a function"
 )]
 mod ingest;
+#[cfg(feature = "admission")]
+pub mod manifests;
 #[allow(
     unreachable_pub,
     reason = "KubeSchema derives through a copy of the type inside a function"

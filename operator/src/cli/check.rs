@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use firehose_operator_api::admission::{admit, documents, is_destination};
+use firehose_operator_api::{
+    admission::{admit, is_destination},
+    manifests::{self, Unreadable},
+};
 
 use crate::plan::{self, Allowed};
 
@@ -20,10 +23,10 @@ pub struct Checked {
 ///
 /// # Errors
 ///
-/// When the text is not YAML, with the place.
-pub fn check(text: &str, allowed: &Allowed) -> Result<Checked, serde_yaml::Error> {
+/// When the text is no file of manifests, with the line.
+pub fn check(text: &str, allowed: &Allowed) -> Result<Checked, Unreadable> {
     let mut checked = Checked::default();
-    for manifest in documents(text)?.into_iter().filter(is_destination) {
+    for manifest in manifests::objects(text)?.into_iter().filter(is_destination) {
         checked.destinations += 1;
         let name = manifest["metadata"]["name"].as_str().unwrap_or("(without a name)");
         let complaints = match admit(&manifest) {

@@ -1,6 +1,6 @@
 //! The rules of the definition on a real API server, which must judge as our own admission does.
 
-use firehose_operator_api::{FirehoseDestination, admission, schema};
+use firehose_operator_api::{FirehoseDestination, admission, manifests, schema};
 use kube::{
     Api,
     api::{DeleteParams, Patch, PatchParams, ValidationDirective},
@@ -136,7 +136,7 @@ async fn what_was_ever_admitted(destinations: &Api<FirehoseDestination>) {
         if path.extension().is_none_or(|extension| extension != "yaml") {
             continue;
         }
-        for mut object in admission::documents(&std::fs::read_to_string(&path).unwrap()).unwrap() {
+        for mut object in manifests::objects(&std::fs::read_to_string(&path).unwrap()).unwrap() {
             object["metadata"]["namespace"] = json!("default");
             let admitted = dry_run(destinations, &object).await;
             let admitted = admitted.unwrap_or_else(|error| panic!("{path:?}: {error}"));

@@ -1,7 +1,7 @@
 //! What a stolen token of the operator could write, once the chart's admission policies stand behind its role.
 
 use firehose_operator::plan::{Allowed, Installation, ProxyUser, children, validate};
-use firehose_operator_api::admission::{admit, documents};
+use firehose_operator_api::{admission::admit, manifests::objects};
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,7 +14,7 @@ const NOT_CONTROLLED: &str = "the operator takes over no object that no Firehose
 
 /// The children that the operator writes for an example, on their way to the API server.
 fn wanted(example: &str) -> Vec<Value> {
-    let mut destination = admit(&documents(example).unwrap()[0]).unwrap();
+    let mut destination = admit(&objects(example).unwrap()[0]).unwrap();
     destination.metadata.namespace = Some("analytics".to_owned());
     destination.metadata.uid = Some("0b5ef4a9-6a4c-4a6c-9d5c-7a3c3f1c0001".to_owned());
     let installation = Installation {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use firehose_operator::plan::{Installation, Paths, ProxyUser, children, document, effective, validate};
-use firehose_operator_api::admission::{admit, documents};
+use firehose_operator_api::{admission::admit, manifests::objects};
 use firehose_proxy_config::Toggle;
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ fn every_example_is_accepted_and_none_names_an_endpoint() {
         .collect();
     assert!(files.len() >= 3);
     for file in files {
-        for found in documents(&std::fs::read_to_string(&file).unwrap()).unwrap() {
+        for found in objects(&std::fs::read_to_string(&file).unwrap()).unwrap() {
             let destination = admit(&found).unwrap_or_else(|refusals| panic!("{file:?}: {refusals:?}"));
             assert_eq!(destination.spec.endpoints.firehose.url(), None, "{file:?}");
             validate(&destination, &allowed()).unwrap_or_else(|invalid| panic!("{file:?}: {invalid:?}"));

@@ -10,10 +10,7 @@ mod refused;
 mod withdrawal;
 
 use firehose_operator::plan::{Allowed, AllowedEndpoints, Installation, ProxyUser, Rejection, Validated, validate};
-use firehose_operator_api::{
-    FirehoseDestination, Reason,
-    admission::{admit, documents},
-};
+use firehose_operator_api::{FirehoseDestination, Reason, admission::admit, manifests::objects};
 use serde_json::{Value, json};
 
 pub(crate) fn installation() -> Installation {
@@ -36,7 +33,7 @@ pub(crate) fn allowed() -> Allowed {
 }
 
 pub(crate) fn manifest(text: &str) -> FirehoseDestination {
-    let mut destination = admit(&documents(text).unwrap()[0]).unwrap();
+    let mut destination = admit(&objects(text).unwrap()[0]).unwrap();
     destination.metadata.namespace = Some("analytics".to_owned());
     destination.metadata.uid = Some("0b5ef4a9-6a4c-4a6c-9d5c-7a3c3f1c0001".to_owned());
     destination.metadata.generation = Some(1);

@@ -1,6 +1,6 @@
 //! What the custom resource has and this version does not do: refused by field, and said in the field's comment.
 
-use firehose_operator_api::{Reason, admission::documents, schema};
+use firehose_operator_api::{Reason, manifests::objects, schema};
 use serde_json::{Value, json};
 
 use crate::refusals;
@@ -62,7 +62,7 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
 
 /// The spec of the object that has every field.
 fn everything() -> Value {
-    documents(include_str!("../../api/tests/admitted/everything.yaml")).unwrap()[0]["spec"].take()
+    objects(include_str!("../../api/tests/admitted/everything.yaml")).unwrap()[0]["spec"].take()
 }
 
 /// What `kubectl explain` prints about a field.

@@ -89,7 +89,7 @@ async fn an_event_that_firehose_refuses_is_kept_with_its_bytes_through_a_kill_an
     assert!(letters.keys().eq(["poison-0", "poison-1", "poison-2"]), "{letters:?}");
     assert_eq!(
         place.dead_letters(&["show", "99-99"]).unwrap_err().lines().next(),
-        Some("Error: there is no dead letter \"99-99\"")
+        Some("firehose-proxy: there is no dead letter \"99-99\"")
     );
     assert!(place.dead_letters(&["drop"]).unwrap_err().contains("say which"));
 

@@ -15,7 +15,7 @@ use crate::manifest::{Manifest, with_rows};
 fn an_invalid_manifest_is_refused_at_start_with_the_field_and_the_reason() {
     let valid = with_rows(&[("*", "everything")]);
     for (what, text, says) in [
-        ("no YAML", "spec: [".to_owned(), "is not YAML"),
+        ("no YAML", "spec: [".to_owned(), "line 1: unclosed bracket"),
         ("nothing", String::new(), "holds 0 FirehoseDestination objects"),
         (
             "two",

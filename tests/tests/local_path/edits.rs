@@ -100,7 +100,7 @@ fn a_refused_edit_leaves_the_last_good_mapping_and_the_next_good_one_is_taken() 
     let manifest = Manifest::new(&[("*", "first")]);
     let local = LocalPath::start(&manifest.path());
     for (step, (text, says)) in [
-        ("spec: [".to_owned(), "is not YAML"),
+        ("spec: [".to_owned(), "line 1: unclosed bracket"),
         (
             with_rows(&[("*", "not a stream name")]),
             "spec.mappings[0].deliveryStreamName",

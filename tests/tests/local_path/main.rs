@@ -6,3 +6,4 @@ mod edits;
 mod endpoints;
 mod killed;
 mod manifest;
+mod mistakes;

@@ -4,10 +4,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::cases::set;
-use firehose_operator_api::{
-    admission::{admit, documents},
-    schema,
-};
+use firehose_operator_api::{admission::admit, manifests::objects, schema};
 use serde_json::{Map, Value, json};
 
 /// The objects of `admitted/` with the file each is in.
@@ -18,7 +15,7 @@ fn admitted() -> Vec<(String, Value)> {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "yaml") {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            let objects = documents(&fs::read_to_string(&path).unwrap()).unwrap();
+            let objects = objects(&fs::read_to_string(&path).unwrap()).unwrap();
             found.extend(objects.into_iter().map(|object| (name.clone(), object)));
         }
     }
