@@ -13,7 +13,6 @@ use futures::{StreamExt as _, future::join_all, stream};
 use kube::{Config, runtime::controller};
 use prometheus_client::registry::Registry;
 use tokio::{
-    net::TcpListener,
     signal::unix,
     sync::{oneshot, watch},
 };
@@ -57,9 +56,7 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
 pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> anyhow::Result<()> {
     let client =
         client::connect(config.clone(), CALL_DEADLINE).context("failed to configure the client of the API server")?;
-    let listener = TcpListener::bind(run.admin_listen)
-        .await
-        .context("failed to listen on the admin address")?;
+    let listener = dual_stack_listener::listen(run.admin_listen).context("failed to listen on the admin address")?;
     info!(admin = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "started");
 
     let mut registry = Registry::default();

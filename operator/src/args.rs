@@ -80,8 +80,8 @@ pub struct Run {
     #[arg(long, env = "POD_NAME")]
     pub identity: Option<String>,
 
-    /// Address of metrics and probes. Port 0 picks a free one.
-    #[arg(long, env = "FIREHOSE_OPERATOR_ADMIN_LISTEN", default_value = "0.0.0.0:9090")]
+    /// Address of metrics and probes. Port 0 picks a free one; `[::]` is every address, of IPv4 too.
+    #[arg(long, env = "FIREHOSE_OPERATOR_ADMIN_LISTEN", default_value = "[::]:9090")]
     pub admin_listen: SocketAddr,
 
     /// Form of the log on standard error.

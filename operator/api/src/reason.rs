@@ -108,6 +108,8 @@ pub enum Reason {
     // CredentialsReady
     /// Credentials are loaded; AWS has not been called with them yet.
     CredentialsLoaded,
+    /// No credentials were tried yet: nothing was sent.
+    CredentialsNotTried,
     /// AWS takes the credentials.
     CredentialsAccepted,
     /// The Secret does not exist or is empty.
@@ -138,6 +140,10 @@ pub enum Reason {
     WriteKeysRequired,
     /// Whoever reaches the endpoint may send events.
     NoAuthentication,
+    /// Write keys are asked for, and pods that were made before that are open until they are replaced.
+    SwitchingKeys,
+    /// The write keys that senders are to present are not there: every request is refused.
+    WriteKeysMissing,
 
     // Delivering and streams
     /// Firehose takes the records.
@@ -219,6 +225,7 @@ impl Reason {
             Self::ClaimPending => "a claim has no volume yet",
             Self::ClaimLost => "the volume of a claim is gone",
             Self::CredentialsLoaded => "credentials are loaded, and AWS has not been called with them yet",
+            Self::CredentialsNotTried => "no credentials were tried yet, because nothing was sent",
             Self::CredentialsAccepted => "AWS takes the credentials",
             Self::SecretMissing => "the Secret does not exist, or is empty",
             Self::SecretIncomplete => "the Secret lacks a key, or a value in it cannot be used",
@@ -234,6 +241,10 @@ impl Reason {
             Self::NoAuthentication => {
                 "whoever reaches the endpoint may send events, because ingest.authentication.type is None"
             }
+            Self::SwitchingKeys => {
+                "pods that were made before write keys were asked for are open until they are replaced"
+            }
+            Self::WriteKeysMissing => "the write keys are not there, and every request is refused",
             Self::Succeeded => "Firehose takes the records",
             Self::NoTraffic => "nothing was sent for a while",
             Self::SinglePutsOnly => "records go one by one, because the policy lacks firehose:PutRecordBatch",

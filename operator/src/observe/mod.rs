@@ -10,7 +10,7 @@ mod trouble;
 
 pub use claims::{ClaimPhase, claim_name};
 pub use guarded::{Guarded, Unreadable};
-pub use pods::{address, is_ready};
+pub use pods::{address, has_write_keys, is_ready};
 pub use trouble::{Trouble, is_on_a_lost_node, not_made, trouble};
 
 use std::{fmt::Debug, sync::Arc};

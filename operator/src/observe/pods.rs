@@ -6,9 +6,10 @@ use std::{
     net::IpAddr,
 };
 
-use k8s_openapi::api::core::v1::{Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 
 use super::trouble::trouble;
+use crate::plan::WRITE_KEYS_VOLUME;
 
 /// Drops what nobody here reads, because every proxy of the cluster is kept in memory.
 pub(super) fn trim(pod: &mut Pod) {
@@ -16,8 +17,25 @@ pub(super) fn trim(pod: &mut Pod) {
     pod.metadata.annotations = None;
     pod.spec = pod.spec.take().map(|spec| PodSpec {
         node_name: spec.node_name,
+        volumes: spec.volumes.and_then(|volumes| {
+            let name = volumes
+                .into_iter()
+                .find(|volume| volume.name == WRITE_KEYS_VOLUME)?
+                .name;
+            Some(vec![Volume {
+                name,
+                ..Volume::default()
+            }])
+        }),
         ..PodSpec::default()
     });
+}
+
+/// Whether the pod has a place for write keys. One that has lets nobody in without.
+pub fn has_write_keys(pod: &Pod) -> bool {
+    let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref());
+    let mut volumes = volumes.unwrap_or_default().iter();
+    volumes.any(|volume| volume.name == WRITE_KEYS_VOLUME)
 }
 
 /// Changes when something changes that a reconcile looks at. Annotations do not count: our own pokes are annotations.

@@ -35,7 +35,7 @@ pub fn effective(validated: &Validated, installation: &Installation) -> Effectiv
 }
 
 /// The source of credentials, then the role that is assumed with them.
-fn identity(validated: &Validated) -> String {
+pub(super) fn identity(validated: &Validated) -> String {
     let source = match &validated.credentials_secret {
         Some(secret) => format!("Static {}", secret.secret_ref.name),
         None => "Ambient".to_owned(),

@@ -13,6 +13,7 @@ mod installation;
 mod names;
 mod owned;
 mod rejection;
+mod subjects;
 mod validate;
 mod validated;
 mod withdrawal;
@@ -21,13 +22,14 @@ pub use allowed::{
     AllowList, Allowed, DEFAULT_LABELS, DEFAULT_NODE_SELECTORS, DEFAULT_POD_ANNOTATIONS,
     DEFAULT_SERVICE_ACCOUNT_ANNOTATIONS, NoEntry,
 };
-pub use children::{Children, REVISION_ANNOTATION, children};
+pub use children::{Children, REVISION_ANNOTATION, WRITE_KEYS_VOLUME, children};
 pub use document::{Paths, document};
 pub use effective::effective;
 pub use endpoints::{AllowedEndpoints, NamedEndpoint, NoHost};
 pub use installation::{Installation, ProxyUser};
 pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Names, POD_SELECTOR, selector};
 pub use rejection::{Rejection, unchangeable};
+pub use subjects::{Subjects, subjects};
 pub use validate::validate;
 pub use validated::Validated;
 pub use withdrawal::{Running, Withdrawal, withdraw};

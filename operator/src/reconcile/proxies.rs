@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 use super::context::Context;
 use crate::{
     apply::poke,
-    observe::{address, is_ready},
+    observe::{address, has_write_keys, is_ready},
     verify::{Proxy, Unasked, ask},
 };
 
@@ -27,6 +27,7 @@ pub(super) async fn ask_all(pods: &[Arc<Pod>], uid: &str) -> Vec<Proxy> {
         Proxy {
             name: pod.name_any(),
             ready: is_ready(&pod),
+            has_write_keys: has_write_keys(&pod),
             report: report
                 .inspect_err(|error| debug!(pod = %pod.name_any(), %error, "failed to ask a proxy"))
                 .ok(),

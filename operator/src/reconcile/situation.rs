@@ -19,7 +19,10 @@ use kube::{
 use super::{absence::Looked, context::Context};
 use crate::{
     observe::pods_of,
-    plan::{Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Running, Validated, effective, selector},
+    plan::{
+        Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Running, Validated, effective, selector,
+        subjects,
+    },
     verify::{Acceptance, Findings, Proxy},
 };
 
@@ -186,6 +189,7 @@ impl Situation {
             selector: selector.join(","),
             mappings: validated.and_then(|validated| i32::try_from(validated.mappings()).ok()),
             effective: self.effective.clone(),
+            subjects: validated.map(subjects),
         }
     }
 }
@@ -244,6 +248,7 @@ mod tests {
         let proxy = |report: Option<Report>| Proxy {
             name: String::new(),
             ready: true,
+            has_write_keys: false,
             report,
         };
         let proxies = [

@@ -53,6 +53,20 @@ impl<'a> Conditions<'a> {
         });
     }
 
+    /// Adds a condition; without words of its own it keeps those that were said of the same before.
+    pub(super) fn set_or_keep(
+        &mut self,
+        kind: ConditionType,
+        status: ConditionStatus,
+        reason: Reason,
+        message: String,
+    ) {
+        let same = |one: &&Condition| (one.kind, one.status, one.reason) == (kind, status, reason);
+        let said = self.before.iter().find(same).filter(|_| message.is_empty());
+        let message = said.map_or(message, |before| before.message.clone());
+        self.set(kind, status, reason, message);
+    }
+
     /// Adds the condition as it was, if it was there.
     pub(super) fn keep(&mut self, kind: ConditionType) {
         self.list

@@ -3,7 +3,10 @@
 use firehose_operator_api::{Effective, Reason};
 use firehose_proxy_config::{Acknowledge, report::Report};
 
-use crate::observe::{ClaimPhase, Trouble};
+use crate::{
+    observe::{ClaimPhase, Trouble},
+    plan::Subjects,
+};
 
 /// Whether the spec can be followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct Proxy {
     pub name: String,
     /// Whether the pod is ready, as kubelet sees it.
     pub ready: bool,
+    /// Whether the pod was made with a place for write keys.
+    pub has_write_keys: bool,
     /// What it reports; `None` when it could not be asked.
     pub report: Option<Report>,
 }
@@ -71,4 +76,6 @@ pub struct Findings<'a> {
     pub mappings: Option<i32>,
     /// What is in force where the spec leaves a choice open; `None` keeps what the status says.
     pub effective: Option<Effective>,
+    /// What is in force, by name, for messages; `None` while the spec is refused.
+    pub subjects: Option<Subjects>,
 }

@@ -4,13 +4,11 @@ use firehose_operator_api::{
     Address, Condition, ConditionStatus, ConditionType, FirehoseDestinationStatus, Proxies, Reason, StreamState,
     StreamStatus,
 };
-use firehose_proxy_config::{
-    Acknowledge,
-    report::{self, CredentialsState, DeadLetters},
-};
+use firehose_proxy_config::{Acknowledge, report::DeadLetters};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
+    access::{credentials_ready, secured, write_keys_missing},
     conditions::Conditions,
     findings::{Acceptance, Findings, PodTrouble, Proxy},
     pods::pods,
@@ -22,14 +20,14 @@ use crate::observe::ClaimPhase;
 pub fn judge(findings: &Findings<'_>, before: &FirehoseDestinationStatus, now: &Time) -> FirehoseDestinationStatus {
     let exists = findings.revision.is_some();
     let proxies = count(findings);
-    let streams = streams(findings.proxies);
+    let streams = streams(findings, &before.streams);
     let mut conditions = Conditions::new(&before.conditions, findings.generation, now);
     accepted(&mut conditions, findings);
     if exists {
         config_synced(&mut conditions, findings, &proxies);
-        credentials_ready(&mut conditions, findings.proxies);
+        credentials_ready(&mut conditions, findings);
         durable(&mut conditions, findings);
-        secured(&mut conditions, findings.requires_write_keys);
+        secured(&mut conditions, findings);
         delivering(&mut conditions, &streams);
         dead_letters(&mut conditions, findings.proxies);
     }
@@ -126,36 +124,6 @@ fn config_synced(conditions: &mut Conditions<'_>, findings: &Findings<'_>, count
     }
 }
 
-fn credentials_ready(conditions: &mut Conditions<'_>, proxies: &[Proxy]) {
-    let kind = ConditionType::CredentialsReady;
-    let reports = || {
-        proxies
-            .iter()
-            .filter_map(|proxy| Some((proxy, proxy.report.as_ref()?.credentials)))
-    };
-    let failing = reports().find(|(_, credentials)| credentials.state == CredentialsState::Failing);
-    let ready = reports()
-        .map(|(_, credentials)| credentials)
-        .filter(|one| one.state == CredentialsState::Ready);
-    if let Some((proxy, credentials)) = failing {
-        conditions.set(
-            kind,
-            ConditionStatus::False,
-            credentials.reason.into(),
-            format!("seen by {}", proxy.name),
-        );
-    } else if let Some(least) = ready.min_by_key(|one| one.reason == report::CredentialsReason::Accepted) {
-        conditions.set(kind, ConditionStatus::True, least.reason.into(), "");
-    } else {
-        conditions.set(
-            kind,
-            ConditionStatus::Unknown,
-            Reason::Unknown,
-            "no proxy has used credentials yet",
-        );
-    }
-}
-
 fn durable(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
     let Some((acknowledge, persistent)) = findings.durability else {
         // The spec is refused, so what runs is what an earlier one asked for.
@@ -207,15 +175,6 @@ fn look_at(namespace: &str, kind: &str, names: &[&str]) -> String {
     format!("{listed}{more}; kubectl -n {namespace} describe {kind}/{first}")
 }
 
-fn secured(conditions: &mut Conditions<'_>, requires_write_keys: Option<bool>) {
-    let kind = ConditionType::Secured;
-    match requires_write_keys {
-        None => conditions.keep(kind),
-        Some(true) => conditions.set(kind, ConditionStatus::True, Reason::WriteKeysRequired, ""),
-        Some(false) => conditions.set(kind, ConditionStatus::False, Reason::NoAuthentication, ""),
-    }
-}
-
 fn delivering(conditions: &mut Conditions<'_>, streams: &[StreamStatus]) {
     let kind = ConditionType::Delivering;
     let named = |state: StreamState| {
@@ -232,7 +191,7 @@ fn delivering(conditions: &mut Conditions<'_>, streams: &[StreamStatus]) {
             kind,
             ConditionStatus::False,
             failing.reason,
-            format!("failing: {}", named(StreamState::Failing)),
+            failing_message(failing, &named(StreamState::Failing)),
         );
     } else if first(StreamState::Paused).is_some() {
         conditions.set(kind, ConditionStatus::False, Reason::DeliveryPaused, "");
@@ -244,6 +203,19 @@ fn delivering(conditions: &mut Conditions<'_>, streams: &[StreamStatus]) {
         conditions.set(kind, ConditionStatus::True, single.reason, "");
     } else {
         conditions.set(kind, ConditionStatus::Unknown, Reason::NoTraffic, "");
+    }
+}
+
+/// The first stream that fails with what is known of it, and the names of all.
+fn failing_message(first: &StreamStatus, names: &str) -> String {
+    let (name, said) = (
+        &first.delivery_stream_name,
+        first.message.as_deref().unwrap_or_default(),
+    );
+    if names == name {
+        format!("stream {name}: {said}")
+    } else {
+        format!("stream {name}: {said}; failing: {names}")
     }
 }
 
@@ -282,11 +254,14 @@ fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Pro
         .find(|condition| condition.status == ConditionStatus::False)
         .cloned();
     let kind = ConditionType::Ready;
+    let keyless = write_keys_missing(findings);
     if let Some(error) = &findings.apply_error {
         // Whatever else is wrong may be what could not be written.
         conditions.set(kind, ConditionStatus::False, Reason::ApplyFailed, error);
     } else if let Some(culprit) = culprit {
         conditions.set(kind, ConditionStatus::False, culprit.reason, culprit.message);
+    } else if let Some(message) = keyless {
+        conditions.set(kind, ConditionStatus::False, Reason::WriteKeysMissing, message);
     } else if counted.ready < findings.desired {
         let message = format!("{} of {} proxies are ready", counted.ready, findings.desired);
         let (reason, message) = match findings.troubles.first() {
@@ -303,7 +278,11 @@ fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Pro
         let message = "pods are replaced one after the other";
         conditions.set(kind, ConditionStatus::False, Reason::RollingOut, message);
     } else {
-        conditions.set(kind, ConditionStatus::True, Reason::Ready, "");
+        let remark = conditions
+            .get(CredentialsReady)
+            .filter(|one| one.status == ConditionStatus::Unknown || one.reason != Reason::CredentialsAccepted);
+        let remark = remark.map(|one| format!("{}; {}", Reason::Ready.sentence(), one.message));
+        conditions.set(kind, ConditionStatus::True, Reason::Ready, remark.unwrap_or_default());
     }
 }
 

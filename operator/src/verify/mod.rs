@@ -1,5 +1,6 @@
 //! What the proxies report, and what follows from it: revision in force, credentials, streams.
 
+mod access;
 mod ask;
 mod conditions;
 mod findings;

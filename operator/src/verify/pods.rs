@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use firehose_operator_api::{FirehoseDestinationStatus, PodStatus, Reason};
-use firehose_proxy_config::report::{CredentialsState, StreamState};
+use firehose_proxy_config::report::{CredentialsState, StreamState, WriteKeysState};
 
-use super::findings::{Findings, PodTrouble, Proxy};
+use super::{
+    findings::{Findings, PodTrouble, Proxy},
+    streams::is_of_the_moment,
+};
 
 /// Most pods of a status.
 const MAX_PODS_IN_STATUS: usize = 20;
@@ -74,13 +77,26 @@ fn complaint(proxy: &Proxy, findings: &Findings<'_>) -> Option<(Reason, String)>
     if !proxy.ready {
         return plain(Reason::ProxyNotReady);
     }
+    match report.write_keys.state {
+        WriteKeysState::Missing | WriteKeysState::Incomplete => return plain(Reason::WriteKeysMissing),
+        WriteKeysState::Open => return plain(Reason::SwitchingKeys),
+        WriteKeysState::NotRequired | WriteKeysState::Loaded | WriteKeysState::Unknown => {}
+    }
     if Some(report.revision.as_str()) != revision {
         return plain(Reason::Propagating);
     }
     if report.credentials.state == CredentialsState::Failing {
-        return plain(report.credentials.reason.into());
+        let reason = Reason::from(report.credentials.reason);
+        return Some((reason, said(reason, report.credentials.detail.as_ref())));
     }
     let failing = report.streams.iter().find(|one| one.state == StreamState::Failing)?;
     let reason: Reason = failing.reason.into();
-    Some((reason, format!("stream {}: {}", failing.name, reason.sentence())))
+    let said = said(reason, failing.detail.as_ref());
+    Some((reason, format!("stream {}: {said}", failing.name)))
+}
+
+/// What was said, if that is the same from attempt to attempt.
+fn said(reason: Reason, detail: Option<&String>) -> String {
+    let detail = detail.filter(|_| !is_of_the_moment(reason));
+    detail.map_or(reason.sentence(), String::as_str).to_owned()
 }

@@ -44,6 +44,7 @@ fn what_one_proxy_reports_shows_in_the_condition_it_is_about() {
     let failing = |reason| CredentialsReport {
         state: CredentialsState::Failing,
         reason,
+        ..CredentialsReport::default()
     };
     let cases = [
         (
@@ -121,6 +122,7 @@ fn a_stream_that_fails_does_not_make_the_destination_unready_but_credentials_do(
         report.credentials = CredentialsReport {
             state: CredentialsState::Failing,
             reason: CredentialsReason::Expired,
+            ..CredentialsReport::default()
         };
     });
     assert_eq!(

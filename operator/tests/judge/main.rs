@@ -2,14 +2,21 @@
 #![cfg(feature = "controller")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
+mod access;
 mod conditions;
 mod status_fields;
 
-use firehose_operator::verify::{Acceptance, Findings, Proxy, judge};
+use firehose_operator::{
+    plan::Subjects,
+    verify::{Acceptance, Findings, Proxy, judge},
+};
 use firehose_operator_api::{Condition, ConditionStatus, ConditionType, Effective, FirehoseDestinationStatus, Reason};
 use firehose_proxy_config::{
     Acknowledge,
-    report::{self, CredentialsReason, CredentialsReport, CredentialsState, Report, StreamReason, StreamReport},
+    report::{
+        self, CredentialsReason, CredentialsReport, CredentialsState, Report, StreamReason, StreamReport,
+        WriteKeysState,
+    },
 };
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
@@ -24,6 +31,7 @@ pub(crate) fn proxy(name: &str) -> Proxy {
     Proxy {
         name: name.to_owned(),
         ready: true,
+        has_write_keys: true,
         report: Some(Report {
             destination_uid: "u-1".to_owned(),
             revision: REVISION.to_owned(),
@@ -32,6 +40,11 @@ pub(crate) fn proxy(name: &str) -> Proxy {
             credentials: CredentialsReport {
                 state: CredentialsState::Ready,
                 reason: CredentialsReason::Accepted,
+                ..CredentialsReport::default()
+            },
+            write_keys: report::WriteKeysReport {
+                state: WriteKeysState::Loaded,
+                ..report::WriteKeysReport::default()
             },
             streams: vec![stream(
                 "orders",
@@ -50,6 +63,7 @@ pub(crate) fn stream(name: &str, state: report::StreamState, reason: StreamReaso
         name: name.to_owned(),
         state,
         reason,
+        detail: None,
     }
 }
 
@@ -86,6 +100,13 @@ pub(crate) fn findings(proxies: &[Proxy]) -> Findings<'_> {
         effective: Some(Effective {
             image: Some("proxy:1".to_owned()),
             ..Effective::default()
+        }),
+        subjects: Some(Subjects {
+            region: "eu-west-1".to_owned(),
+            identity: "Static aws, arn:aws:iam::1:role/writer".to_owned(),
+            credentials: Some(("aws".to_owned(), vec!["id".to_owned(), "secret".to_owned()])),
+            role: Some("arn:aws:iam::1:role/writer".to_owned()),
+            write_keys: Some(("senders".to_owned(), "keys".to_owned())),
         }),
     }
 }

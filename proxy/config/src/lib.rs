@@ -23,7 +23,7 @@ pub use document::{
     RequestIp, Spool, SpoolType, StaticCredentials, Stream, Toggle, WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
-pub use revision::revision;
+pub use revision::{revision, secret_revision};
 
 /// The version of the document's shape that this crate writes and reads.
 pub const FORMAT_VERSION: u32 = 1;

@@ -1,10 +1,14 @@
 //! The report: what a proxy answers to `GET /status` on its admin port and the operator turns into conditions.
 //!
-//! Plain data, the second contract between the two programs. It names no secret, no event and no address, because
-//! whoever reaches the admin port may read it. A reader of another version ignores fields it does not know and reads a
-//! name it does not know as `Unknown`, so that a rollout with two versions keeps reporting.
+//! Plain data, the second contract between the two programs. It holds no secret and nothing of an event, because
+//! whoever reaches the admin port may read it; what AWS said about a call is in it, cut to [`MAX_DETAIL_CHARS`]. A
+//! reader of another version ignores fields it does not know and reads a name it does not know as `Unknown`, so that a
+//! rollout with two versions keeps reporting.
 
 use serde::{Deserialize, Serialize};
+
+/// Longest `detail`, in characters.
+pub const MAX_DETAIL_CHARS: usize = 256;
 
 /// What one proxy pod knows about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +30,9 @@ pub struct Report {
     /// The AWS credentials.
     #[serde(default)]
     pub credentials: CredentialsReport,
+    /// The write keys that senders present.
+    #[serde(default)]
+    pub write_keys: WriteKeysReport,
     /// The mapped delivery streams and those with a backlog, each once.
     #[serde(default)]
     pub streams: Vec<StreamReport>,
@@ -59,14 +66,54 @@ pub struct DeduplicationReport {
 }
 
 /// State of the AWS credentials.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CredentialsReport {
     /// The state.
     #[serde(default)]
     pub state: CredentialsState,
-    /// Why it is so.
+    /// Why it is so. While an earlier key is in use and its Secret is gone or broken, what is the matter with that.
     #[serde(default)]
     pub reason: CredentialsReason,
+    /// For a person: the file, or the code and the words of AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Hash of the files that the key in use was read from; absent where it is not from files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+}
+
+/// State of the write keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteKeysReport {
+    /// The state.
+    #[serde(default)]
+    pub state: WriteKeysState,
+    /// For a person: what is the matter with the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Hash of the file that the keys in use were read from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+}
+
+/// State of the write keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WriteKeysState {
+    /// The document in force asks for none: whoever reaches the endpoint may send events.
+    NotRequired,
+    /// The document asks for them, and this pod was made without a place for them: it goes on as before, open, until it
+    /// is replaced.
+    Open,
+    /// There are some, and only their holders may send events.
+    Loaded,
+    /// There is no file: every request is refused.
+    Missing,
+    /// The file holds no key that can be used: every request is refused.
+    Incomplete,
+    /// The proxy does not say, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 /// State of the AWS credentials.
@@ -120,6 +167,9 @@ pub struct StreamReport {
     /// Why it is so: the outcome of the last call.
     #[serde(default)]
     pub reason: StreamReason,
+    /// For a person: the code and the words of AWS, or what keeps calls from reaching it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// State of one delivery stream.
@@ -218,6 +268,7 @@ mod tests {
         assert_eq!(report.credentials.reason, CredentialsReason::Unknown);
         assert_eq!(report.streams[0].reason, StreamReason::Succeeded);
         assert_eq!(report.streams[1].state, StreamState::Unknown);
+        assert_eq!(report.write_keys.state, WriteKeysState::Unknown);
         assert_eq!(report.backlog, Backlog::Unknown);
         assert_eq!(report.dead_letters, DeadLetters::Unknown);
     }
@@ -232,11 +283,19 @@ mod tests {
             credentials: CredentialsReport {
                 state: CredentialsState::Failing,
                 reason: CredentialsReason::SecretMissing,
+                detail: Some("the files are missing".to_owned()),
+                revision: None,
+            },
+            write_keys: WriteKeysReport {
+                state: WriteKeysState::Loaded,
+                detail: None,
+                revision: Some("8899aabb".to_owned()),
             },
             streams: vec![StreamReport {
                 name: "orders".to_owned(),
                 state: StreamState::Failing,
                 reason: StreamReason::CredentialsUnavailable,
+                detail: Some("no key".to_owned()),
             }],
             backlog: Backlog::Waiting,
             dead_letters: DeadLetters::Full,
@@ -250,7 +309,7 @@ mod tests {
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing"},"streams":[{"name":"orders","state":"Failing","reason":"CredentialsUnavailable"}],"backlog":"Waiting","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1}}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"writeKeys":{"state":"Loaded","revision":"8899aabb"},"streams":[{"name":"orders","state":"Failing","reason":"CredentialsUnavailable","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1}}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

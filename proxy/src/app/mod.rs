@@ -9,9 +9,9 @@ mod window;
 use std::{future::Future, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use dual_stack_listener::{Listener, Place};
 use prometheus_client::registry::Registry;
 use tokio::{
-    net::TcpListener,
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
@@ -42,9 +42,9 @@ pub struct Options {
     /// Directory of the spool, used with `acknowledge: WhenSpooled`.
     pub spool_dir: PathBuf,
     /// Address of the event endpoint.
-    pub listen: SocketAddr,
+    pub listen: Place,
     /// Address of the admin endpoint.
-    pub admin_listen: SocketAddr,
+    pub admin_listen: Place,
     /// How long a draining proxy still serves.
     pub drain_delay: Duration,
     /// How long open requests and undelivered events get after that.
@@ -167,7 +167,8 @@ impl Proxy {
         let (admin_listener, admin) = bind(options.admin_listen)?;
         let report = {
             let (live, volume, shutdown) = (Arc::clone(&live), volume.clone(), shutdown.clone());
-            move || report::report(&live, &delivery_status, &volume, &recent, shutdown.phase())
+            let keys = endpoint.keys.clone();
+            move || report::report(&live, &delivery_status, &keys, &volume, &recent, shutdown.phase())
         };
         let admin_pages = Admin {
             exposition: Exposition::new(registry),
@@ -273,9 +274,9 @@ impl Proxy {
     }
 }
 
-fn bind(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let bound = http::listen(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
-    let (local, listener) = bound.with_context(|| format!("failed to listen on {address}"))?;
+fn bind(place: Place) -> anyhow::Result<(Listener, SocketAddr)> {
+    let bound = Listener::open(place).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (local, listener) = bound.with_context(|| format!("failed to listen on {place}"))?;
     Ok((listener, local))
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use firehose_proxy_config::{
-    Document,
+    CredentialsType, Document,
     report::{
         Backlog, CredentialsReason, CredentialsReport, CredentialsState, DeadLetters, Report, StreamReason,
         StreamReport, StreamState,
@@ -15,6 +15,7 @@ use crate::{
     config::Live,
     deliver::{self, DeliveryStatus, StreamStatus},
     firehose::Reason,
+    http::gateway::KeyRing,
     queue::Recent,
     shutdown::Phase,
 };
@@ -23,6 +24,7 @@ use crate::{
 pub(super) fn report(
     live: &Live,
     delivery_status: &DeliveryStatus,
+    keys: &KeyRing,
     volume: &Volume,
     recent: &Recent,
     phase: Phase,
@@ -43,7 +45,8 @@ pub(super) fn report(
         revision: document.map_or_else(String::new, |document| document.revision.clone()),
         ready: document.is_some() && is_open && phase == Phase::Running && !is_stalled(volume.stalled_for()),
         config_error: live.refused(),
-        credentials: credentials_report(delivery_status),
+        credentials: credentials_report(delivery_status, document),
+        write_keys: keys.report(),
         streams: streams(document, &known),
         backlog,
         dead_letters: match volume.letters() {
@@ -86,6 +89,7 @@ fn without_traffic(name: &str) -> StreamReport {
         name: name.to_owned(),
         state: StreamState::Idle,
         reason: StreamReason::NoTraffic,
+        detail: None,
     }
 }
 
@@ -101,6 +105,7 @@ fn stream_report(stream: &StreamStatus) -> StreamReport {
         name: stream.name.to_string(),
         state,
         reason,
+        detail: stream.detail.clone().filter(|_| state == StreamState::Failing),
     }
 }
 
@@ -110,11 +115,15 @@ fn stream_reason(reason: Reason) -> StreamReason {
         Reason::Throttled => StreamReason::Throttled,
         Reason::StreamNotFound => StreamReason::StreamNotFound,
         Reason::AccessDenied => StreamReason::AccessDenied,
-        Reason::CredentialsMissing | Reason::CredentialsUnavailable | Reason::CredentialsRejected => {
-            StreamReason::CredentialsUnavailable
-        }
+        Reason::SecretMissing
+        | Reason::SecretIncomplete
+        | Reason::SourceUnavailable
+        | Reason::AssumeRoleDenied
+        | Reason::AssumeRoleUnavailable
+        | Reason::CredentialsRejected
+        | Reason::CredentialsExpired => StreamReason::CredentialsUnavailable,
         Reason::KeyUnavailable => StreamReason::KeyUnavailable,
-        Reason::RecordRefused
+        Reason::RecordRejected
         | Reason::RecordTooLarge
         | Reason::CallTooLarge
         | Reason::CallRefused
@@ -124,17 +133,49 @@ fn stream_reason(reason: Reason) -> StreamReason {
     }
 }
 
-fn credentials_report(delivery_status: &DeliveryStatus) -> CredentialsReport {
-    let (state, reason) = match delivery_status.credentials().map(|credentials| credentials.reason) {
-        None => (CredentialsState::Unknown, CredentialsReason::Unknown),
-        Some(None) => (CredentialsState::Ready, CredentialsReason::Loaded),
-        Some(Some(Reason::Succeeded)) => (CredentialsState::Ready, CredentialsReason::Accepted),
-        Some(Some(Reason::CredentialsMissing)) => (CredentialsState::Failing, CredentialsReason::SecretMissing),
-        Some(Some(Reason::CredentialsUnavailable)) => (CredentialsState::Failing, CredentialsReason::SourceUnavailable),
-        Some(Some(Reason::CredentialsRejected)) => (CredentialsState::Failing, CredentialsReason::Rejected),
-        Some(Some(_)) => (CredentialsState::Unknown, CredentialsReason::Unknown),
+fn credentials_report(delivery_status: &DeliveryStatus, document: Option<&Document>) -> CredentialsReport {
+    let Some(credentials) = delivery_status.credentials() else {
+        return CredentialsReport::default();
     };
-    CredentialsReport { state, reason }
+    let is_static = document.is_some_and(|document| document.credentials.kind == CredentialsType::Static);
+    let (state, reason) = match credentials.reason {
+        // Until a call was made, nothing is known of what no file holds.
+        None if is_static => (CredentialsState::Unknown, CredentialsReason::Loaded),
+        None => (CredentialsState::Unknown, CredentialsReason::Unknown),
+        Some(Reason::Succeeded) => (CredentialsState::Ready, CredentialsReason::Accepted),
+        Some(reason) => match credentials_reason(reason) {
+            CredentialsReason::Unknown => (CredentialsState::Unknown, CredentialsReason::Unknown),
+            reason => (CredentialsState::Failing, reason),
+        },
+    };
+    let (reason, detail) = match (&credentials.stale, state) {
+        (Some((stale, why)), CredentialsState::Ready | CredentialsState::Unknown) => {
+            (credentials_reason(*stale), Some(why.clone()))
+        }
+        _ => (
+            reason,
+            Some(credentials.message).filter(|_| state == CredentialsState::Failing),
+        ),
+    };
+    CredentialsReport {
+        state,
+        reason,
+        detail: detail.filter(|detail| !detail.is_empty()),
+        revision: credentials.revision,
+    }
+}
+
+fn credentials_reason(reason: Reason) -> CredentialsReason {
+    match reason {
+        Reason::SecretMissing => CredentialsReason::SecretMissing,
+        Reason::SecretIncomplete => CredentialsReason::SecretIncomplete,
+        Reason::SourceUnavailable => CredentialsReason::SourceUnavailable,
+        Reason::AssumeRoleDenied => CredentialsReason::AssumeRoleDenied,
+        Reason::AssumeRoleUnavailable => CredentialsReason::AssumeRoleUnavailable,
+        Reason::CredentialsRejected => CredentialsReason::Rejected,
+        Reason::CredentialsExpired => CredentialsReason::Expired,
+        _ => CredentialsReason::Unknown,
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +198,7 @@ mod tests {
             name: StreamName::try_from(name).unwrap(),
             state: deliver::StreamState::Delivering,
             reason: Reason::Succeeded,
+            detail: None,
             single_puts: false,
             backlog_events,
             backlog_bytes: 0,

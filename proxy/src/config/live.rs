@@ -21,6 +21,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// A document for tests of what does not look at its mappings.
+    #[cfg(test)]
+    pub(crate) fn unrouted(document: Document) -> Self {
+        let table = Table::new(&[], &crate::stream::Streams::default()).expect("no name is an invalid one");
+        Self::new(document, table)
+    }
+
     /// A document with its mappings as a table.
     pub fn new(document: Document, table: Table) -> Self {
         Self {

@@ -3,6 +3,7 @@
 //! Decides two things only, because they concern all streams together: how many calls are under way at a time, and
 //! which client signs them.
 
+mod credentials;
 mod reroute;
 mod tell;
 #[cfg(test)]
@@ -25,12 +26,13 @@ use super::{
     DeliveryStatus, GiveUp, Metrics, Queued, StreamState,
     drain_rate::DrainRate,
     metrics::StreamMetrics,
-    status::CredentialsStatus,
     stream::{CallId, Core, Effect, Input, Settings},
 };
 use crate::{
     config::{Live, Snapshot},
-    firehose::{self, Call, Change, CurrentClient, Operation, Outcome, Reason, Rotation, Signer, Supplier, Transport},
+    firehose::{
+        self, Answer, Call, CurrentClient, Operation, Outcome, Problem, Reason, Rotation, Signer, Supplier, Transport,
+    },
     queue::{ByteLimit, InFlight, Outlet},
     shutdown::{Phase, Shutdown},
     stream::{StreamId, StreamName, Streams},
@@ -118,6 +120,8 @@ struct Driver {
     call_bytes: usize,
     flushing: bool,
     credentials: Option<Reason>,
+    /// What is wrong with the files of credentials although an earlier key is in use.
+    stale: Option<Problem>,
 }
 
 struct Stream {
@@ -126,6 +130,8 @@ struct Stream {
     metrics: StreamMetrics,
     timer: Option<Instant>,
     state: StreamState,
+    /// What is to be said to a person of the last call, where that failed.
+    detail: Option<String>,
     drain_rate: DrainRate,
 }
 
@@ -136,7 +142,7 @@ struct Ended {
     bytes: usize,
     signer: Signer,
     took: Duration,
-    outcome: Outcome,
+    answer: Answer,
 }
 
 impl Driver {
@@ -153,6 +159,7 @@ impl Driver {
             call_bytes: 0,
             flushing: false,
             credentials: None,
+            stale: None,
             deliver,
         }
     }
@@ -223,6 +230,7 @@ impl Driver {
                 metrics: deliver.metrics.of(&name),
                 timer: None,
                 state: StreamState::Delivering,
+                detail: None,
                 drain_rate: DrainRate::default(),
                 name,
             }
@@ -289,11 +297,13 @@ impl Driver {
 
     /// Starts a call, or says at once why it cannot be made.
     fn call(&mut self, id: StreamId, call: CallId, operation: Operation, now: Instant) -> Option<Input> {
-        let Ok((client, signer)) = self.rotation.pick(now) else {
-            return Some(Input::Answer {
-                call,
-                outcome: Outcome::Failed(Reason::CredentialsMissing),
-            });
+        let (client, signer) = match self.rotation.pick(now) {
+            Ok(picked) => picked,
+            Err(problem) => {
+                self.stream(id).detail = Some(problem.to_string());
+                let outcome = Outcome::Failed(problem.reason());
+                return Some(Input::Answer { call, outcome });
+            }
         };
         let stream = &self.streams[&id];
         let batch = stream
@@ -304,14 +314,14 @@ impl Driver {
         let request = Call::new(operation, &stream.name, batch.records().map(Queued::contents), bytes);
         self.call_bytes += bytes;
         self.calls.spawn(async move {
-            let outcome = firehose::put(&client, request).await;
+            let answer = firehose::put(&client, request).await;
             Ended {
                 stream: id,
                 call,
                 bytes,
                 signer,
                 took: now.elapsed(),
-                outcome,
+                answer,
             }
         });
         None
@@ -320,26 +330,27 @@ impl Driver {
     fn ended(&mut self, ended: Ended) {
         let now = Instant::now();
         self.call_bytes -= ended.bytes;
-        let reason = match &ended.outcome {
+        let Answer { outcome, detail } = ended.answer;
+        let reason = match &outcome {
             Outcome::Records(failed) => failed.first().map_or(Reason::Succeeded, |record| record.reason),
             Outcome::Failed(reason) => *reason,
         };
-        self.stream(ended.stream)
-            .metrics
-            .call_ended(reason, ended.took.as_secs_f64());
+        let stream = self.stream(ended.stream);
+        stream.metrics.call_ended(reason, ended.took.as_secs_f64());
+        stream.detail.clone_from(&detail);
         let took_over = self.rotation.ended(ended.signer, reason, now);
         self.step(
             ended.stream,
             Input::Answer {
                 call: ended.call,
-                outcome: ended.outcome,
+                outcome,
             },
         );
         if took_over {
             tracing::info!("the new credentials work and are in use");
             self.retry_now();
         }
-        self.heard_of_credentials(reason);
+        self.heard_of_credentials(reason, detail);
         for _ in 0..self.starved.len() {
             if self.calls.len() >= self.deliver.most_calls {
                 break;
@@ -364,24 +375,6 @@ impl Driver {
             self.stream(id).timer = None;
             self.step(id, Input::Wake);
         }
-    }
-
-    fn client_changed(&mut self) {
-        let newest = Arc::clone(&self.clients.borrow_and_update());
-        let change = self.rotation.update(&newest, Instant::now());
-        if change == Change::Nothing {
-            return;
-        }
-        tracing::info!(?change, "credentials or endpoint changed");
-        if change == Change::Replaced {
-            self.credentials = None;
-            let problem = self.rotation.problem().map(ToString::to_string);
-            self.deliver.delivery_status.put_credentials(CredentialsStatus {
-                reason: problem.is_some().then_some(Reason::CredentialsMissing),
-                message: problem.unwrap_or_else(|| "not tried yet".to_owned()),
-            });
-        }
-        self.retry_now();
     }
 
     fn reconfigure(&mut self) {

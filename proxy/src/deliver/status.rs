@@ -30,6 +30,8 @@ pub struct StreamStatus {
     pub state: StreamState,
     /// Why: how the last call ended.
     pub reason: Reason,
+    /// What AWS said, or what kept the call from reaching it, where the last one failed.
+    pub detail: Option<String>,
     /// Whether single puts are made because the batch call is denied.
     pub single_puts: bool,
     /// Events that are not delivered yet.
@@ -62,6 +64,10 @@ pub struct CredentialsStatus {
     pub reason: Option<Reason>,
     /// For people: what is missing or was refused. Never a key.
     pub message: String,
+    /// Hash of the files that the key in use was read from.
+    pub revision: Option<String>,
+    /// What is wrong with the files while that key stays in use.
+    pub stale: Option<(Reason, String)>,
 }
 
 impl StreamState {

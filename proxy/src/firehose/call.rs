@@ -9,6 +9,7 @@ use aws_sdk_firehose::{
     operation::{put_record::PutRecordOutput, put_record_batch::PutRecordBatchOutput},
     types::Record,
 };
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -55,13 +56,28 @@ impl Call {
     }
 }
 
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// What became of it.
+    pub(crate) outcome: Outcome,
+    /// What is to be said to a person where it failed.
+    pub(crate) detail: Option<String>,
+}
+
+impl From<Outcome> for Answer {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, detail: None }
+    }
+}
+
 /// Makes a call, in a span of its own. The client's operation timeout is its deadline.
-pub(crate) async fn put(client: &Client, call: Call) -> Outcome {
+pub(crate) async fn put(client: &Client, call: Call) -> Answer {
     let span = debug_span!("call", stream = call.stream.as_str(), records = call.records);
     made(client, call).instrument(span).await
 }
 
-async fn made(client: &Client, call: Call) -> Outcome {
+async fn made(client: &Client, call: Call) -> Answer {
     let confirmation = Confirmation::of(call.records);
     let prebuilt = Prebuilt {
         body: Bytes::from(call.body),
@@ -78,9 +94,9 @@ async fn made(client: &Client, call: Call) -> Outcome {
                 .send()
                 .await;
             match answer {
-                Ok(_) if confirmation.is_confirmed() => Outcome::Records(Vec::new()),
-                Ok(answer) => batch_outcome(call.records, &answer),
-                Err(error) => Outcome::Failed(reason(&error)),
+                Ok(_) if confirmation.is_confirmed() => Outcome::Records(Vec::new()).into(),
+                Ok(answer) => batch_outcome(call.records, &answer).into(),
+                Err(error) => failure(&error),
             }
         }
         Operation::PutRecord => {
@@ -98,8 +114,8 @@ async fn made(client: &Client, call: Call) -> Outcome {
                 .send()
                 .await;
             match answer {
-                Ok(answer) => single_outcome(&answer),
-                Err(error) => Outcome::Failed(reason(&error)),
+                Ok(answer) => single_outcome(&answer).into(),
+                Err(error) => failure(&error),
             }
         }
     }
@@ -124,42 +140,64 @@ fn single_outcome(answer: &PutRecordOutput) -> Outcome {
     }
 }
 
-fn reason<E>(error: &SdkError<E, HttpResponse>) -> Reason
+fn failure<E>(error: &SdkError<E, HttpResponse>) -> Answer
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    match error {
+    let (reason, detail) = match error {
         SdkError::ServiceError(answer) => {
             let raw = answer.raw();
             let kind = raw.body().bytes().and_then(decode::error_type);
             let code = kind.as_deref().or_else(|| answer.err().code());
-            decode::error_reason(raw.status().as_u16(), code, answer.err().message())
+            let message = answer.err().message();
+            let reason = decode::error_reason(raw.status().as_u16(), code, message);
+            (reason, decode::detail(code, message))
         }
-        SdkError::ResponseError(_) => Reason::UnexpectedAnswer,
-        _ => cause(error).unwrap_or(Reason::Unanswered),
+        SdkError::ResponseError(_) => (Reason::UnexpectedAnswer, None),
+        _ => cause(error).unwrap_or_else(|| (Reason::Unanswered, root(error))),
+    };
+    Answer {
+        outcome: Outcome::Failed(reason),
+        detail,
     }
 }
 
-/// Why a request was not even sent, if that can be told.
-fn cause(error: &(dyn Error + 'static)) -> Option<Reason> {
+/// Why a request was not even sent, if that can be told. Of several causes the innermost: a role cannot be assumed
+/// without the source's credentials.
+fn cause(error: &(dyn Error + 'static)) -> Option<(Reason, Option<String>)> {
     let mut next = Some(error);
+    let mut found = None;
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<CredentialsError>() {
-            return Some(match error {
-                CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
-                    Reason::CredentialsMissing
+            found = Some((Reason::SourceUnavailable, root(error)));
+        }
+        if let Some(answer) = error.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>() {
+            found = Some(match answer {
+                SdkError::ServiceError(answer) => {
+                    let (code, status) = (answer.err().code(), answer.raw().status().as_u16());
+                    let reason = decode::role_reason(status, code);
+                    return Some((reason, decode::detail(code, answer.err().message())));
                 }
-                _ => Reason::CredentialsUnavailable,
+                _ => (Reason::AssumeRoleUnavailable, root(error)),
             });
         }
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>()
             && error.is_connect()
         {
-            return Some(Reason::Unreachable);
+            return Some(found.unwrap_or_else(|| (Reason::Unreachable, root(error))));
         }
         next = error.source();
     }
-    None
+    found
+}
+
+/// The innermost cause in its own words, which say more than those around it.
+fn root(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    Some(decode::bounded(&innermost.to_string())).filter(|words| !words.is_empty())
 }
 
 /// Puts the prebuilt body in the place of the serialized one, before the request is signed.

@@ -8,6 +8,8 @@ use firehose_proxy_config::StaticCredentials;
 /// Why the files give no credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum FileProblem {
+    #[error("there is none of the files: the Secret does not exist, or has none of the keys")]
+    NoFiles,
     #[error("the file {0:?} is missing")]
     Missing(String),
     #[error("the file {0:?} is empty")]
@@ -39,6 +41,14 @@ const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// Reads the credentials of a directory, all files or none of them.
 pub(super) fn read(directory: &Path, shape: Shape) -> Result<Credentials, FileProblem> {
+    let names = [
+        StaticCredentials::ACCESS_KEY_ID_FILE,
+        StaticCredentials::SECRET_ACCESS_KEY_FILE,
+        StaticCredentials::SESSION_TOKEN_FILE,
+    ];
+    if !names.iter().any(|name| directory.join(name).exists()) {
+        return Err(FileProblem::NoFiles);
+    }
     let access_key_id = required(directory, StaticCredentials::ACCESS_KEY_ID_FILE)?;
     let secret_access_key = required(directory, StaticCredentials::SECRET_ACCESS_KEY_FILE)?;
     let session_token = optional(directory, StaticCredentials::SESSION_TOKEN_FILE)?;
@@ -56,6 +66,16 @@ pub(super) fn read(directory: &Path, shape: Shape) -> Result<Credentials, FilePr
         None,
         "static files",
     ))
+}
+
+/// A name for the content of the files, which tells nothing of it: whoever sees two can tell whether they are the same.
+pub(super) fn revision(key: &Credentials) -> String {
+    let parts = [
+        key.access_key_id(),
+        key.secret_access_key(),
+        key.session_token().unwrap_or_default(),
+    ];
+    firehose_proxy_config::secret_revision(&parts)
 }
 
 /// What a file of AWS's looks like.
@@ -175,7 +195,7 @@ mod tests {
     fn half_a_pair_is_no_credential() {
         let missing = |name: &str| FileProblem::Missing(name.to_owned());
         let cases: [(&[(&str, &str)], FileProblem); 3] = [
-            (&[], missing("accessKeyID")),
+            (&[], FileProblem::NoFiles),
             (&[("accessKeyID", "AKID")], missing("secretAccessKey")),
             (
                 &[("accessKeyID", "AKID"), ("secretAccessKey", "\n")],

@@ -41,6 +41,8 @@ impl Supplier {
         let none = CurrentClient {
             target: None,
             client: Err(Problem::NotConfigured),
+            revision: None,
+            stale: None,
             generation: 0,
         };
         let (current, receiver) = watch::channel(Arc::new(none));
@@ -83,7 +85,7 @@ impl Supplier {
             return;
         }
         match read(&target).await {
-            Ok(key) if same_target && self.key.as_ref() == Some(&key) => self.stale = None,
+            Ok(key) if same_target && self.key.as_ref() == Some(&key) => self.say_stale(None),
             Ok(key) => {
                 self.key = Some(key.clone());
                 let client = target.client(Base::Key(key), &self.http).await;
@@ -93,7 +95,7 @@ impl Supplier {
             Err(problem) if same_target && self.key.is_some() => {
                 if self.stale.as_ref() != Some(&problem) {
                     tracing::warn!(%problem, "the last good credentials stay in use");
-                    self.stale = Some(problem);
+                    self.say_stale(Some(problem));
                 }
             }
             Err(problem) => {
@@ -106,12 +108,29 @@ impl Supplier {
         }
     }
 
+    /// Tells what is wrong with the files while the key stays as it is.
+    fn say_stale(&mut self, problem: Option<Problem>) {
+        if self.stale == problem {
+            return;
+        }
+        self.stale.clone_from(&problem);
+        self.current.send_modify(|current| {
+            *current = Arc::new(CurrentClient {
+                stale: problem,
+                ..CurrentClient::clone(current)
+            });
+        });
+    }
+
     fn replace(&mut self, target: Target, client: Result<Client, Problem>) {
         self.stale = None;
+        let revision = self.key.as_ref().map(credential_files::revision);
         self.current.send_modify(|current| {
             *current = Arc::new(CurrentClient {
                 target: Some(target),
                 client,
+                revision,
+                stale: None,
                 generation: current.generation + 1,
             });
         });
@@ -121,7 +140,7 @@ impl Supplier {
 /// Reads the files off the runtime's threads: a volume may hang.
 async fn read(target: &Target) -> Result<Credentials, Problem> {
     let Some(stated) = &target.credentials.static_ else {
-        return Err(Problem::StaticCredentials("no directory is named".to_owned()));
+        return Err(Problem::SecretMissing("no directory is named".to_owned()));
     };
     let directory = PathBuf::from(&stated.directory);
     let shape = if target.is_key_for_aws() {
@@ -131,8 +150,11 @@ async fn read(target: &Target) -> Result<Credentials, Problem> {
     };
     tokio::task::spawn_blocking(move || credential_files::read(&directory, shape))
         .await
-        .map_err(|error| Problem::StaticCredentials(error.to_string()))?
-        .map_err(|problem: FileProblem| Problem::StaticCredentials(problem.to_string()))
+        .map_err(|error| Problem::SecretIncomplete(error.to_string()))?
+        .map_err(|problem: FileProblem| match problem {
+            FileProblem::NoFiles => Problem::SecretMissing(problem.to_string()),
+            _ => Problem::SecretIncomplete(problem.to_string()),
+        })
 }
 
 #[cfg(test)]
@@ -182,7 +204,7 @@ mod tests {
     }
 
     fn missing(file: &str) -> Option<Problem> {
-        Some(Problem::StaticCredentials(format!("the file {file:?} is missing")))
+        Some(Problem::SecretIncomplete(format!("the file {file:?} is missing")))
     }
 
     #[tokio::test]
@@ -211,9 +233,15 @@ mod tests {
         fs::remove_file(fixture.files.path().join("secretAccessKey")).unwrap();
         assert_eq!(fixture.look("eu-west-1").await, (1, None));
         assert_eq!(fixture.supplier.stale, missing("secretAccessKey"));
+        assert_eq!(
+            fixture.current.borrow().stale,
+            missing("secretAccessKey"),
+            "nobody is told"
+        );
         fixture.write(SECRET);
         assert_eq!(fixture.look("eu-west-1").await, (1, None));
         assert_eq!(fixture.supplier.stale, None, "and the next loss is said again");
+        assert_eq!(fixture.current.borrow().stale, None);
     }
 
     /// It was given for the target before; where this one goes is another matter.
@@ -237,7 +265,9 @@ mod tests {
         let mut fixture = Fixture::new();
         fixture.supplier.look(target(&DocumentText::default())).await;
         assert!(fixture.current.borrow().client.is_ok());
-        assert_eq!(fixture.look("eu-west-1").await, (2, missing("accessKeyID")));
+        let (generation, problem) = fixture.look("eu-west-1").await;
+        assert_eq!(generation, 2);
+        assert!(matches!(problem, Some(Problem::SecretMissing(_))), "{problem:?}");
     }
 
     /// The Secret and its keys are the destination's to name, so it could be anything.

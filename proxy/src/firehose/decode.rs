@@ -1,5 +1,7 @@
 //! What an answer of Firehose means for its call's records.
 
+use firehose_proxy_config::report::MAX_DETAIL_CHARS;
+
 use super::{FailedRecord, Outcome, Reason};
 
 /// One entry of `RequestResponses`, reduced to what decides.
@@ -64,6 +66,38 @@ pub(crate) fn error_type(body: &[u8]) -> Option<String> {
     Some(name.split(':').next().unwrap_or_default().to_owned())
 }
 
+/// The reason that an error answer of STS to the request for a role gives.
+///
+/// Source: [AssumeRole](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html) and the errors that
+/// are common to its operations.
+pub(crate) fn role_reason(status: u16, code: Option<&str>) -> Reason {
+    match error_reason(status, code, None) {
+        reason @ (Reason::CredentialsExpired | Reason::CredentialsRejected) => reason,
+        Reason::Throttled | Reason::ServiceFailure => Reason::AssumeRoleUnavailable,
+        _ => Reason::AssumeRoleDenied,
+    }
+}
+
+/// What an answer said, for a person: its code and the first line of its words. What follows may repeat the request,
+/// and with it a session token.
+pub(crate) fn detail(code: Option<&str>, message: Option<&str>) -> Option<String> {
+    let code = code.unwrap_or_default();
+    let line = message.unwrap_or_default().lines().next().unwrap_or_default().trim();
+    let text = match (code, line) {
+        ("", "") => return None,
+        ("", line) => line.to_owned(),
+        (code, "") => code.to_owned(),
+        (code, line) => format!("{code}: {line}"),
+    };
+    Some(bounded(&text))
+}
+
+/// At most as much of a text as a report has room for, without what a terminal might act on.
+pub(crate) fn bounded(text: &str) -> String {
+    let printed = text.chars().map(|one| if one.is_control() { ' ' } else { one });
+    printed.take(MAX_DETAIL_CHARS).collect()
+}
+
 /// The reason that an error answer gives.
 ///
 /// Source: [common errors](https://docs.aws.amazon.com/firehose/latest/APIReference/CommonErrors.html) and those of the
@@ -81,9 +115,8 @@ pub(crate) fn error_reason(status: u16, code: Option<&str>, message: Option<&str
         | "RequestLimitExceeded"
         | "SlowDown" => Reason::Throttled,
         "AccessDeniedException" | "AccessDenied" | "NotAuthorized" | "OptInRequired" => Reason::AccessDenied,
-        "ExpiredTokenException"
-        | "ExpiredToken"
-        | "InvalidSignatureException"
+        "ExpiredTokenException" | "ExpiredToken" => Reason::CredentialsExpired,
+        "InvalidSignatureException"
         | "SignatureDoesNotMatch"
         | "IncompleteSignature"
         | "IncompleteSignatureException"
@@ -97,7 +130,7 @@ pub(crate) fn error_reason(status: u16, code: Option<&str>, message: Option<&str
             if message.is_some_and(|message| message.contains("4 MB") || message.contains("4MB")) {
                 Reason::CallTooLarge
             } else {
-                Reason::RecordRefused
+                Reason::RecordRejected
             }
         }
         "RequestEntityTooLargeException" => Reason::CallTooLarge,
@@ -166,7 +199,7 @@ mod tests {
             (503, "ServiceUnavailableException", "Slow down.", Reason::Throttled),
             (400, "ThrottlingException", "", Reason::Throttled),
             (400, "AccessDeniedException", "", Reason::AccessDenied),
-            (400, "ExpiredTokenException", "", Reason::CredentialsRejected),
+            (400, "ExpiredTokenException", "", Reason::CredentialsExpired),
             (403, "InvalidSignatureException", "", Reason::CredentialsRejected),
             (
                 400,
@@ -178,7 +211,7 @@ mod tests {
                 400,
                 "ValidationException",
                 "Member must have length less than or equal to 1024000",
-                Reason::RecordRefused,
+                Reason::RecordRejected,
             ),
             (500, "InternalFailure", "", Reason::ServiceFailure),
             (502, "", "", Reason::ServiceFailure),
@@ -193,5 +226,31 @@ mod tests {
                 "{status} {code}"
             );
         }
+    }
+
+    #[test]
+    fn a_role_that_is_refused_is_told_from_an_sts_that_fails() {
+        for (status, code, reason) in [
+            (403, "AccessDenied", Reason::AssumeRoleDenied),
+            (400, "MalformedPolicyDocument", Reason::AssumeRoleDenied),
+            (403, "ExpiredToken", Reason::CredentialsExpired),
+            (403, "InvalidClientTokenId", Reason::CredentialsRejected),
+            (403, "SignatureDoesNotMatch", Reason::CredentialsRejected),
+            (500, "InternalFailure", Reason::AssumeRoleUnavailable),
+            (503, "", Reason::AssumeRoleUnavailable),
+            (400, "Throttling", Reason::AssumeRoleUnavailable),
+        ] {
+            assert_eq!(role_reason(status, Some(code)), reason, "{status} {code}");
+        }
+    }
+
+    /// A wrong signature is answered with the request as AWS read it, header by header.
+    #[test]
+    fn a_detail_is_one_line_and_repeats_no_request() {
+        let words = "The signature does not match.\n\nThe Canonical String was 'POST\n/\nx-amz-security-token:SECRET'";
+        let detail = detail(Some("InvalidSignatureException"), Some(words)).unwrap();
+        assert_eq!(detail, "InvalidSignatureException: The signature does not match.");
+        assert_eq!(super::detail(Some(""), None), None);
+        assert_eq!(bounded(&"ä\u{1b}".repeat(1000)).chars().count(), MAX_DETAIL_CHARS);
     }
 }

@@ -22,7 +22,7 @@ mod rotation;
 mod transport;
 
 pub(crate) use self::{
-    call::{Call, put},
+    call::{Answer, Call, put},
     rotation::{Change, Rotation, Signer},
 };
 pub use self::{

@@ -19,18 +19,26 @@ pub enum Reason {
     StreamNotFound,
     /// The credentials are not allowed to put records.
     AccessDenied,
-    /// There are no credentials to sign with.
-    CredentialsMissing,
-    /// Whoever hands out credentials (STS, instance metadata) gave none.
-    CredentialsUnavailable,
-    /// AWS does not accept the credentials: expired, unknown, wrong signature.
+    /// The Secret of the credentials is not there.
+    SecretMissing,
+    /// The Secret lacks a key, or a value of it cannot be used.
+    SecretIncomplete,
+    /// Whoever hands out credentials (the environment, instance metadata) gave none.
+    SourceUnavailable,
+    /// STS does not hand out the role.
+    AssumeRoleDenied,
+    /// STS does not answer, or with an error of its own.
+    AssumeRoleUnavailable,
+    /// AWS does not accept the credentials: unknown, wrong signature.
     CredentialsRejected,
+    /// The session token has expired.
+    CredentialsExpired,
     /// The stream's KMS key cannot be used (`InvalidKMSResourceException`).
     KeyUnavailable,
     /// The stream takes no direct puts (`InvalidSourceException`).
     InvalidSource,
     /// Firehose refuses the record itself.
-    RecordRefused,
+    RecordRejected,
     /// The record is larger than Firehose takes.
     RecordTooLarge,
     /// The call is larger than Firehose takes.
@@ -53,12 +61,16 @@ impl Reason {
             Self::UnexpectedAnswer => "UnexpectedAnswer",
             Self::StreamNotFound => "StreamNotFound",
             Self::AccessDenied => "AccessDenied",
-            Self::CredentialsMissing => "CredentialsMissing",
-            Self::CredentialsUnavailable => "CredentialsUnavailable",
+            Self::SecretMissing => "SecretMissing",
+            Self::SecretIncomplete => "SecretIncomplete",
+            Self::SourceUnavailable => "SourceUnavailable",
+            Self::AssumeRoleDenied => "AssumeRoleDenied",
+            Self::AssumeRoleUnavailable => "AssumeRoleUnavailable",
             Self::CredentialsRejected => "CredentialsRejected",
+            Self::CredentialsExpired => "CredentialsExpired",
             Self::KeyUnavailable => "KeyUnavailable",
             Self::InvalidSource => "InvalidSource",
-            Self::RecordRefused => "RecordRefused",
+            Self::RecordRejected => "RecordRejected",
             Self::RecordTooLarge => "RecordTooLarge",
             Self::CallTooLarge => "CallTooLarge",
             Self::CallRefused => "CallRefused",
@@ -69,7 +81,7 @@ impl Reason {
     /// What a dead letter says beside the word.
     pub fn explanation(self) -> &'static str {
         match self {
-            Self::RecordRefused => "Firehose refused the record when it was sent alone",
+            Self::RecordRejected => "Firehose refused the record when it was sent alone",
             Self::RecordTooLarge => "larger than the 1,000 KiB that Firehose takes",
             Self::TooOld => "older than delivery.maxAgeSeconds",
             _ => "",
@@ -85,7 +97,13 @@ impl Reason {
     pub fn is_about_credentials(self) -> bool {
         matches!(
             self,
-            Self::CredentialsRejected | Self::CredentialsMissing | Self::CredentialsUnavailable
+            Self::SecretMissing
+                | Self::SecretIncomplete
+                | Self::SourceUnavailable
+                | Self::AssumeRoleDenied
+                | Self::AssumeRoleUnavailable
+                | Self::CredentialsRejected
+                | Self::CredentialsExpired
         )
     }
 }

@@ -14,12 +14,15 @@ pub(crate) struct Rotation<C> {
     target: Option<Target>,
     generation: u64,
     current: Result<C, Problem>,
+    /// Revision of the key of `current`.
+    revision: Option<String>,
     candidate: Option<Candidate<C>>,
 }
 
 #[derive(Debug)]
 struct Candidate<C> {
     client: C,
+    revision: Option<String>,
     on_trial: bool,
     not_before: Instant,
     refused: u32,
@@ -52,6 +55,7 @@ impl<C: Clone> Rotation<C> {
             target: None,
             generation: 0,
             current: Err(Problem::NotConfigured),
+            revision: None,
             candidate: None,
         }
     }
@@ -68,6 +72,7 @@ impl<C: Clone> Rotation<C> {
             Ok(client) if same_target && self.current.is_ok() => {
                 self.candidate = Some(Candidate {
                     client,
+                    revision: newest.revision.clone(),
                     on_trial: false,
                     not_before: now,
                     refused: 0,
@@ -76,6 +81,7 @@ impl<C: Clone> Rotation<C> {
             }
             client => {
                 self.current = client;
+                self.revision.clone_from(&newest.revision);
                 self.candidate = None;
                 Change::Replaced
             }
@@ -113,6 +119,7 @@ impl<C: Clone> Rotation<C> {
         };
         if works(reason) {
             self.current = Ok(candidate.client);
+            self.revision = candidate.revision;
             return true;
         }
         candidate.on_trial = false;
@@ -130,6 +137,11 @@ impl<C: Clone> Rotation<C> {
         self.candidate.as_ref().is_some_and(|candidate| candidate.refused > 0)
     }
 
+    /// Revision of the key that signs calls, a trial apart.
+    pub(crate) fn revision(&self) -> Option<&str> {
+        self.revision.as_deref().filter(|_| self.current.is_ok())
+    }
+
     pub(crate) fn problem(&self) -> Option<&Problem> {
         self.current.as_ref().err()
     }
@@ -137,15 +149,7 @@ impl<C: Clone> Rotation<C> {
 
 /// Whether an outcome shows that AWS took the signature. What never reached AWS shows nothing.
 fn works(reason: Reason) -> bool {
-    !matches!(
-        reason,
-        Reason::CredentialsRejected
-            | Reason::CredentialsMissing
-            | Reason::CredentialsUnavailable
-            | Reason::AccessDenied
-            | Reason::Unreachable
-            | Reason::Unanswered
-    )
+    !matches!(reason, Reason::AccessDenied | Reason::Unreachable | Reason::Unanswered) && !reason.is_about_credentials()
 }
 
 #[cfg(test)]
@@ -160,12 +164,14 @@ mod tests {
         CurrentClient {
             target: Some(Target::of(&firehose_proxy_config::parse(&document).unwrap())),
             client,
+            revision: Some(format!("revision-{generation}")),
+            stale: None,
             generation,
         }
     }
 
     fn unreadable() -> Problem {
-        Problem::StaticCredentials("the file \"accessKeyID\" is missing".to_owned())
+        Problem::SecretIncomplete("the file \"accessKeyID\" is missing".to_owned())
     }
 
     /// A rotation whose first client, 1, is in use.
@@ -209,7 +215,9 @@ mod tests {
         let (client, signer) = rotation.pick(now).unwrap();
         assert_eq!(client, 1);
         assert!(!rotation.ended(signer, Reason::Succeeded, now));
+        assert_eq!(rotation.revision(), Some("revision-1"));
         assert!(rotation.ended(trial, Reason::Throttled, now));
+        assert_eq!(rotation.revision(), Some("revision-2"));
         assert_eq!(picked(&mut rotation, now), 2);
     }
 
@@ -240,8 +248,8 @@ mod tests {
             (Reason::Unreachable, false),
             (Reason::Unanswered, false),
             (Reason::AccessDenied, false),
-            (Reason::CredentialsMissing, false),
-            (Reason::CredentialsUnavailable, false),
+            (Reason::SecretMissing, false),
+            (Reason::SourceUnavailable, false),
             (Reason::CredentialsRejected, false),
         ] {
             let now = Instant::now();

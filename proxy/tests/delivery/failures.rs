@@ -180,7 +180,7 @@ async fn a_bad_event_and_bad_streams_among_good_ones_delay_nobody() {
     assert_eq!(poison.status, StatusCode::OK);
     let metrics = rig.admin(0, "/metrics").await;
     for reported in [
-        r#"firehose_proxy_given_up_events_total{stream="good",reason="RecordRefused"} 1"#,
+        r#"firehose_proxy_given_up_events_total{stream="good",reason="RecordRejected"} 1"#,
         r#"firehose_proxy_invalid_events_total{reason="TooLarge"} 1"#,
     ] {
         assert!(metrics.contains(reported), "{metrics}");

@@ -123,8 +123,8 @@ impl Rig {
             let options = Options {
                 config_dir: configuration.clone(),
                 spool_dir: spool,
-                listen: any,
-                admin_listen: any,
+                listen: any.into(),
+                admin_listen: any.into(),
                 drain_delay: Duration::ZERO,
                 drain_timeout: Duration::from_secs(5),
                 acknowledge_timeout: setup.acknowledge_timeout,

@@ -74,7 +74,7 @@ async fn an_event_that_firehose_refuses_is_kept_with_its_bytes_through_a_kill_an
     // An event whose acknowledgement the kill came before is refused, and kept, once more.
     assert!((3..=6).contains(&ids.len()), "{list}");
     let first = list.lines().nth(1).unwrap();
-    assert!(first.contains(" all ") && first.contains("RecordRefused"), "{list}");
+    assert!(first.contains(" all ") && first.contains("RecordRejected"), "{list}");
     let mut letters: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for id in &ids {
         let shown = place.dead_letters(&["show", id]).unwrap();
@@ -239,7 +239,7 @@ async fn without_a_spool_what_firehose_refuses_is_kept_all_the_same() {
     assert_eq!(pod.metric("firehose_proxy_dead_letters").await, 1);
     pod.kill();
     let _pod = place.start();
-    assert!(place.dead_letters(&["list"]).unwrap().contains("RecordRefused"));
+    assert!(place.dead_letters(&["list"]).unwrap().contains("RecordRejected"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

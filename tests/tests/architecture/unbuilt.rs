@@ -42,20 +42,7 @@ const UNBUILT: &[Unbuilt] = &[
         promised: ("proxy/config/src/document.rs", "pub kind: SpoolType"),
         built: Built::With("proxy/src", "SpoolType"),
     },
-    reason("SecretIncomplete", "CredentialsReason::SecretIncomplete"),
-    reason("AssumeRoleDenied", "CredentialsReason::AssumeRoleDenied"),
-    reason("AssumeRoleUnavailable", "CredentialsReason::AssumeRoleUnavailable"),
-    reason("Expired", "CredentialsReason::Expired"),
 ];
-
-/// A reason of credentials that no proxy gives.
-const fn reason(name: &'static str, path: &'static str) -> Unbuilt {
-    Unbuilt {
-        what: path,
-        promised: ("proxy/config/src/report.rs", name),
-        built: Built::With("proxy/src", path),
-    }
-}
 
 #[test]
 fn what_is_on_the_list_is_promised_and_not_built() {

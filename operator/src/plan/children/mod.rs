@@ -14,6 +14,7 @@ mod workload;
 pub use config_map::REVISION_ANNOTATION;
 pub(super) use pod::IDENTITY_ANNOTATION;
 pub(super) use scheduling::ARCHITECTURE_LABEL;
+pub use volumes::WRITE_KEYS_VOLUME;
 
 use k8s_openapi::api::{
     apps::v1::StatefulSet,

@@ -16,7 +16,8 @@ use crate::plan::{Paths, Validated, selector};
 
 const CONFIG: &str = "config";
 const CREDENTIALS: &str = "credentials";
-const WRITE_KEYS: &str = "write-keys";
+/// Of the Secret with write keys. A pod without it lets in whoever reaches it.
+pub const WRITE_KEYS_VOLUME: &str = "write-keys";
 const SPOOL: &str = "spool";
 
 /// Readable by the pod's group, which is the proxy's.
@@ -49,7 +50,7 @@ pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
     }
     if let Some(secret) = &validated.write_keys_secret {
         let items = vec![key_to_path(&secret.key, WriteKeys::FILE)];
-        volumes.push(secret_volume(WRITE_KEYS, &secret.name, items));
+        volumes.push(secret_volume(WRITE_KEYS_VOLUME, &secret.name, items));
     }
     if validated.claim.is_none() {
         let spool = &validated.settings.spool;
@@ -73,7 +74,7 @@ pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
         mounts.push(mount(CREDENTIALS, Paths::CREDENTIALS, MountMode::ReadOnly));
     }
     if validated.write_keys_secret.is_some() {
-        mounts.push(mount(WRITE_KEYS, Paths::WRITE_KEYS, MountMode::ReadOnly));
+        mounts.push(mount(WRITE_KEYS_VOLUME, Paths::WRITE_KEYS, MountMode::ReadOnly));
     }
     mounts.push(mount(SPOOL, Paths::SPOOL, MountMode::ReadWrite));
     mounts

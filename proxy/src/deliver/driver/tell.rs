@@ -5,8 +5,7 @@ use tokio::time::Instant;
 
 use super::{Driver, Stream, StreamBacklog, Undelivered};
 use crate::{
-    deliver::{CredentialsStatus, StreamState, StreamStatus, metrics::Standing},
-    firehose::Reason,
+    deliver::{StreamState, StreamStatus, metrics::Standing},
     stream::StreamId,
 };
 
@@ -28,29 +27,6 @@ impl Stream {
 }
 
 impl Driver {
-    pub(super) fn heard_of_credentials(&mut self, reason: Reason) {
-        let about = match reason {
-            Reason::Unreachable | Reason::Unanswered => return,
-            reason if reason.is_about_credentials() => reason,
-            _ => Reason::Succeeded,
-        };
-        if self.credentials.replace(about) == Some(about) {
-            return;
-        }
-        let message = match about {
-            Reason::Succeeded if self.rotation.is_candidate_refused() => {
-                "new credentials are refused, the old ones stay"
-            }
-            Reason::Succeeded => "AWS takes the credentials",
-            Reason::CredentialsUnavailable => "no credentials can be had",
-            _ => "AWS refuses the credentials",
-        };
-        self.deliver.delivery_status.put_credentials(CredentialsStatus {
-            reason: Some(about),
-            message: message.to_owned(),
-        });
-    }
-
     pub(super) fn tell(&mut self) {
         let now = Instant::now();
         for (id, stream) in &mut self.streams {
@@ -81,6 +57,7 @@ impl Driver {
             name: stream.name.clone(),
             state: stream.state,
             reason: stream.core.health(Instant::now()),
+            detail: stream.detail.clone(),
             single_puts: stream.core.is_single(),
             backlog_events: standing.backlog_events,
             backlog_bytes: standing.backlog_bytes,

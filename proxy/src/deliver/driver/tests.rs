@@ -138,6 +138,8 @@ impl Fixture {
         let (clients, receiver) = watch::channel(Arc::new(CurrentClient {
             target,
             client,
+            revision: None,
+            stale: None,
             generation: 1,
         }));
         let (controller, shutdown) = shutdown();
@@ -178,6 +180,8 @@ impl Fixture {
             *current = Arc::new(CurrentClient {
                 target: current.target.clone(),
                 client: Ok(client),
+                revision: None,
+                stale: None,
                 generation: current.generation + 1,
             });
         });
@@ -238,13 +242,13 @@ async fn a_stream_without_a_call_may_always_make_one() {
 
 #[tokio::test]
 async fn without_a_client_nothing_is_sent_until_there_is_one() {
-    let problem = Problem::StaticCredentials("the file \"accessKeyID\" is missing".to_owned());
+    let problem = Problem::SecretIncomplete("the file \"accessKeyID\" is missing".to_owned());
     let fixture = Fixture::start(Err(problem), "");
     let request = fixture.send("orders", 1);
     let state = || fixture.told().map(|stream| stream.state);
     until("it says so", || state() == Some(StreamState::Failing)).await;
     let told = fixture.status.credentials().unwrap();
-    assert_eq!(told.reason, Some(Reason::CredentialsMissing));
+    assert_eq!(told.reason, Some(Reason::SecretIncomplete));
     assert!(told.message.contains("accessKeyID"), "{}", told.message);
     assert!(!request.is_finished());
 

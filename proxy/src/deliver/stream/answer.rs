@@ -100,7 +100,7 @@ impl<E: Event> Core<E> {
             self.counters.unknown_events += batch.event_count() as u64;
         }
         match reason {
-            Reason::RecordRefused | Reason::RecordTooLarge | Reason::CallTooLarge => {
+            Reason::RecordRejected | Reason::RecordTooLarge | Reason::CallTooLarge => {
                 self.refused(batch, reason, sent_at, now, effects);
                 return;
             }
@@ -135,9 +135,13 @@ impl<E: Event> Core<E> {
             | Reason::Unanswered
             | Reason::UnexpectedAnswer
             | Reason::StreamNotFound
-            | Reason::CredentialsMissing
-            | Reason::CredentialsUnavailable
+            | Reason::SecretMissing
+            | Reason::SecretIncomplete
+            | Reason::SourceUnavailable
+            | Reason::AssumeRoleDenied
+            | Reason::AssumeRoleUnavailable
             | Reason::CredentialsRejected
+            | Reason::CredentialsExpired
             | Reason::KeyUnavailable
             | Reason::InvalidSource
             | Reason::CallRefused

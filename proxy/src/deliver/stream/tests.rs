@@ -107,7 +107,7 @@ fn records_that_fail_now_and_then_are_sent_again_at_once_and_slow_nothing_down()
 fn with_all_kinds_waiting(now: Instant) -> Core<Numbered> {
     let mut core = Core::new(settings(), 1, now);
     for (round, outcome) in [
-        Some(Outcome::Failed(Reason::RecordRefused)),
+        Some(Outcome::Failed(Reason::RecordRejected)),
         Some(Outcome::Failed(Reason::ServiceFailure)),
         None,
     ]

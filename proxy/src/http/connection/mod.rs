@@ -2,11 +2,10 @@
 
 pub(super) mod body;
 mod coding;
-mod listen;
 mod pace;
 pub(super) mod peer;
 mod places;
 mod progress;
 pub(super) mod server;
 
-pub use self::{body::BodyMemory, listen::listen, pace::BodyPace, server::Connections};
+pub use self::{body::BodyMemory, pace::BodyPace, server::Connections};

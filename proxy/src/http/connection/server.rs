@@ -15,12 +15,13 @@ use std::{
 };
 
 use bytes::Bytes;
+use dual_stack_listener::Listener;
 use http::{HeaderValue, Request, Response, header::CONNECTION};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::{Instant, sleep, sleep_until},
 };
 
@@ -127,7 +128,7 @@ impl NoRequest {
 
 /// Serves until `shutdown` reaches [`Phase::Stopping`] and every open request is answered; without one, for ever.
 pub(in crate::http) async fn serve<H: Handler>(
-    listener: TcpListener,
+    listener: Listener,
     handler: Arc<H>,
     limits: Connections,
     shutdown: Option<Shutdown>,
@@ -137,8 +138,6 @@ pub(in crate::http) async fn serve<H: Handler>(
     for number in 0.. {
         let accepted = async {
             let (stream, peer) = listener.accept().await?;
-            // A client of IPv4 at a socket of both families is one of IPv4.
-            let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
             // One more connection than there are places is known about: the one that somebody may have to leave for.
             io::Result::Ok((stream, peer, places.take(number, peer.ip()).await))
         };

@@ -54,6 +54,7 @@ pub(super) fn check(configuration: &Snapshot, keys: &KeyRing, presented: Option<
     // itself.
     match (keys.judge(named, presented.unwrap_or_default()), presented) {
         (Verdict::NoKeys, _) => Err(Refusal::unavailable(Unavailable::NoWriteKeys)),
+        (Verdict::StillOpen, _) => Ok(()),
         (_, Err(missing)) => Err(missing),
         (Verdict::Unknown, Ok(_)) => Err(Refusal::UnknownWriteKey),
         (Verdict::Known, Ok(_)) => Ok(()),

@@ -40,16 +40,20 @@ impl Gateway {
         let presented = auth::presented(&configuration, head);
         match &presented {
             Presented::Needless => {}
-            Presented::InHead(key) => auth::check(&configuration, &self.keys, Some(key))?,
+            Presented::InHead(key) => auth::check(&configuration, &self.endpoint.keys, Some(key))?,
             // A client must not be told that it lacks a key by a pod that has none itself.
-            Presented::InBody => auth::are_there(&configuration, &self.keys)?,
+            Presented::InBody => auth::are_there(&configuration, &self.endpoint.keys)?,
         }
         self.within_rate(&configuration)?;
         self.opened()?;
 
         let limit = body_limit(&configuration);
         let entrance = |beginning: &[u8]| match presented {
-            Presented::InBody => auth::check(&configuration, &self.keys, event::write_key(beginning).as_deref()),
+            Presented::InBody => auth::check(
+                &configuration,
+                &self.endpoint.keys,
+                event::write_key(beginning).as_deref(),
+            ),
             Presented::Needless | Presented::InHead(_) => Ok(()),
         };
         let (bodies, pace) = (&self.endpoint.bodies, self.endpoint.body_pace);
@@ -72,7 +76,7 @@ impl Gateway {
     ) -> Result<(), Refusal> {
         let configuration = self.configuration()?;
         let key = auth::query_key(head).or_else(|| auth::basic_user(&head.headers));
-        auth::check(&configuration, &self.keys, key.as_deref())?;
+        auth::check(&configuration, &self.endpoint.keys, key.as_deref())?;
         self.within_rate(&configuration)?;
         let admission = self.judge(&configuration, head, peer.address, payload, event)?;
         self.accept(&configuration, admission, None, peer).await

@@ -2,6 +2,10 @@
 //!
 //! Fails closed. A destination that names write keys which cannot be read lets nobody in; nothing here decides that a
 //! missing file means that no key is needed.
+//!
+//! One thing goes on open: a process that served without keys, and is told of keys that its pod has no directory for.
+//! Its pod was made before the keys were asked for and is about to be replaced; to refuse everything until then would
+//! make an outage of the switch. A process that starts like that lets nobody in.
 
 use std::{
     fs::File,
@@ -12,7 +16,11 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use firehose_proxy_config::WriteKeys;
+use firehose_proxy_config::{
+    WriteKeys,
+    report::{MAX_DETAIL_CHARS, WriteKeysReport, WriteKeysState},
+    secret_revision,
+};
 use tokio::{sync::watch, task::spawn_blocking};
 use tracing::{info, warn};
 
@@ -21,9 +29,20 @@ use crate::{
     descriptors::{is_shortage, say_shortage},
 };
 
-/// Write keys by the directory that a configuration names.
-#[derive(Debug, Default)]
-pub(super) struct KeyRing(ArcSwapOption<Watched>);
+/// Write keys by the directory that a configuration names. Cloning shares them.
+#[derive(Debug, Clone, Default)]
+pub struct KeyRing(Arc<ArcSwapOption<Rule>>);
+
+/// What is followed; nothing before the first configuration.
+#[derive(Debug)]
+enum Rule {
+    /// No key is needed.
+    Open,
+    /// Keys are asked for, and there is no directory for them in a pod that served without.
+    StillOpen,
+    /// Those of this directory.
+    Watched(Watched),
+}
 
 #[derive(Debug)]
 struct Watched {
@@ -31,9 +50,17 @@ struct Watched {
     keys: Slot,
 }
 
-/// Where the watch of one directory leaves what it reads; empty while there is nothing usable. Each watch has its own,
-/// so that the last look of a watch that has ended overwrites nothing.
-type Slot = Arc<ArcSwapOption<Keys>>;
+/// Where the watch of one directory leaves what it reads; empty before the first look. Each watch has its own, so that
+/// the last look of a watch that has ended overwrites nothing.
+type Slot = Arc<ArcSwapOption<Look>>;
+
+/// What a look at the file found.
+#[derive(Debug, PartialEq, Eq)]
+enum Look {
+    Loaded { keys: Keys, revision: String },
+    Missing,
+    Unusable(String),
+}
 
 /// Usable write keys: at least one.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,6 +75,8 @@ pub(super) enum Verdict {
     Unknown,
     /// The keys are not there.
     NoKeys,
+    /// No key is needed yet.
+    StillOpen,
 }
 
 /// Largest file of write keys.
@@ -58,14 +87,45 @@ const MAX_KEY_BYTES: usize = 256;
 impl KeyRing {
     /// Judges a key by the file in the directory that the configuration of a request names.
     pub(super) fn judge(&self, named: &WriteKeys, key: &str) -> Verdict {
-        let watched = self.0.load();
-        let Some(watched) = watched.as_ref().filter(|watched| watched.directory == named.directory) else {
-            return Verdict::NoKeys;
+        let rule = self.0.load();
+        let watched = match rule.as_deref() {
+            None => return Verdict::NoKeys,
+            // The keys that were asked for a moment ago are not looked for yet.
+            Some(Rule::Open | Rule::StillOpen) => return Verdict::StillOpen,
+            Some(Rule::Watched(watched)) if watched.directory == named.directory => watched,
+            Some(Rule::Watched(_)) => return Verdict::NoKeys,
         };
-        match watched.keys.load().as_ref() {
-            None => Verdict::NoKeys,
-            Some(keys) if keys.contain(key) => Verdict::Known,
-            Some(_) => Verdict::Unknown,
+        match watched.keys.load().as_deref() {
+            Some(Look::Loaded { keys, .. }) if keys.contain(key) => Verdict::Known,
+            Some(Look::Loaded { .. }) => Verdict::Unknown,
+            _ => Verdict::NoKeys,
+        }
+    }
+
+    /// How the keys are, for the report.
+    pub(crate) fn report(&self) -> WriteKeysReport {
+        let plain = |state| WriteKeysReport {
+            state,
+            ..WriteKeysReport::default()
+        };
+        let rule = self.0.load();
+        let watched = match rule.as_deref() {
+            None => return WriteKeysReport::default(),
+            Some(Rule::Open) => return plain(WriteKeysState::NotRequired),
+            Some(Rule::StillOpen) => return plain(WriteKeysState::Open),
+            Some(Rule::Watched(watched)) => watched,
+        };
+        match watched.keys.load().as_deref() {
+            None => plain(WriteKeysState::Unknown),
+            Some(Look::Missing) => plain(WriteKeysState::Missing),
+            Some(Look::Unusable(why)) => WriteKeysReport {
+                detail: Some(why.chars().take(MAX_DETAIL_CHARS).collect()),
+                ..plain(WriteKeysState::Incomplete)
+            },
+            Some(Look::Loaded { revision, .. }) => WriteKeysReport {
+                revision: Some(revision.clone()),
+                ..plain(WriteKeysState::Loaded)
+            },
         }
     }
 
@@ -73,18 +133,26 @@ impl KeyRing {
     pub(super) async fn follow(&self, mut changes: watch::Receiver<Option<Arc<Snapshot>>>) {
         let mut watching: Option<(String, Option<Mounted>)> = None;
         loop {
-            let named = changes.borrow_and_update().as_ref().and_then(|snapshot| {
+            let snapshot = changes.borrow_and_update().clone();
+            let named = snapshot.as_ref().and_then(|snapshot| {
                 let keys = snapshot.document.ingest.write_keys.as_ref()?;
                 Some(keys.directory.clone())
             });
-            if named.as_ref() != watching.as_ref().map(|(directory, _)| directory) {
-                watching = match named {
-                    None => {
-                        self.0.store(None);
-                        None
-                    }
-                    Some(directory) => Some((directory.clone(), self.watch(directory).await)),
-                };
+            match named {
+                None if snapshot.is_none() => {}
+                None => {
+                    self.0.store(Some(Arc::new(Rule::Open)));
+                    watching = None;
+                }
+                Some(directory) if watching.as_ref().is_some_and(|(watched, _)| *watched == directory) => {}
+                Some(directory) if self.is_open() && !is_there(&directory).await => {
+                    warn!(
+                        directory,
+                        "write keys are asked for, and this pod was made without: it stays open until it is replaced"
+                    );
+                    self.0.store(Some(Arc::new(Rule::StillOpen)));
+                }
+                Some(directory) => watching = Some((directory.clone(), self.watch(directory).await)),
             }
             if changes.changed().await.is_err() {
                 return std::future::pending().await; // the configuration is final
@@ -92,12 +160,17 @@ impl KeyRing {
         }
     }
 
+    /// Whether this process has been serving without keys.
+    fn is_open(&self) -> bool {
+        matches!(self.0.load().as_deref(), Some(Rule::Open | Rule::StillOpen))
+    }
+
     async fn watch(&self, directory: String) -> Option<Mounted> {
         let keys = Slot::default();
-        self.0.store(Some(Arc::new(Watched {
+        self.0.store(Some(Arc::new(Rule::Watched(Watched {
             directory: directory.clone(),
             keys: Arc::clone(&keys),
-        })));
+        }))));
         let started = spawn_blocking(move || {
             let path = Path::new(&directory).join(WriteKeys::FILE);
             config::watch(Path::new(&directory), move || look(&path, &keys))
@@ -112,23 +185,36 @@ impl KeyRing {
     }
 }
 
+/// Whether there is such a directory, asked off the runtime's threads: a volume may hang. One that cannot be told to be
+/// absent is there.
+async fn is_there(directory: &str) -> bool {
+    let directory = directory.to_owned();
+    let absent = spawn_blocking(move || matches!(Path::new(&directory).try_exists(), Ok(false)));
+    !absent.await.unwrap_or(false)
+}
+
 /// Reads the file and, if it says something else than before, puts that in force.
 fn look(path: &Path, slot: &Slot) {
-    let before = slot.load_full();
-    match read(path) {
-        Ok(keys) if before.as_deref() == Some(&keys) => {}
+    let found = match read(path) {
         Ok(keys) => {
-            info!(keys = keys.0.len(), "write keys loaded");
-            slot.store(Some(Arc::new(keys)));
+            let parts: Vec<&str> = keys.0.iter().map(String::as_str).collect();
+            let revision = secret_revision(&parts);
+            Look::Loaded { keys, revision }
         }
         // They are as good as before, and the next look is a second away.
-        Err(error) if is_shortage(&error) => say_shortage("reading the write keys", &error),
-        Err(error) => {
-            if slot.swap(None).is_some() {
-                warn!(%error, "the write keys are gone, no request is accepted until they are back");
-            }
-        }
+        Err(error) if is_shortage(&error) => return say_shortage("reading the write keys", &error),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Look::Missing,
+        Err(error) => Look::Unusable(error.to_string()),
+    };
+    if slot.load().as_deref() == Some(&found) {
+        return;
     }
+    match &found {
+        Look::Loaded { keys, .. } => info!(keys = keys.0.len(), "write keys loaded"),
+        Look::Missing => warn!("there are no write keys: no request is accepted until the Secret has them"),
+        Look::Unusable(error) => warn!(%error, "the write keys cannot be used: no request is accepted"),
+    }
+    slot.store(Some(Arc::new(found)));
 }
 
 /// One key a line; blank lines and white space around a key do not count.
@@ -174,6 +260,8 @@ impl Keys {
 mod tests {
     use std::fs;
 
+    use firehose_tests::document::DocumentText;
+
     use super::*;
 
     #[test]
@@ -210,5 +298,74 @@ mod tests {
             let read = read(&path).map_or(Vec::new(), |keys| keys.0);
             assert_eq!(read, keys, "{:?}", text.get(..20));
         }
+    }
+
+    fn configured(more: &str) -> Arc<Snapshot> {
+        let document = DocumentText::everything_to("orders").more(more).to_string();
+        Arc::new(Snapshot::unrouted(firehose_proxy_config::parse(&document).unwrap()))
+    }
+
+    fn with_keys(directory: &Path) -> Arc<Snapshot> {
+        configured(&format!(
+            "ingest: {{ writeKeys: {{ directory: {:?} }} }}",
+            directory.display()
+        ))
+    }
+
+    async fn until(ring: &KeyRing, state: WriteKeysState) {
+        let reported = async {
+            while ring.report().state != state {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        let reported = tokio::time::timeout(std::time::Duration::from_secs(20), reported).await;
+        reported.unwrap_or_else(|_| panic!("{state:?} is not reported, but {:?}", ring.report()));
+    }
+
+    #[tokio::test]
+    async fn a_process_that_served_without_keys_stays_open_while_its_pod_has_no_place_for_them() {
+        let pod = tempfile::tempdir().unwrap();
+        let mount = pod.path().join("write-keys");
+        let named = WriteKeys {
+            directory: mount.display().to_string(),
+        };
+        let (configure, configuration) = watch::channel(Some(configured("")));
+        let ring = KeyRing::default();
+        let followed = ring.clone();
+        tokio::spawn(async move { followed.follow(configuration).await });
+        until(&ring, WriteKeysState::NotRequired).await;
+
+        configure.send_replace(Some(with_keys(&mount)));
+        until(&ring, WriteKeysState::Open).await;
+        assert_eq!(ring.judge(&named, ""), Verdict::StillOpen);
+
+        // A pod with a place for them refuses, whatever it did before.
+        fs::create_dir(&mount).unwrap();
+        configure.send_replace(Some(with_keys(&mount)));
+        until(&ring, WriteKeysState::Missing).await;
+        assert_eq!(ring.judge(&named, "one"), Verdict::NoKeys);
+        fs::write(mount.join(WriteKeys::FILE), "one\n").unwrap();
+        until(&ring, WriteKeysState::Loaded).await;
+        assert_eq!(ring.judge(&named, "one"), Verdict::Known);
+        let revision = ring.report().revision.unwrap();
+        assert!(!revision.contains("one") && revision.len() == 16, "{revision}");
+        fs::write(mount.join(WriteKeys::FILE), "\n").unwrap();
+        until(&ring, WriteKeysState::Incomplete).await;
+        assert!(ring.report().detail.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_process_that_starts_without_a_place_for_its_keys_lets_nobody_in() {
+        let pod = tempfile::tempdir().unwrap();
+        let mount = pod.path().join("write-keys");
+        let (_configure, configuration) = watch::channel(Some(with_keys(&mount)));
+        let ring = KeyRing::default();
+        let followed = ring.clone();
+        tokio::spawn(async move { followed.follow(configuration).await });
+        until(&ring, WriteKeysState::Missing).await;
+        let named = WriteKeys {
+            directory: mount.display().to_string(),
+        };
+        assert_eq!(ring.judge(&named, ""), Verdict::NoKeys);
     }
 }

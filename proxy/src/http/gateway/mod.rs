@@ -2,9 +2,11 @@
 //!
 //! ```no_run
 //! # use std::sync::Arc;
+//! # use dual_stack_listener::{Listener, Place};
 //! # use firehose_proxy::{config::Live, http::{self, gateway::Endpoint}, queue, shutdown::shutdown};
-//! # async fn example(intake: queue::Intake, registry: &mut prometheus_client::registry::Registry) ->
-//! std::io::Result<()> { let listener = http::listen("[::]:8080".parse().expect("an address"))?;
+//! # type Registry = prometheus_client::registry::Registry;
+//! # async fn example(intake: queue::Intake, registry: &mut Registry) -> std::io::Result<()> {
+//! let listener = Listener::open(Place::Address("[::]:8080".parse().expect("an address")))?;
 //! let endpoint = Endpoint::new(Arc::new(Live::default()), intake, http::Metrics::register(registry));
 //! let (controller, shutdown) = shutdown();
 //! http::gateway::serve(listener, endpoint, shutdown).await;
@@ -30,14 +32,15 @@ use std::{
     time::Duration,
 };
 
+use dual_stack_listener::Listener;
 use firehose_proxy_config::{Cors, IngestState};
 use http::{Method, Request, StatusCode, request};
 use hyper::body::Incoming;
-use tokio::{net::TcpListener, time::Instant};
+use tokio::time::Instant;
 
+pub use self::keys::KeyRing;
 use self::{
     complaints::Complaints,
-    keys::KeyRing,
     rate::Rate,
     routes::{Payload, Route},
 };
@@ -66,6 +69,8 @@ pub struct Endpoint {
     pub live: Arc<Live>,
     /// Where events go. Requests are answered 503 until it is there.
     pub opened: Arc<OnceLock<Opened>>,
+    /// The write keys in force. Shared with whoever reports them.
+    pub keys: KeyRing,
     /// What is counted.
     pub metrics: Metrics,
     /// Memory for the bodies of requests that are being read, all together.
@@ -95,7 +100,6 @@ pub struct Opened {
 /// An endpoint that serves, with what it remembers between requests.
 struct Gateway {
     endpoint: Endpoint,
-    keys: KeyRing,
     rate: Rate,
     complaints: Complaints,
 }
@@ -115,6 +119,7 @@ impl Endpoint {
         Self {
             live,
             opened,
+            keys: KeyRing::default(),
             metrics,
             bodies: BodyMemory::new(64 * 1024 * 1024),
             clock: Arc::new(now),
@@ -133,18 +138,17 @@ impl fmt::Debug for Endpoint {
 }
 
 /// Serves events until `shutdown` reaches [`crate::shutdown::Phase::Stopping`], then answers what is open and returns.
-pub async fn serve(listener: TcpListener, endpoint: Endpoint, shutdown: Shutdown) {
+pub async fn serve(listener: Listener, endpoint: Endpoint, shutdown: Shutdown) {
     let connections = endpoint.connections;
     let changes = endpoint.live.subscribe();
     let gateway = Arc::new(Gateway {
         endpoint,
-        keys: KeyRing::default(),
         rate: Rate::new(Instant::now()),
         complaints: Complaints::default(),
     });
     tokio::select! {
         () = server::serve(listener, Arc::clone(&gateway), connections, Some(shutdown)) => {}
-        () = gateway.keys.follow(changes) => {}
+        () = gateway.endpoint.keys.follow(changes) => {}
     }
 }
 
@@ -206,13 +210,14 @@ impl Gateway {
             Route::SourceConfig => {
                 let configuration = self.source()?;
                 let write_key = auth::query_key(head).or_else(|| auth::basic_user(&head.headers));
-                auth::check(&configuration, &self.keys, write_key.as_deref()).map_err(Refusal::before_start)?;
+                auth::check(&configuration, &self.endpoint.keys, write_key.as_deref())
+                    .map_err(Refusal::before_start)?;
                 let now = (self.endpoint.clock)();
                 Ok(startup::source_config(&write_key.unwrap_or_default(), now))
             }
             Route::Settings(write_key) => {
                 let write_key = query::segment(write_key);
-                auth::check(&*self.source()?, &self.keys, Some(&write_key)).map_err(Refusal::before_start)?;
+                auth::check(&*self.source()?, &self.endpoint.keys, Some(&write_key)).map_err(Refusal::before_start)?;
                 Ok(startup::settings(&head.headers, &write_key))
             }
             Route::SdkMetrics => {
@@ -224,7 +229,7 @@ impl Gateway {
                     Err(Refusal::Gone) => Err(Refusal::unavailable(Unavailable::Disabled)),
                     configuration => configuration,
                 }?;
-                auth::are_there(&configuration, &self.keys)?;
+                auth::are_there(&configuration, &self.endpoint.keys)?;
                 self.opened()?;
                 Ok(reply::json(StatusCode::OK, r#"{"server":"UP"}"#))
             }

@@ -40,7 +40,7 @@ pub(super) enum Fault {
     CredentialsRejected,
     KeyUnavailable,
     CallTooLarge,
-    RecordRefused,
+    RecordRejected,
     UnknownError,
 }
 
@@ -65,7 +65,7 @@ impl Fault {
         Self::CredentialsRejected,
         Self::KeyUnavailable,
         Self::CallTooLarge,
-        Self::RecordRefused,
+        Self::RecordRejected,
         Self::UnknownError,
     ];
     /// Those that weather brings; the others come from the events and the quota.
@@ -162,13 +162,13 @@ impl Firehose {
                 Fault::EmptyAnswerApplied | Fault::EmptyAnswerNotApplied => Answer::Entries(0, Vec::new()),
                 Fault::ShortAnswer => Answer::Entries(0, vec![Entry::Id; records.len() - 1]),
                 Fault::MiscountedAnswer => Answer::Entries(1, vec![Entry::Id; records.len()]),
-                Fault::RefusesEverything => Answer::Error(Reason::RecordRefused),
+                Fault::RefusesEverything => Answer::Error(Reason::RecordRejected),
                 Fault::StreamNotFound => Answer::Error(Reason::StreamNotFound),
                 Fault::AccessDenied | Fault::BatchDenied => Answer::Error(Reason::AccessDenied),
                 Fault::CredentialsRejected => Answer::Error(Reason::CredentialsRejected),
                 Fault::UnknownError => Answer::Error(Reason::CallRefused),
                 Fault::KeyUnavailable => Answer::Error(Reason::KeyUnavailable),
-                Fault::RecordFails | Fault::RecordThrottled | Fault::CallTooLarge | Fault::RecordRefused => {
+                Fault::RecordFails | Fault::RecordThrottled | Fault::CallTooLarge | Fault::RecordRejected => {
                     unreachable!("{fault:?} is not a fault of the whole call")
                 }
             };
@@ -194,8 +194,8 @@ impl Firehose {
         }
         let bad = |record: &Vec<SimEvent>| size(record) > MAX_RECORD_BYTES || record.iter().any(SimEvent::is_poison);
         if records.iter().any(bad) {
-            self.count(Fault::RecordRefused);
-            return (Answer::Error(Reason::RecordRefused), none);
+            self.count(Fault::RecordRejected);
+            return (Answer::Error(Reason::RecordRejected), none);
         }
         self.take(records, now, random)
     }

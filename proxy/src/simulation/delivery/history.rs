@@ -319,13 +319,14 @@ impl History {
             .handle(operation, &records, self.now, &mut self.random, self.bug);
         self.note(|| format!("call {call:?} {operation:?} of {} records", records.len()));
         oracle::handled(&records, &handled.stored);
-        if self.bug == Some(Mutant::RefusedCallIsGivenUp) && handled.outcome == Outcome::Failed(Reason::RecordRefused) {
+        if self.bug == Some(Mutant::RefusedCallIsGivenUp) && handled.outcome == Outcome::Failed(Reason::RecordRejected)
+        {
             let oldest = None;
             oracle::answered(&records, &handled.outcome, &handled.stored, self.accepted_calls);
             return records
                 .iter()
                 .flatten()
-                .try_for_each(|event| oracle::given_up(event, Reason::RecordRefused, oldest));
+                .try_for_each(|event| oracle::given_up(event, Reason::RecordRejected, oldest));
         }
         self.answers.push(Reverse((self.now + handled.latency, call)));
         self.in_flight.insert(call, (records, handled.outcome, handled.stored));

@@ -156,7 +156,7 @@ pub(super) fn answered(records: &[Vec<SimEvent>], outcome: &Outcome, stored: &[b
                 if reason.is_unknown_outcome() {
                     facts.unknown.set(facts.unknown.get() + 1);
                 }
-                if *reason == Reason::RecordRefused {
+                if *reason == Reason::RecordRejected {
                     let first = facts.first_refused.get().unwrap_or(accepted_calls);
                     facts.first_refused.set(Some(first));
                     if records.len() == 1 && record.len() == 1 {
@@ -191,7 +191,7 @@ pub(super) fn given_up(event: &SimEvent, reason: Reason, oldest: Option<Instant>
         Reason::RecordTooLarge => facts.bytes > MAX_RECORD_BYTES,
         Reason::TooOld => oldest.is_some_and(|oldest| facts.accepted_at < oldest),
         // Refused before, refused alone now, and the stream took others in between.
-        Reason::RecordRefused => {
+        Reason::RecordRejected => {
             let refused = (facts.first_refused.get(), facts.refused_alone.get());
             matches!(refused, (Some(first), Some(alone)) if first < alone)
         }

@@ -234,7 +234,7 @@ fn weather(records: &[Vec<Vec<u8>>], random: &mut Random, summary: &mut Summary)
         .any(|event| event.windows(POISON.len()).any(|bytes| bytes == POISON));
     if poisoned {
         summary.happened.calls_refused += 1;
-        return (Outcome::Failed(Reason::RecordRefused), none);
+        return (Outcome::Failed(Reason::RecordRejected), none);
     }
     match random.below(10) {
         0 => {

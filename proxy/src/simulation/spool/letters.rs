@@ -81,7 +81,7 @@ impl Letters {
             stream: Some(self.streams.name(entry.stream)),
             event: entry.key.event.to_owned(),
             r#type: entry.key.r#type.to_owned(),
-            reason: "RecordRefused".to_owned(),
+            reason: "RecordRejected".to_owned(),
             detail: String::new(),
             bytes: entry.record.to_vec(),
         };
