@@ -13,6 +13,7 @@ pub mod descriptors;
 pub mod event;
 pub mod firehose;
 pub mod http;
+pub mod privacy;
 pub mod queue;
 pub mod routing;
 pub mod shutdown;

@@ -50,7 +50,6 @@ const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
     ("spec.ingest.allowedClients", |spec| {
         spec.ingest.allowed_clients.is_some()
     }),
-    ("spec.ingest.privacy", |spec| spec.ingest.privacy.is_some()),
     ("spec.ingest.connections", |spec| spec.ingest.connections.is_some()),
     ("spec.ingest.tls", |spec| spec.ingest.tls.is_some()),
     ("spec.delivery.undeliverable", |spec| {

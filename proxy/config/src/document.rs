@@ -167,6 +167,9 @@ pub struct Ingest {
     /// How much of a client's address is kept.
     #[serde(rename = "requestIP", skip_serializing_if = "RequestIp::is_full")]
     pub request_ip: RequestIp,
+    /// What is taken out of events before anything of them is kept; absent means nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Privacy>,
     /// Cross-origin requests of browsers.
     pub cors: Cors,
     /// How events that a client sends again are recognized.
@@ -183,6 +186,7 @@ impl Default for Ingest {
             events_per_second_per_pod: None,
             trusted_proxies: Vec::new(),
             request_ip: RequestIp::default(),
+            privacy: None,
             cors: Cors::default(),
             deduplication: Deduplication::default(),
         }
@@ -241,6 +245,51 @@ impl RequestIp {
     fn is_full(&self) -> bool {
         *self == Self::Full
     }
+}
+
+/// What is taken out of events before anything of them is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Privacy {
+    /// The key of hashes. While it is named and not there, no event is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash_key: Option<HashKey>,
+    /// Which values, and what becomes of them.
+    pub rules: Vec<PrivacyRule>,
+}
+
+/// A file whose bytes, all of them as they are, are the key of hashes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HashKey {
+    /// Directory with the file `hashKey`.
+    pub directory: String,
+}
+
+impl HashKey {
+    /// File name of the key of hashes.
+    pub const FILE: &str = "hashKey";
+}
+
+/// What becomes of the values at a place in events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PrivacyRule {
+    /// Names with dots between them; `*` is every name of one level, and every element of a list.
+    pub path: String,
+    /// What becomes of a value there.
+    pub action: PrivacyAction,
+}
+
+/// What becomes of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PrivacyAction {
+    /// It is gone, and its name too.
+    Drop,
+    /// A keyed hash takes its place.
+    Hash,
+    /// A fixed text takes its place.
+    Redact,
 }
 
 /// A file with one write key a line.

@@ -19,8 +19,8 @@ mod revision;
 
 pub use document::{
     Acknowledge, AssumeRole, Cors, Credentials, CredentialsType, DeadLetters, Deduplication, Delivery, DeliveryState,
-    Destination, Document, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Quota, RecordDelimiter,
-    RequestIp, Spool, SpoolType, StaticCredentials, Stream, Toggle, WriteKeys,
+    Destination, Document, HashKey, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Privacy, PrivacyAction,
+    PrivacyRule, Quota, RecordDelimiter, RequestIp, Spool, SpoolType, StaticCredentials, Stream, Toggle, WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
 pub use revision::{revision, secret_revision};
@@ -32,7 +32,10 @@ pub const FORMAT_VERSION: u32 = 1;
 pub const FILE_NAME: &str = "config.yaml";
 
 /// Semantics beyond format version 1 that this reader knows; see [`Document::requires`].
-pub const KNOWN_REQUIREMENTS: &[&str] = &[REQUEST_IP];
+pub const KNOWN_REQUIREMENTS: &[&str] = &[REQUEST_IP, PRIVACY];
 
 /// Whoever does not know [`Ingest::request_ip`] would keep whole addresses.
 pub const REQUEST_IP: &str = "RequestIP";
+
+/// Whoever does not know [`Ingest::privacy`] would keep what is to be taken out.
+pub const PRIVACY: &str = "Privacy";

@@ -107,6 +107,8 @@ pub(super) enum Unavailable {
     Disabled,
     /// The write keys are named but not there.
     NoWriteKeys,
+    /// The key of hashes is named but not there.
+    NoHashKey,
     /// The bodies of other requests take all the memory there is for them.
     Busy,
     /// The body did not arrive in time.
@@ -162,7 +164,7 @@ impl Refusal {
     }
 
     /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
-    pub(super) const REASONS: [&'static str; 27] = [
+    pub(super) const REASONS: [&'static str; 28] = [
         "NotJson",
         "NotAnEvent",
         "NoIdentity",
@@ -180,6 +182,7 @@ impl Refusal {
         "Starting",
         "Disabled",
         "NoWriteKeys",
+        "NoHashKey",
         "Busy",
         "SlowBody",
         "QueueFull",
@@ -213,6 +216,7 @@ impl Refusal {
                 Unavailable::Starting => "Starting",
                 Unavailable::Disabled => "Disabled",
                 Unavailable::NoWriteKeys => "NoWriteKeys",
+                Unavailable::NoHashKey => "NoHashKey",
                 Unavailable::Busy => "Busy",
                 Unavailable::SlowBody => "SlowBody",
                 Unavailable::QueueFull => "QueueFull",
@@ -251,6 +255,7 @@ impl Refusal {
                 Unavailable::NoConfiguration => "no configuration is loaded yet",
                 Unavailable::Starting => "starting, try again",
                 Unavailable::Disabled => "events are not accepted at the moment",
+                Unavailable::NoHashKey => "the key of hashes is not available at the moment",
                 Unavailable::NoWriteKeys => "the write keys are not available at the moment",
                 Unavailable::Busy => "too many requests at the same time",
                 Unavailable::SlowBody => "the request did not arrive in time",

@@ -14,5 +14,6 @@ mod clients;
 mod connections;
 mod families;
 mod keys;
+mod privacy;
 mod surrogates;
 mod timestamps;

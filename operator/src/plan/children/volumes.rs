@@ -9,13 +9,14 @@ use k8s_openapi::{
 };
 use std::collections::BTreeMap;
 
-use firehose_proxy_config::{FILE_NAME, StaticCredentials, WriteKeys};
+use firehose_proxy_config::{FILE_NAME, HashKey, StaticCredentials, WriteKeys};
 
 use super::object::workload_name;
 use crate::plan::{Paths, Validated, selector};
 
 const CONFIG: &str = "config";
 const CREDENTIALS: &str = "credentials";
+const HASH_KEY: &str = "hash-key";
 /// Of the Secret with write keys. A pod without it lets in whoever reaches it.
 pub const WRITE_KEYS_VOLUME: &str = "write-keys";
 const SPOOL: &str = "spool";
@@ -52,6 +53,10 @@ pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
         let items = vec![key_to_path(&secret.key, WriteKeys::FILE)];
         volumes.push(secret_volume(WRITE_KEYS_VOLUME, &secret.name, items));
     }
+    if let Some(secret) = &validated.hash_key_secret {
+        let items = vec![key_to_path(&secret.key, HashKey::FILE)];
+        volumes.push(secret_volume(HASH_KEY, &secret.name, items));
+    }
     if validated.claim.is_none() {
         let spool = &validated.settings.spool;
         let bytes = spool.max_size_bytes + spool.dead_letters.max_size_bytes + EPHEMERAL_HEADROOM_BYTES;
@@ -75,6 +80,9 @@ pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
     }
     if validated.write_keys_secret.is_some() {
         mounts.push(mount(WRITE_KEYS_VOLUME, Paths::WRITE_KEYS, MountMode::ReadOnly));
+    }
+    if validated.hash_key_secret.is_some() {
+        mounts.push(mount(HASH_KEY, Paths::HASH_KEY, MountMode::ReadOnly));
     }
     mounts.push(mount(SPOOL, Paths::SPOOL, MountMode::ReadWrite));
     mounts

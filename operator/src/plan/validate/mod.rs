@@ -44,6 +44,7 @@ pub fn validate(destination: &FirehoseDestination, allowed: &Allowed) -> Result<
         settings: settings(destination, &sizes, addresses),
         credentials_secret: spec.credentials.static_.clone(),
         write_keys_secret: write_keys(&spec.ingest),
+        hash_key_secret: hash_key(&spec.ingest),
         claim: spec.spool.persistent_volume_claim.clone(),
         proxy: spec.proxy.clone(),
         owner: destination.controller_owner_ref(&()).unwrap_or_default(),
@@ -145,7 +146,10 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
 
 /// What a proxy must know to apply the document; one that does not keeps its last one.
 fn requires(ingest: &api::Ingest) -> Vec<String> {
-    let used = [(config::REQUEST_IP, ingest.request_ip != api::RequestIp::Full)];
+    let used = [
+        (config::REQUEST_IP, ingest.request_ip != api::RequestIp::Full),
+        (config::PRIVACY, ingest.privacy.is_some()),
+    ];
     let names = used.iter().filter(|(_, is_used)| *is_used);
     names.map(|(name, _)| (*name).to_owned()).collect()
 }
@@ -160,6 +164,25 @@ fn toggle(on: bool) -> config::Toggle {
 
 fn write_keys(ingest: &api::Ingest) -> Option<api::SecretKeyRef> {
     Some(ingest.authentication.write_keys.as_ref()?.secret_key_ref.clone())
+}
+
+fn hash_key(ingest: &api::Ingest) -> Option<api::SecretKeyRef> {
+    Some(ingest.privacy.as_ref()?.hash_key.as_ref()?.secret_key_ref.clone())
+}
+
+fn privacy(privacy: &api::Privacy) -> config::Privacy {
+    let rule = |rule: &api::PrivacyRule| config::PrivacyRule {
+        path: rule.path.clone(),
+        action: match rule.action {
+            api::PrivacyAction::Drop => config::PrivacyAction::Drop,
+            api::PrivacyAction::Hash => config::PrivacyAction::Hash,
+            api::PrivacyAction::Redact => config::PrivacyAction::Redact,
+        },
+    };
+    config::Privacy {
+        hash_key: None,
+        rules: privacy.rules.iter().map(rule).collect(),
+    }
 }
 
 fn mapping(mapping: &api::Mapping) -> config::Mapping {
@@ -216,6 +239,7 @@ fn ingest(ingest: &api::Ingest, sizes: &sizes::Sizes) -> config::Ingest {
             api::RequestIp::Truncated => config::RequestIp::Truncated,
             api::RequestIp::Omitted => config::RequestIp::Omitted,
         },
+        privacy: ingest.privacy.as_ref().map(privacy),
         cors: config::Cors {
             allowed_origins: ingest.cors.allowed_origins.clone(),
         },

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    coding::{Coding, Decoder, UnknownCoding},
+    coding::{Coding, Decoder, Output, UnknownCoding},
     pace::{BodyPace, Paced},
 };
 use crate::http::reply::{Refusal, Unavailable};
@@ -52,6 +52,10 @@ const ENTRANCE_BYTES: usize = 512 * 1024;
 /// Bytes that are taken at a time after the first, so that a body of many small pieces is not as many steps.
 const STEP: usize = 64 * 1024;
 
+/// What the compressed form of a body may have beside its largest content and a 64th of that: there are frames that
+/// hold nothing, and a body of nothing but those would have no end.
+const MOST_OVERHEAD: usize = 64 * 1024;
+
 /// Most bytes of a refused body that are read.
 const MOST_DISCARDED: usize = 64 * 1024 * 1024;
 /// Longest time that reading a refused body may take.
@@ -82,10 +86,8 @@ impl Body {
         let sink = Sink {
             bytes: Vec::new(),
             limit,
-            memory: Memory {
-                all: memory.clone(),
-                taken: None,
-            },
+            memory: Memory::none_of(memory),
+            decoder: Memory::none_of(memory),
             entrance: Some(entrance),
             refusal: None,
         };
@@ -129,8 +131,14 @@ async fn plain(mut arriving: Arriving<'_>, mut sink: Sink<'_>) -> Result<Body, R
 
 async fn encoded(mut arriving: Arriving<'_>, mut decoder: Decoder<Sink<'_>>) -> Result<Body, Refusal> {
     // Whatever the sink refused is the reason; every other failure is in the compressed bytes.
-    let reason = |decoder: &Decoder<Sink<'_>>| decoder.sink().refusal.unwrap_or(Refusal::UnreadableBody);
+    let reason = |decoder: &Decoder<Sink<'_>>| decoder.output().refusal.unwrap_or(Refusal::UnreadableBody);
+    let limit = decoder.output().limit;
+    let mut arrived = 0;
     while let Some(data) = arriving.next().await? {
+        arrived += data.len();
+        if arrived > limit + limit / 64 + MOST_OVERHEAD {
+            return Err(Refusal::TooLarge);
+        }
         if decoder.write(&data).is_err() {
             return Err(reason(&decoder));
         }
@@ -138,7 +146,7 @@ async fn encoded(mut arriving: Arriving<'_>, mut decoder: Decoder<Sink<'_>>) -> 
     if decoder.finish().is_err() {
         return Err(reason(&decoder));
     }
-    decoder.into_sink().map_err(|_| Refusal::UnreadableBody)?.finish()
+    decoder.into_output().map_err(|_| Refusal::UnreadableBody)?.finish()
 }
 
 /// Reads the rest of a body and forgets it, so that a client that is still sending gets its answer: closing a
@@ -196,6 +204,8 @@ struct Sink<'a> {
     bytes: Vec<u8>,
     limit: usize,
     memory: Memory,
+    /// What a decoder takes while it decodes.
+    decoder: Memory,
     /// Until it was asked.
     entrance: Option<&'a Entrance<'a>>,
     refusal: Option<Refusal>,
@@ -247,6 +257,15 @@ impl Write for Sink<'_> {
     }
 }
 
+impl Output for Sink<'_> {
+    fn claim(&mut self, bytes: usize) -> io::Result<()> {
+        self.decoder.grow_to(bytes).map_err(|refusal| {
+            self.refusal = Some(refusal);
+            io::ErrorKind::OutOfMemory.into()
+        })
+    }
+}
+
 impl BodyMemory {
     /// A bound of `bytes`.
     pub fn new(bytes: usize) -> Self {
@@ -261,6 +280,13 @@ impl BodyMemory {
 }
 
 impl Memory {
+    fn none_of(all: &BodyMemory) -> Self {
+        Self {
+            all: all.clone(),
+            taken: None,
+        }
+    }
+
     fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
         let taken = self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         if bytes <= taken {

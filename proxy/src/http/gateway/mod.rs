@@ -17,6 +17,7 @@ mod auth;
 mod complaints;
 mod cors;
 mod forwarded;
+mod held;
 mod ingest;
 mod keys;
 mod pixel;
@@ -24,6 +25,7 @@ mod query;
 mod rate;
 mod routes;
 mod startup;
+mod taken_out;
 
 use std::{
     fmt,
@@ -41,8 +43,10 @@ use tokio::time::Instant;
 pub use self::keys::KeyRing;
 use self::{
     complaints::Complaints,
+    held::Held,
     rate::Rate,
     routes::{Payload, Route},
+    taken_out::TakenOut,
 };
 use super::{
     Metrics,
@@ -100,6 +104,7 @@ pub struct Opened {
 /// An endpoint that serves, with what it remembers between requests.
 struct Gateway {
     endpoint: Endpoint,
+    hash_key: Held<taken_out::Key>,
     rate: Rate,
     complaints: Complaints,
 }
@@ -140,15 +145,17 @@ impl fmt::Debug for Endpoint {
 /// Serves events until `shutdown` reaches [`crate::shutdown::Phase::Stopping`], then answers what is open and returns.
 pub async fn serve(listener: Listener, endpoint: Endpoint, shutdown: Shutdown) {
     let connections = endpoint.connections;
-    let changes = endpoint.live.subscribe();
+    let live = Arc::clone(&endpoint.live);
     let gateway = Arc::new(Gateway {
         endpoint,
+        hash_key: Held::default(),
         rate: Rate::new(Instant::now()),
         complaints: Complaints::default(),
     });
     tokio::select! {
         () = server::serve(listener, Arc::clone(&gateway), connections, Some(shutdown)) => {}
-        () = gateway.endpoint.keys.follow(changes) => {}
+        () = gateway.endpoint.keys.follow(live.subscribe()) => {}
+        () = gateway.hash_key.follow(taken_out::HASH_KEY, live.subscribe()) => {}
     }
 }
 
@@ -230,6 +237,7 @@ impl Gateway {
                     configuration => configuration,
                 }?;
                 auth::are_there(&configuration, &self.endpoint.keys)?;
+                TakenOut::under(&configuration, &self.hash_key)?;
                 self.opened()?;
                 Ok(reply::json(StatusCode::OK, r#"{"server":"UP"}"#))
             }
