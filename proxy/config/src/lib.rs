@@ -13,6 +13,7 @@
 //!   [`Document::requires`]; a reader that does not know the name refuses the document and keeps its last good one.
 
 mod document;
+pub mod memory;
 mod parse;
 pub mod report;
 mod revision;

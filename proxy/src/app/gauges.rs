@@ -1,35 +1,67 @@
-//! What is on the disk and what is remembered, looked at when somebody scrapes.
+//! What is on the disk, in memory and in the window of recent events, looked at when somebody scrapes.
 
 use std::fmt;
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric as _},
-    metrics::{counter::ConstCounter, gauge::ConstGauge},
+    encoding::{DescriptorEncoder, EncodeMetric as _, MetricEncoder},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
 };
 
 use super::storage::{Filled, Volume};
-use crate::queue::{Extent, Recent, Repeats};
+use crate::{
+    account::{Account, Use},
+    queue::{Extent, Recent, Repeats},
+};
 
 #[derive(Debug)]
 struct Gauges {
     volume: Volume,
     recent: Recent,
+    account: Account,
 }
 
 /// Describes the gauges in `registry`, each name with the prefix `firehose_proxy_`. What there is no disk for has none.
-pub(super) fn register(volume: Volume, recent: Recent, registry: &mut Registry) {
+pub(super) fn register(volume: Volume, recent: Recent, account: Account, registry: &mut Registry) {
     let registry = registry.sub_registry_with_prefix("firehose_proxy");
-    registry.register_collector(Box::new(Gauges { volume, recent }));
+    registry.register_collector(Box::new(Gauges {
+        volume,
+        recent,
+        account,
+    }));
+}
+
+impl Gauges {
+    fn encode_uses(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        for of in Use::ALL {
+            let bytes = i64::try_from(self.account.used(of)).unwrap_or(i64::MAX);
+            let label = [("use", of.as_str())];
+            let family = encoder.encode_family(&label)?;
+            ConstGauge::new(bytes).encode(family)?;
+        }
+        Ok(())
+    }
 }
 
 impl Collector for Gauges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let used = encoder.encode_descriptor(
+            "memory_bytes",
+            "Memory held for what comes from outside, by what it is for",
+            None,
+            MetricType::Gauge,
+        )?;
+        self.encode_uses(used)?;
         let mut gauge = |name: &str, help: &str, value: u64| {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
         };
+        gauge(
+            "memory_limit_bytes",
+            "Most memory that is held for what comes from outside",
+            self.account.limit() as u64,
+        )?;
         if let Some(Filled { bytes, limit_bytes }) = self.volume.filled() {
             gauge(
                 "spool_bytes",

@@ -6,26 +6,36 @@ use firehose_proxy_config::{Deduplication, Toggle, report::DeduplicationReport};
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
+    account::{Account, Held, Use},
     config::Snapshot,
     queue::{Extent, Recent, Repeats, WindowSettings},
 };
 
 /// Puts the settings in force, and those of each document that comes as long as the task is there.
-pub(super) fn follow(recent: Recent, mut changes: watch::Receiver<Option<Arc<Snapshot>>>) -> JoinSet<()> {
-    put(&recent, &mut changes);
+pub(super) fn follow(
+    recent: Recent,
+    account: Account,
+    mut changes: watch::Receiver<Option<Arc<Snapshot>>>,
+) -> JoinSet<()> {
+    let mut held = put(&recent, &account, &mut changes);
     let mut following = JoinSet::new();
     following.spawn(async move {
         while changes.changed().await.is_ok() {
-            put(&recent, &mut changes);
+            if let Some(now_held) = put(&recent, &account, &mut changes) {
+                held = Some(now_held);
+            }
         }
+        drop(held);
     });
     following
 }
 
-fn put(recent: &Recent, changes: &mut watch::Receiver<Option<Arc<Snapshot>>>) {
-    if let Some(snapshot) = &*changes.borrow_and_update() {
-        recent.configure(settings(&snapshot.document.ingest.deduplication));
-    }
+/// The memory that the window may take is held as long as it is in force, used or not.
+fn put(recent: &Recent, account: &Account, changes: &mut watch::Receiver<Option<Arc<Snapshot>>>) -> Option<Held> {
+    let snapshot = changes.borrow_and_update();
+    let settings = settings(&snapshot.as_ref()?.document.ingest.deduplication);
+    recent.configure(settings);
+    Some(account.hold(Use::Window, settings.map_or(0, |settings| settings.max_bytes)))
 }
 
 /// `None` when nothing is to be remembered.

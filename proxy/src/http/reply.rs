@@ -109,7 +109,7 @@ pub(super) enum Unavailable {
     NoWriteKeys,
     /// The key of hashes is named but not there.
     NoHashKey,
-    /// The bodies of other requests take all the memory there is for them.
+    /// Other requests take all the memory there is, or the peer's own take its share.
     Busy,
     /// The body did not arrive in time.
     SlowBody,
@@ -164,7 +164,7 @@ impl Refusal {
     }
 
     /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
-    pub(super) const REASONS: [&'static str; 28] = [
+    pub(super) const REASONS: [&'static str; 29] = [
         "NotJson",
         "NotAnEvent",
         "NoIdentity",
@@ -193,6 +193,7 @@ impl Refusal {
         "Http2",
         "HeadTooLarge",
         "SlowHead",
+        "HeadsBusy",
     ];
 
     /// The word that metrics and the log show.
@@ -312,6 +313,10 @@ impl From<queue::AcceptError> for Refusal {
         match refusal {
             queue::AcceptError::Full { retry_after } => Self::Unavailable {
                 why: Unavailable::QueueFull,
+                retry_after,
+            },
+            queue::AcceptError::NoMemory { retry_after } => Self::Unavailable {
+                why: Unavailable::Busy,
                 retry_after,
             },
             queue::AcceptError::Stalled { retry_after } => Self::Unavailable {

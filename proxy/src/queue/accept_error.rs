@@ -11,6 +11,12 @@ pub enum AcceptError {
         /// When room is expected.
         retry_after: Duration,
     },
+    /// The process has no memory left for the events.
+    #[error("the process has no memory left, {retry_after:?} until it is worth another try")]
+    NoMemory {
+        /// When room is expected.
+        retry_after: Duration,
+    },
     /// The disk has not answered for a while; nothing is taken until it does.
     #[error("the disk does not answer, {retry_after:?} until it is worth another try")]
     Stalled {
@@ -32,9 +38,10 @@ impl AcceptError {
     /// When it is worth another try, where that can be said.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Full { retry_after } | Self::Stalled { retry_after } | Self::NotConfirmed { retry_after } => {
-                Some(*retry_after)
-            }
+            Self::Full { retry_after }
+            | Self::NoMemory { retry_after }
+            | Self::Stalled { retry_after }
+            | Self::NotConfirmed { retry_after } => Some(*retry_after),
             Self::ShuttingDown => None,
         }
     }

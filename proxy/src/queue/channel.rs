@@ -24,7 +24,10 @@ use super::{
     in_flight::last_call,
     recent::{Claim, Claimed, Joined, Withdrawn},
 };
-use crate::stream::StreamId;
+use crate::{
+    account::{Account, Held, Use},
+    stream::StreamId,
+};
 
 /// The endpoint's side. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -32,6 +35,7 @@ pub struct Intake {
     to: To,
     recent: Recent,
     unanswered: Unanswered,
+    account: Account,
 }
 
 /// A request whose events are safe.
@@ -84,7 +88,7 @@ pub(crate) struct Begun {
 pub(crate) enum UnderWay {
     Nothing,
     InMemory(Arc<InFlight>),
-    ToDisk(Appended),
+    ToDisk(Appended, Held),
 }
 
 /// How a request learns what became of its batch.
@@ -130,7 +134,15 @@ impl Intake {
             to,
             recent: Recent::default(),
             unanswered: Unanswered::default(),
+            account: Account::unlimited(),
         }
+    }
+
+    /// What is accepted takes its memory from this account.
+    #[must_use]
+    pub fn with_account(mut self, account: Account) -> Self {
+        self.account = account;
+        self
     }
 
     /// The same queue, that recognizes what comes again by `recent`.
@@ -185,7 +197,7 @@ impl Intake {
         match under_way {
             UnderWay::Nothing => {}
             UnderWay::InMemory(batch) => self.wait_for_delivery(&batch, deadline, has_left).await?,
-            UnderWay::ToDisk(appended) => {
+            UnderWay::ToDisk(appended, _until_answered) => {
                 let answer = wait_for(appended, deadline, has_left, || {}).await?;
                 // No answer: the writer is gone.
                 answer.unwrap_or(Err(AcceptError::ShuttingDown))?;
@@ -214,6 +226,11 @@ impl Intake {
             }
             None => None,
         };
+        let no_memory = AcceptError::NoMemory {
+            retry_after: DEFAULT_RETRY_AFTER,
+        };
+        let of_claim = claim.as_ref().map_or(0, Claim::memory_bytes);
+        let memory = self.account.take(Use::Events, events.memory_bytes() + of_claim);
         let under_way = match &self.to {
             _ if events.is_empty() => UnderWay::Nothing,
             To::Memory { batches, byte_limit } => {
@@ -224,14 +241,20 @@ impl Intake {
                 if let Some(wait) = charge.wait().filter(|wait| *wait > patience(now, deadline)) {
                     return Err(too_long(wait));
                 }
-                let batch = InFlight::new(events, charge, now).due_at(deadline).claimed(claim);
+                let memory = memory.ok_or(no_memory)?;
+                let batch = InFlight::new(events, (charge, memory), now)
+                    .due_at(deadline)
+                    .claimed(claim);
                 let batch = Arc::new(batch);
                 batches
                     .send(Arc::clone(&batch))
                     .map_err(|_| AcceptError::ShuttingDown)?;
                 UnderWay::InMemory(batch)
             }
-            To::Disk(store) => UnderWay::ToDisk(store.append(events, claim)?),
+            To::Disk(store) => {
+                let until_answered = memory.ok_or(no_memory)?;
+                UnderWay::ToDisk(store.append(events, claim)?, until_answered)
+            }
         };
         Ok(Begun {
             under_way,

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     fates::{Claims, Fate, Joined},
+    identity::Identity,
     window::{Examined, Recent},
 };
 use crate::queue::EventBatch;
@@ -67,6 +68,11 @@ impl Claim {
     pub(crate) fn all_safe(&self) {
         let events = self.kept.as_ref().map_or(self.claims.len(), |kept| kept.len());
         self.safe(0..u32::try_from(events).expect("a batch's entries have 32-bit offsets"));
+    }
+
+    /// Bytes that it takes of the process's memory.
+    pub(in crate::queue) fn memory_bytes(&self) -> usize {
+        self.claims.len() * (size_of::<Option<Identity>>() + size_of::<Fate>())
     }
 
     /// Whether an event of the batch can be recognized when it comes again.
