@@ -211,7 +211,7 @@ fn what_is_implemented_of_the_shape_is_in_the_document_and_the_children() {
     assert_eq!(document.use_fips, Toggle::Enabled);
     assert_eq!(document.use_dual_stack, Toggle::Enabled);
     let role = document.credentials.assume_role.unwrap();
-    assert_eq!(role.endpoint_url.as_deref(), Some("https://sts.example"));
+    assert_eq!(role.sts.endpoint_url.as_deref(), Some("https://sts.example"));
 
     let children = children(&validated, &installation());
     let service = children.service.spec.unwrap();
