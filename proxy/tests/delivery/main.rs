@@ -9,6 +9,7 @@ mod identities;
 mod messages;
 mod node;
 mod outages;
+mod repeats;
 mod rig;
 mod throttled;
 mod transport;
