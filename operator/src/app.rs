@@ -13,7 +13,6 @@ use futures::{StreamExt as _, future::join_all, stream};
 use kube::{Config, runtime::controller};
 use prometheus_client::registry::Registry;
 use tokio::{
-    net::TcpListener,
     signal::unix,
     sync::{oneshot, watch},
     task::JoinSet,
@@ -28,7 +27,7 @@ use crate::{
     lease::{Elector, Fence},
     metrics::Metrics,
     observe::{Scope, Stores, watch as watch_cluster},
-    plan::{Installation, ProxyUser},
+    plan::{Installation, PodIdentityAgent, ProxyUser},
     reconcile::{Asker, Context, Progress, Shared, reconcile, retry},
 };
 
@@ -58,9 +57,7 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
 pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> anyhow::Result<()> {
     let client =
         client::connect(config.clone(), CALL_DEADLINE).context("failed to configure the client of the API server")?;
-    let listener = TcpListener::bind(run.admin_listen)
-        .await
-        .context("failed to listen on the admin address")?;
+    let listener = dual_stack_listener::listen(run.admin_listen).context("failed to listen on the admin address")?;
     info!(admin = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "started");
 
     let mut registry = Registry::default();
@@ -104,6 +101,11 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
                 proxy_user: match run.proxy_user {
                     args::ProxyUser::Fixed => ProxyUser::Fixed,
                     args::ProxyUser::Cluster => ProxyUser::Cluster,
+                },
+                web_identity_audience: run.web_identity_audience.clone(),
+                pod_identity_agent: match run.pod_identity_agent {
+                    args::PodIdentityAgent::Ipv4 => PodIdentityAgent::Ipv4,
+                    args::PodIdentityAgent::Ipv6 => PodIdentityAgent::Ipv6,
                 },
             },
             run.default_endpoint_url.clone(),

@@ -208,7 +208,7 @@ async fn serve() -> (SocketAddr, Controller) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (controller, shutdown) = shutdown();
-    tokio::spawn(gateway::serve(listener, endpoint, shutdown));
+    tokio::spawn(gateway::serve(listener.into(), endpoint, shutdown));
     (address, controller)
 }
 

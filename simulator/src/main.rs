@@ -1,9 +1,10 @@
 //! A faithful stand-in for Amazon Kinesis Data Firehose, with quotas and faults on demand.
 
-use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::Parser;
+use dual_stack_listener::Place;
 use firehose_simulator::{AccessSettings, Options, Simulator};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -12,9 +13,10 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Address to listen on; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:4573", env = "FIREHOSE_SIMULATOR_LISTEN")]
-    listen: SocketAddr,
+    /// Address to listen on; port 0 takes a free one. `localhost` is this machine alone and `[::]` every address, in
+    /// both families.
+    #[arg(long, default_value = "localhost:4573", env = "FIREHOSE_SIMULATOR_LISTEN")]
+    listen: Place,
     /// Create a stream when something is put to it, instead of answering ResourceNotFoundException.
     #[arg(long, env = "FIREHOSE_SIMULATOR_CREATE_ON_DEMAND")]
     create_on_demand: bool,

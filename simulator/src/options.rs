@@ -1,6 +1,8 @@
 //! How a simulator is set up. Reads no files and no environment; the binary's command line fills it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
+
+use dual_stack_listener::Place;
 
 use crate::access::AccessSettings;
 
@@ -9,7 +11,7 @@ use crate::access::AccessSettings;
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where to listen. Port 0 takes a free one.
-    pub listen: SocketAddr,
+    pub listen: Place,
     /// Whether a put to an unknown stream creates it, instead of the service's `ResourceNotFoundException`.
     pub create_on_demand: bool,
     /// Streams that exist from the start and again after a reset.
@@ -32,7 +34,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listen: Place::Address((Ipv4Addr::LOCALHOST, 0).into()),
             create_on_demand: false,
             streams: Vec::new(),
             keep_bytes_per_stream: 64 << 20,

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use dual_stack_listener::{Listener, Place};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
@@ -18,7 +19,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use thiserror::Error;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::{Semaphore, watch},
     task::{JoinHandle, JoinSet},
 };
@@ -51,10 +52,10 @@ pub struct Simulator {
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The address is taken or not this machine's.
-    #[error("failed to listen on {address}")]
+    #[error("failed to listen on {place}")]
     Listen {
         /// The address asked for.
-        address: SocketAddr,
+        place: Place,
         /// The system's reason.
         source: io::Error,
     },
@@ -69,9 +70,9 @@ impl Simulator {
     /// # Errors
     /// When the address cannot be listened on, or a stream of the options has an impossible name.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let address = options.listen;
-        let listen = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let place = options.listen;
+        let listen = |source| StartError::Listen { place, source };
+        let listener = Listener::open(place).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let service = Arc::new(Service::new(options)?);
         let accepting = tokio::spawn(accept(listener, Arc::clone(&service)));
@@ -192,7 +193,7 @@ impl Drop for Busy<'_> {
     }
 }
 
-async fn accept(listener: TcpListener, service: Arc<Service>) {
+async fn accept(listener: Listener, service: Arc<Service>) {
     let slots = Arc::new(Semaphore::new(service.options.max_connections));
     let mut connections = JoinSet::new();
     loop {

@@ -15,6 +15,7 @@ pub const PACKAGES: &[(&str, &str)] = &[
     ("firehose-proxy-config", "proxy/config"),
     ("firehose-simulator", "simulator"),
     ("firehose-local", "local"),
+    ("dual-stack-listener", "listener"),
     ("firehose-tests", "tests"),
     ("firehose-bench", "bench"),
     ("xtask", "xtask"),

@@ -125,7 +125,13 @@ where
 {
     let (kind, name) = (K::kind(&()).into_owned(), wanted.name_any());
     let namespace = wanted.namespace().unwrap_or_default();
-    let rendered = serde_json::to_value(wanted).expect("an object of plain data serializes");
+    let mut wanted = wanted.clone();
+    // A child that was read from the API server has the hash of what it was.
+    wanted.annotations_mut().remove(RENDERED_ANNOTATION);
+    if wanted.annotations().is_empty() {
+        wanted.meta_mut().annotations = None;
+    }
+    let rendered = serde_json::to_value(&wanted).expect("an object of plain data serializes");
     let hash = hash(&rendered);
     let child = Child::<K> {
         api: Api::namespaced(client.clone(), &namespace),
@@ -133,7 +139,6 @@ where
         name: &name,
     };
     let key = (kind.clone(), name.clone());
-    let mut wanted = wanted.clone();
     wanted
         .annotations_mut()
         .insert(RENDERED_ANNOTATION.to_owned(), hash.clone());
@@ -143,7 +148,7 @@ where
         None => match child.get().await? {
             Some(found) => found.into(),
             None => {
-                let created = child.create(&wanted).await?;
+                let created = Box::pin(child.create(&wanted)).await?;
                 let version = created.resource_version().unwrap_or_default();
                 let versions = [version.clone(), version];
                 known.0.insert(key, Known { hash, versions });
@@ -170,7 +175,7 @@ where
         return Ok(Applied::Unchanged);
     }
     let is_first = before.is_none() || ownership == Ownership::Orphaned;
-    let applied = child.replace(&seen, wanted, ownership, is_first).await?;
+    let applied = Box::pin(child.replace(&seen, wanted, ownership, is_first)).await?;
     let versions = [version, applied.resource_version().unwrap_or_default()];
     known.0.insert(key, Known { hash, versions });
     Ok(Applied::Written(Box::new(applied)))
@@ -218,7 +223,10 @@ where
         let is_orphaned = ownership == Ownership::Orphaned;
         // The watch does not show who wrote what.
         if is_first && let Some(found) = self.get().await? {
-            self.claim(&found, &wanted, is_orphaned).await?;
+            let claimed = self.claim(&found, &wanted, is_orphaned).await?;
+            if is_orphaned && let Some(claimed) = claimed {
+                self.claim(&claimed, &wanted, false).await?; // the owner that the first one has written
+            }
         }
         let parameters = PatchParams::apply(MANAGER).force();
         match self.api.patch(self.name, &parameters, &Patch::Apply(&wanted)).await {
@@ -258,8 +266,8 @@ where
         self.create(&wanted).await
     }
 
-    /// Counts what this operator has written, or with `everything` what anybody has written, as applied by it, and makes
-    /// the destination its controller. Not if it has changed since it was `found`.
+    /// Counts what this operator has written, or with `everything` what anybody has written, as applied by it, and
+    /// makes the destination its controller. Not if it has changed since it was `found`.
     async fn claim(&self, found: &K, wanted: &K, everything: bool) -> Result<Option<K>, ApplyError> {
         let Some(managed) = claim(found.managed_fields(), MANAGER, everything) else {
             return Ok(None);

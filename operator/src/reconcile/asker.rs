@@ -33,7 +33,7 @@ const PODS_AT_A_TIME: usize = 16;
 
 /// How long the loop sleeps between two looks at whose turn it is.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
-const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+const LONGEST_SLEEP: Duration = Duration::from_millis(200);
 
 /// Destinations whose answers have changed, on their way to be reconciled. More than that are enqueued by the next
 /// change, or by the round that comes anyway.

@@ -123,3 +123,29 @@ async fn an_operator_that_may_not_watch_does_not_campaign() {
     assert!((1..12).contains(&tries), "{tries} tries in four seconds");
     operator.terminate().await;
 }
+
+#[tokio::test]
+async fn an_orphaned_workload_that_cannot_become_what_is_wanted_is_made_anew_and_its_pods_are_kept() {
+    let server = Server::start().await;
+    let labels = json!({"app.kubernetes.io/managed-by": "firehose-operator", DESTINATION_LABEL: "orders"});
+    let old = server.put(
+        WORKLOAD,
+        &json!({"metadata": {"labels": labels}, "spec": {"podManagementPolicy": "OrderedReady"}}),
+    );
+    server.fail(|seen| (seen.method == Method::PATCH && seen.path == WORKLOAD).then_some(Fault::Invalid("spec")));
+    let operator = Operator::start(&server, "a");
+    server.put(&path("orders"), &to_stream("orders"));
+    until("it is another one", PATIENCE, || {
+        let now = server.get(WORKLOAD)["metadata"]["uid"].clone();
+        !now.is_null() && now != old["metadata"]["uid"]
+    })
+    .await;
+    let deleted = server
+        .seen()
+        .into_iter()
+        .find(|seen| seen.method == Method::DELETE)
+        .unwrap();
+    assert_eq!(deleted.body["propagationPolicy"], "Orphan");
+    assert_eq!(deleted.body["preconditions"]["uid"], old["metadata"]["uid"]);
+    operator.terminate().await;
+}

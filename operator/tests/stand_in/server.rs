@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     StallBody,
     /// It is denied in these words.
     Deny(&'static str),
+    /// A field of it is at fault.
+    Invalid(&'static str),
     /// It is answered and done only after this time.
     Late(Duration),
 }
@@ -145,6 +147,14 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             return Body::from_stream(beginning.chain(stream::pending())).into_response();
         }
         Some(Fault::Deny(words)) => return failure(StatusCode::FORBIDDEN, "Forbidden", words),
+        Some(Fault::Invalid(field)) => {
+            let cause = json!({"reason": "FieldValueForbidden", "message": "may not change", "field": field});
+            let status = json!({
+                "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 422, "reason": "Invalid",
+                "message": "may not change", "details": {"causes": [cause]},
+            });
+            return (StatusCode::UNPROCESSABLE_ENTITY, status.to_string()).into_response();
+        }
         Some(Fault::Late(delay)) => tokio::time::sleep(delay).await,
         None => {}
     }

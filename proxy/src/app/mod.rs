@@ -1,5 +1,7 @@
 //! Puts the parts together; the only module that sees them all.
 
+mod allowance;
+mod cgroup;
 mod gauges;
 mod opening;
 mod report;
@@ -8,9 +10,9 @@ mod storage;
 use std::{future::Future, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use dual_stack_listener::{Listener, Place};
 use prometheus_client::registry::Registry;
 use tokio::{
-    net::TcpListener,
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
@@ -40,9 +42,9 @@ pub struct Options {
     /// Directory of the spool, used with `acknowledge: WhenSpooled`.
     pub spool_dir: PathBuf,
     /// Address of the event endpoint.
-    pub listen: SocketAddr,
+    pub listen: Place,
     /// Address of the admin endpoint.
-    pub admin_listen: SocketAddr,
+    pub admin_listen: Place,
     /// How long a draining proxy still serves.
     pub drain_delay: Duration,
     /// How long open requests and undelivered events get after that.
@@ -130,9 +132,10 @@ impl Proxy {
         let reloads = config::Metrics::register(&mut registry);
         let config = config::follow(&options.config_dir, Arc::clone(&live), Arc::clone(&streams), reloads)
             .context("failed to watch the configuration directory")?;
+        let account = allowance::account(&live);
         let (controller, shutdown) = shutdown();
         let (volume, delivery_status) = (Volume::default(), DeliveryStatus::default());
-        gauges::register(volume.clone(), &mut registry);
+        gauges::register(volume.clone(), account.clone(), &mut registry);
         let opening = Opening {
             live: Arc::clone(&live),
             streams,
@@ -141,6 +144,7 @@ impl Proxy {
             drain_timeout: options.drain_timeout,
             metrics: deliver::Metrics::register(&mut registry),
             delivery_status: delivery_status.clone(),
+            account: account.clone(),
             most_calls: descriptors.calls,
             volume: volume.clone(),
             opened: Arc::default(),
@@ -148,8 +152,9 @@ impl Proxy {
         };
         let endpoint = Endpoint {
             acknowledge_timeout: options.acknowledge_timeout,
+            account,
             connections: Connections {
-                most: descriptors.clients,
+                most: descriptors.clients.min(allowance::connections()),
                 ..Connections::default()
             },
             ..Endpoint::opened_later(
@@ -270,9 +275,9 @@ impl Proxy {
     }
 }
 
-fn bind(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let bound = http::listen(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
-    let (local, listener) = bound.with_context(|| format!("failed to listen on {address}"))?;
+fn bind(place: Place) -> anyhow::Result<(Listener, SocketAddr)> {
+    let bound = Listener::open(place).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (local, listener) = bound.with_context(|| format!("failed to listen on {place}"))?;
     Ok((listener, local))
 }
 

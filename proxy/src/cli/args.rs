@@ -1,9 +1,10 @@
 //! The command line. Everything that belongs to a destination is in the configuration document; what is here belongs to
 //! the process.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
+use dual_stack_listener::Place;
 
 use crate::{dead_letters, telemetry::LogFormat};
 
@@ -26,12 +27,12 @@ pub struct Args {
 
     /// Address of the event endpoint. Port 0 picks a free one; `[::]` is every address, of IPv4 too.
     #[arg(long, env = "FIREHOSE_PROXY_LISTEN", default_value = "[::]:8080")]
-    pub listen: SocketAddr,
+    pub listen: Place,
 
     /// Address of the admin endpoint (metrics, probes, status). Port 0 picks a free one; `[::]` is every address, of
     /// IPv4 too.
     #[arg(long, env = "FIREHOSE_PROXY_ADMIN_LISTEN", default_value = "[::]:9090")]
-    pub admin_listen: SocketAddr,
+    pub admin_listen: Place,
 
     /// Seconds between being told to end and closing the event endpoint: the time a Service needs to take the pod out.
     #[arg(long, env = "FIREHOSE_PROXY_DRAIN_DELAY_SECONDS", default_value = "5", value_parser = seconds)]

@@ -5,11 +5,11 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use dual_stack_listener::Listener;
 use firehose_proxy_config::report::Report;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tokio::net::TcpListener;
 
 use super::{
     connection::{
@@ -18,7 +18,10 @@ use super::{
     },
     reply::{self, Refusal},
 };
-use crate::telemetry::{CONTENT_TYPE, Exposition};
+use crate::{
+    account::Account,
+    telemetry::{CONTENT_TYPE, Exposition},
+};
 
 /// What the admin endpoint shows.
 #[derive(Clone)]
@@ -37,7 +40,7 @@ pub struct Admin {
 const OPENAPI: &str = include_str!("openapi.json");
 
 /// Serves until it is dropped, so that the end of a shutdown can still be watched.
-pub async fn serve(listener: TcpListener, admin: Admin) {
+pub async fn serve(listener: Listener, admin: Admin) {
     // Bounds of their own, so that probes get through whatever the event endpoint is busy with: one request a
     // connection, which begins at once, and nothing lingers.
     let connections = Connections {
@@ -71,6 +74,10 @@ impl Handler for Admin {
     }
 
     fn no_request(&self, _: NoRequest, _: SocketAddr) {}
+
+    fn account(&self) -> Option<Account> {
+        None // few connections, whose heads are small
+    }
 
     fn connections_changed(&self, _: i64) {}
 }

@@ -11,6 +11,6 @@ mod metrics;
 mod reply;
 
 pub use self::{
-    connection::{BodyMemory, BodyPace, Connections, listen},
+    connection::{BodyPace, Connections},
     metrics::Metrics,
 };

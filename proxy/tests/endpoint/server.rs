@@ -120,7 +120,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (controller, shutdown) = shutdown();
-        let serving = tokio::spawn(gateway::serve(listener, endpoint, shutdown));
+        let serving = tokio::spawn(gateway::serve(listener.into(), endpoint, shutdown));
         Self {
             address,
             records,

@@ -7,11 +7,10 @@ use firehose_proxy::http::{
     BodyPace,
     admin::{self, Admin},
     gateway::Endpoint,
-    listen,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     time::{Instant, sleep, timeout},
 };
 
@@ -219,11 +218,11 @@ async fn two_thousand_clients_at_once_are_served() {
 #[tokio::test]
 async fn probes_get_through_whatever_else_the_admin_port_holds() {
     let server = started(|_| {}).await;
-    let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let report = || serde_json::from_str(r#"{"ready":true}"#).unwrap();
     let serving = tokio::spawn(admin::serve(
-        listener,
+        listener.into(),
         Admin {
             exposition: server.metrics.clone(),
             report: Arc::new(report),

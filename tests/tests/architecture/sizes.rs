@@ -11,6 +11,7 @@ use firehose_tests::{
 const CODE: &[&str] = &[
     "bench",
     "fuzz",
+    "listener",
     "local",
     "operator",
     "proxy",

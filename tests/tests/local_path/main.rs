@@ -4,6 +4,7 @@
 mod bad_input;
 mod edits;
 mod endpoints;
+mod families;
 mod killed;
 mod manifest;
 mod mistakes;

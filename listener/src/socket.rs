@@ -20,7 +20,7 @@ const BACKLOG: u32 = 4096;
 /// Those of the socket; a port in use is never a reason to listen elsewhere.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let opened = match open(address) {
-        Err(error) if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && says_no_ipv6(&error) => {
+        Err(error) if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && says_no_address(&error) => {
             tracing::info!(%error, "the kernel has no IPv6, listening on IPv4 alone");
             open(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()))
         }
@@ -50,7 +50,8 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-fn says_no_ipv6(error: &io::Error) -> bool {
+/// Whether the kernel has no such address, or not the whole family.
+pub(crate) fn says_no_address(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
         Some(Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT | Errno::ADDRNOTAVAIL)
@@ -64,6 +65,7 @@ fn kernel_backlog() -> Option<u32> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 mod tests {
     use tokio::net::TcpStream;
 
@@ -109,7 +111,7 @@ mod tests {
             (Errno::ACCESS, false),
             (Errno::MFILE, false),
         ] {
-            assert_eq!(says_no_ipv6(&errno.into()), says, "{errno:?}");
+            assert_eq!(says_no_address(&errno.into()), says, "{errno:?}");
         }
     }
 }
