@@ -26,6 +26,7 @@ use k8s_openapi::{
     api::{
         apps::v1::StatefulSet,
         core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount},
+        networking::v1::NetworkPolicy,
         policy::v1::PodDisruptionBudget,
     },
 };
@@ -69,6 +70,8 @@ pub struct Stores {
     pub service_accounts: Store<ServiceAccount>,
     /// The children.
     pub services: Store<Service>,
+    /// The children.
+    pub network_policies: Store<NetworkPolicy>,
     /// The children.
     pub budgets: Store<PodDisruptionBudget>,
     /// The children.
@@ -115,6 +118,8 @@ pub fn watch(client: &Client, scope: &Scope) -> (Controller<Guarded>, Stores) {
     let controller = controller.owns_stream(changed);
     let (services, changed) = cluster.children::<Service>();
     let controller = controller.owns_stream(changed);
+    let (network_policies, changed) = cluster.children::<NetworkPolicy>();
+    let controller = controller.owns_stream(changed);
     let (budgets, changed) = cluster.children::<PodDisruptionBudget>();
     let controller = controller.owns_stream(changed);
     let (stateful_sets, changed) = cluster.children::<StatefulSet>();
@@ -134,6 +139,7 @@ pub fn watch(client: &Client, scope: &Scope) -> (Controller<Guarded>, Stores) {
         config_maps,
         service_accounts,
         services,
+        network_policies,
         budgets,
         stateful_sets,
         pods,
