@@ -69,7 +69,11 @@ impl Mounts {
             credentials: self.credentials.display().to_string(),
             write_keys: self.write_keys.display().to_string(),
             hash_key: self.hash_key.display().to_string(),
+            ..Paths::default()
         };
+        if validated.serves_tls() {
+            bail!("spec.ingest.tls: serves plain HTTP only; take the field out to try the rest");
+        }
         let mut document = plan::document(validated, &paths);
         match self.unnamed {
             Unnamed::Simulator(simulator) if document.endpoint_url.is_none() => {

@@ -55,7 +55,6 @@ const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
         deduplication.is_some_and(|deduplication| deduplication.state == Toggle::Enabled)
     }),
     ("spec.ingest.connections", |spec| spec.ingest.connections.is_some()),
-    ("spec.ingest.tls", |spec| spec.ingest.tls.is_some()),
     ("spec.delivery.undeliverable", |spec| {
         spec.delivery.undeliverable == Undeliverable::DeadLetter
     }),

@@ -18,9 +18,10 @@ pub mod report;
 mod revision;
 
 pub use document::{
-    Acknowledge, AssumeRole, Cors, Credentials, CredentialsType, DeadLetters, Delivery, DeliveryState, Destination,
-    Document, HashKey, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Privacy, PrivacyAction, PrivacyRule,
-    Quota, RecordDelimiter, RequestIp, Spool, SpoolType, StaticCredentials, Stream, Toggle, WriteKeys,
+    Acknowledge, AssumeRole, ClientAuthorities, ClientCertificateMode, Cors, Credentials, CredentialsType, DeadLetters,
+    Delivery, DeliveryState, Destination, Document, HashKey, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing,
+    Privacy, PrivacyAction, PrivacyRule, Quota, RecordDelimiter, RequestIp, Spool, SpoolType, StaticCredentials,
+    Stream, Tls, Toggle, WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
 pub use revision::{revision, secret_revision};
@@ -32,10 +33,13 @@ pub const FORMAT_VERSION: u32 = 1;
 pub const FILE_NAME: &str = "config.yaml";
 
 /// Semantics beyond format version 1 that this reader knows; see [`Document::requires`].
-pub const KNOWN_REQUIREMENTS: &[&str] = &[REQUEST_IP, PRIVACY];
+pub const KNOWN_REQUIREMENTS: &[&str] = &[REQUEST_IP, PRIVACY, TLS];
 
 /// Whoever does not know [`Ingest::request_ip`] would keep whole addresses.
 pub const REQUEST_IP: &str = "RequestIP";
 
 /// Whoever does not know [`Ingest::privacy`] would keep what is to be taken out.
 pub const PRIVACY: &str = "Privacy";
+
+/// Whoever does not know [`Ingest::tls`] would take in plain what is to come by HTTPS.
+pub const TLS: &str = "TLS";

@@ -33,6 +33,12 @@ pub struct Report {
     /// The write keys that senders present.
     #[serde(default)]
     pub write_keys: WriteKeysReport,
+    /// The key of hashes of the privacy rules.
+    #[serde(default)]
+    pub hash_key: SecretState,
+    /// The certificate of the endpoint.
+    #[serde(default)]
+    pub certificate: SecretState,
     /// The mapped delivery streams and those with a backlog, each once.
     #[serde(default)]
     pub streams: Vec<StreamReport>,
@@ -89,6 +95,21 @@ pub enum WriteKeysState {
     Missing,
     /// The file holds no key that can be used: every request is refused.
     Incomplete,
+    /// The proxy does not say, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// State of a Secret that the endpoint works with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SecretState {
+    /// The document in force names none.
+    NotRequired,
+    /// It is there and can be used.
+    Loaded,
+    /// It is not there or cannot be used: every request is refused.
+    Missing,
     /// The proxy does not say, or the name is of a newer version.
     #[default]
     #[serde(other)]

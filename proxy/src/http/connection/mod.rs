@@ -7,5 +7,6 @@ pub(super) mod peer;
 mod places;
 mod progress;
 pub(super) mod server;
+pub(super) mod tls;
 
 pub use self::{body::BodyMemory, pace::BodyPace, server::Connections};

@@ -21,6 +21,7 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::{Instant, sleep, sleep_until},
 };
@@ -28,7 +29,8 @@ use tokio::{
 use super::{
     peer::Peer,
     places::{Place, Places},
-    progress::{self, Progress, Watched},
+    progress::{self, Progress, Socket, Watched},
+    tls::{Channel, NoTls, Transport, handshake},
 };
 use crate::{
     descriptors::{is_shortage, say_shortage},
@@ -40,7 +42,7 @@ use crate::{
 pub struct Connections {
     /// Most connections at a time. When there are more, one that is idle leaves, or they wait in the kernel's queue.
     pub most: usize,
-    /// How long a request's head may take from its first byte to its end.
+    /// How long a request's head may take from its first byte to its end, and a handshake of TLS.
     pub head_timeout: Duration,
     /// How long a connection may be idle: before its first request, and between two. Longer than clients and the
     /// balancers before us keep theirs, so that it is not we who close one that is about to be used.
@@ -85,6 +87,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(in crate::http) trait Handler: Send + Sync + 'static {
     /// Answers one request.
     fn handle(&self, request: Request<Incoming>, peer: Peer<'_>) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    /// What a connection that is opened now is served with.
+    fn transport(&self) -> Transport {
+        Transport::Plain
+    }
     /// A connection brought something that is no request.
     fn no_request(&self, why: NoRequest, peer: SocketAddr);
     /// A connection was opened (1) or closed (-1).
@@ -102,6 +108,10 @@ pub(in crate::http) enum NoRequest {
     HeadTooLarge,
     /// A head that did not end in time.
     SlowHead,
+    /// No handshake of TLS, where there is to be one, or one that did not go well.
+    NoTls,
+    /// A handshake that did not end in time.
+    SlowHandshake,
 }
 
 impl NoRequest {
@@ -112,6 +122,8 @@ impl NoRequest {
             Self::Http2 => "Http2",
             Self::HeadTooLarge => "HeadTooLarge",
             Self::SlowHead => "SlowHead",
+            Self::NoTls => "NoTls",
+            Self::SlowHandshake => "SlowHandshake",
         }
     }
 
@@ -183,17 +195,71 @@ async fn connection<H: Handler>(
     // The kernel keeps this deadline (RFC 5482): hyper has none for writing.
     let unread = u32::try_from(limits.unread_timeout.as_millis()).unwrap_or(u32::MAX);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, unread);
+    let transport = handler.transport();
+    let served = |channel| Served {
+        stream: &stream,
+        peer,
+        channel,
+        transport: &transport,
+        place,
+    };
+    match &transport {
+        Transport::Plain => requests(Socket(&stream), served(Channel::Plain), handler, limits, shutdown).await,
+        Transport::Tls(config) => {
+            let shaken = tokio::select! {
+                shaken = handshake(Socket(&stream), config, limits.head_timeout) => shaken,
+                () = place.has_to_leave() => return,
+                () = stopping(shutdown.clone()) => return,
+            };
+            match shaken {
+                // TLS has buffers, which connections without it need not pay for.
+                Ok((tls, channel)) => Box::pin(requests(tls, served(channel), handler, limits, shutdown)).await,
+                Err(NoTls::Refused) => handler.no_request(NoRequest::NoTls, peer),
+                Err(NoTls::Slow) => handler.no_request(NoRequest::SlowHandshake, peer),
+                Err(NoTls::Gone) => {}
+            }
+        }
+    }
+}
+
+/// A connection, as its requests see it.
+struct Served<'a> {
+    stream: &'a TcpStream,
+    peer: SocketAddr,
+    channel: Channel,
+    /// What it was opened with.
+    transport: &'a Transport,
+    place: &'a Place,
+}
+
+/// Serves the requests of a connection.
+async fn requests<H: Handler, S: AsyncRead + AsyncWrite + Unpin>(
+    io: S,
+    served: Served<'_>,
+    handler: &Arc<H>,
+    limits: Connections,
+    shutdown: Option<Shutdown>,
+) {
+    let Served {
+        stream,
+        peer,
+        channel,
+        transport,
+        place,
+    } = served;
     let progress = place.progress();
     let max_age = spread(limits.max_age);
     // The client's next request shall open a connection, which a Service leads to any pod, and at the end of this one
     // to another.
     let is_last = || {
         let shutdown = shutdown.as_ref();
-        progress.age() >= max_age || shutdown.is_some_and(|shutdown| shutdown.phase() >= Phase::Draining)
+        progress.age() >= max_age
+            || shutdown.is_some_and(|shutdown| shutdown.phase() >= Phase::Draining)
+            || !transport.is_same(&handler.transport())
     };
     let service = service_fn(|request| async {
         progress.begin(progress::Phase::Served);
-        let mut reply = handler.handle(request, Peer::new(peer, &stream)).await;
+        let mut reply = handler.handle(request, Peer::new(peer, channel, stream)).await;
         if is_last() {
             reply
                 .headers_mut()
@@ -202,10 +268,7 @@ async fn connection<H: Handler>(
         progress.begin(progress::Phase::Idle);
         Ok::<_, Infallible>(reply)
     });
-    let watched = Watched {
-        stream: &stream,
-        progress,
-    };
+    let watched = Watched { stream: io, progress };
     let connection = http1::Builder::new()
         // A request that was read whole is answered and its events are kept, whether or not its client has closed its
         // side.
