@@ -17,6 +17,8 @@ use firehose_proxy_config::{
 
 /// Variable that holds what the Secret of the key of hashes would hold.
 const HASH_KEY_VARIABLE: &str = "FIREHOSE_LOCAL_HASH_KEY";
+/// As AWS names it.
+const TOKEN_VARIABLE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 /// Variable that holds what the write key Secret would hold.
 const WRITE_KEYS_VARIABLE: &str = "FIREHOSE_LOCAL_WRITE_KEYS";
 
@@ -68,6 +70,7 @@ impl Mounts {
         let paths = Paths {
             credentials: self.credentials.display().to_string(),
             write_keys: self.write_keys.display().to_string(),
+            identity_token: env::var(TOKEN_VARIABLE).unwrap_or_default(),
             hash_key: self.hash_key.display().to_string(),
             ..Paths::default()
         };
@@ -111,7 +114,7 @@ impl Mounts {
             static_: Some(StaticCredentials {
                 directory: self.credentials.display().to_string(),
             }),
-            assume_role: None,
+            ..Credentials::default()
         };
         self.write_key("simulator", "simulator", None)
     }

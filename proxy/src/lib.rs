@@ -4,6 +4,7 @@
 //! [`app`] sees everything; who else imports whom is drawn in `docs/ARCHITECTURE.md`. The proxy has no access to the
 //! Kubernetes API; its configuration is a mounted directory.
 
+pub mod account;
 pub mod app;
 pub mod cli;
 pub mod config;

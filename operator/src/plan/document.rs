@@ -12,6 +12,8 @@ pub struct Paths {
     pub credentials: String,
     /// Holds the file of [`WriteKeys`].
     pub write_keys: String,
+    /// The token that is exchanged for a role; a file.
+    pub identity_token: String,
     /// Holds the file of [`HashKey`].
     pub hash_key: String,
     /// Holds the files of [`Tls`].
@@ -25,6 +27,8 @@ impl Paths {
     pub const CONFIG: &str = "/etc/firehose/config";
     /// Where a pod mounts static credentials.
     pub const CREDENTIALS: &str = "/etc/firehose/credentials";
+    /// Where a pod mounts the token that AWS exchanges for credentials.
+    pub const IDENTITY_TOKEN: &str = "/etc/firehose/aws/token";
     /// Where a pod mounts write keys.
     pub const WRITE_KEYS: &str = "/etc/firehose/write-keys";
     /// Where a pod mounts the key of hashes.
@@ -43,6 +47,7 @@ impl Default for Paths {
         Self {
             credentials: Self::CREDENTIALS.to_owned(),
             write_keys: Self::WRITE_KEYS.to_owned(),
+            identity_token: Self::IDENTITY_TOKEN.to_owned(),
             hash_key: Self::HASH_KEY.to_owned(),
             certificate: Self::CERTIFICATE.to_owned(),
             client_authorities: Self::CLIENT_AUTHORITIES.to_owned(),
@@ -56,6 +61,9 @@ pub fn document(validated: &Validated, paths: &Paths) -> Document {
     document.credentials.static_ = validated.credentials_secret.as_ref().map(|_| StaticCredentials {
         directory: paths.credentials.clone(),
     });
+    if let Some(identity) = &mut document.credentials.web_identity {
+        identity.token_file.clone_from(&paths.identity_token);
+    }
     document.ingest.write_keys = validated.write_keys_secret.as_ref().map(|_| WriteKeys {
         directory: paths.write_keys.clone(),
     });

@@ -269,6 +269,7 @@ mod tests {
         assert_eq!(report.streams[0].reason, StreamReason::Succeeded);
         assert_eq!(report.streams[1].state, StreamState::Unknown);
         assert_eq!(report.write_keys.state, WriteKeysState::Unknown);
+        assert_eq!(report.hash_key, SecretState::Unknown);
         assert_eq!(report.backlog, Backlog::Unknown);
         assert_eq!(report.dead_letters, DeadLetters::Unknown);
     }
@@ -291,6 +292,8 @@ mod tests {
                 detail: None,
                 revision: Some("8899aabb".to_owned()),
             },
+            hash_key: SecretState::Loaded,
+            certificate: SecretState::Missing,
             streams: vec![StreamReport {
                 name: "orders".to_owned(),
                 state: StreamState::Failing,
@@ -303,7 +306,7 @@ mod tests {
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"writeKeys":{"state":"Loaded","revision":"8899aabb"},"streams":[{"name":"orders","state":"Failing","reason":"CredentialsUnavailable","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full"}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"writeKeys":{"state":"Loaded","revision":"8899aabb"},"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"CredentialsUnavailable","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full"}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

@@ -111,7 +111,7 @@ pub(super) enum Unavailable {
     NoHashKey,
     /// HTTPS is to be served, and the certificate is not there, or the client does not come by it.
     NoCertificate,
-    /// The bodies of other requests take all the memory there is for them.
+    /// Other requests take all the memory there is, or the peer's own take its share.
     Busy,
     /// The body did not arrive in time.
     SlowBody,
@@ -166,7 +166,7 @@ impl Refusal {
     }
 
     /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
-    pub(super) const REASONS: [&'static str; 31] = [
+    pub(super) const REASONS: [&'static str; 32] = [
         "NotJson",
         "NotAnEvent",
         "NoIdentity",
@@ -198,6 +198,7 @@ impl Refusal {
         "SlowHead",
         "NoTls",
         "SlowHandshake",
+        "HeadsBusy",
     ];
 
     /// The word that metrics and the log show.
@@ -319,6 +320,10 @@ impl From<queue::AcceptError> for Refusal {
         match refusal {
             queue::AcceptError::Full { retry_after } => Self::Unavailable {
                 why: Unavailable::QueueFull,
+                retry_after,
+            },
+            queue::AcceptError::NoMemory { retry_after } => Self::Unavailable {
+                why: Unavailable::Busy,
                 retry_after,
             },
             queue::AcceptError::Stalled { retry_after } => Self::Unavailable {

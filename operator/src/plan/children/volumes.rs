@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use firehose_proxy_config::{ClientAuthorities, FILE_NAME, HashKey, StaticCredentials, Tls, WriteKeys};
 
-use super::object::workload_name;
-use crate::plan::{Paths, Validated, selector};
+use super::{identity, object::workload_name};
+use crate::plan::{Installation, Paths, Validated, selector};
 
 const CONFIG: &str = "config";
 const CREDENTIALS: &str = "credentials";
@@ -30,7 +30,7 @@ const SECRET_MODE: i32 = 0o440;
 const EPHEMERAL_HEADROOM_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The volumes. A claim's volume is the StatefulSet's to add.
-pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
+pub(super) fn volumes(validated: &Validated, installation: &Installation) -> Vec<Volume> {
     let mut volumes = vec![Volume {
         name: CONFIG.to_owned(),
         config_map: Some(ConfigMapVolumeSource {
@@ -67,6 +67,7 @@ pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
             volumes.push(secret_volume(CLIENT_AUTHORITIES, authorities, items));
         }
     }
+    volumes.extend(identity::volume(validated, installation));
     if validated.claim.is_none() {
         let spool = &validated.settings.spool;
         let bytes = spool.max_size_bytes + spool.dead_letters.max_size_bytes + EPHEMERAL_HEADROOM_BYTES;
@@ -103,6 +104,10 @@ pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
                 MountMode::ReadOnly,
             ));
         }
+    }
+    if identity::has_token(validated) {
+        let (directory, _) = Paths::IDENTITY_TOKEN.rsplit_once('/').expect("it is in a directory");
+        mounts.push(mount(identity::TOKEN, directory, MountMode::ReadOnly));
     }
     mounts.push(mount(SPOOL, Paths::SPOOL, MountMode::ReadWrite));
     mounts

@@ -1,6 +1,7 @@
 //! Spec → [`Validated`]. The API server has checked the schema and its rules; what they cannot see is checked here, and
 //! everything is read into numbers and choices once.
 
+mod credentials;
 mod labels;
 mod permitted;
 mod sizes;
@@ -11,6 +12,8 @@ use firehose_operator_api as api;
 use firehose_operator_api::{EndpointType, FirehoseDestination, FirehoseDestinationSpec, Reason};
 use firehose_proxy_config as config;
 use kube::{Resource as _, ResourceExt as _};
+
+use credentials::toggle;
 
 use super::{
     Allowed, Paths, Rejection, Validated, document,
@@ -112,7 +115,7 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
     let endpoint = spec.endpoints.firehose.kind;
     config::Document {
         format_version: config::FORMAT_VERSION,
-        requires: requires(&spec.ingest),
+        requires: requires(spec),
         revision: String::new(),
         destination: config::Destination {
             namespace: destination.namespace().unwrap_or_else(|| "default".to_owned()),
@@ -126,7 +129,7 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
             endpoint,
             EndpointType::DualStack | EndpointType::FipsDualStack
         )),
-        credentials: credentials(destination, addresses.sts),
+        credentials: credentials::credentials(destination, addresses.sts),
         mappings: spec.mappings.iter().map(mapping).collect(),
         ingest: ingest(&spec.ingest, sizes),
         delivery: delivery(spec, sizes),
@@ -147,22 +150,15 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
 }
 
 /// What a proxy must know to apply the document; one that does not keeps its last one.
-fn requires(ingest: &api::Ingest) -> Vec<String> {
+fn requires(spec: &FirehoseDestinationSpec) -> Vec<String> {
     let used = [
-        (config::REQUEST_IP, ingest.request_ip != api::RequestIp::Full),
-        (config::PRIVACY, ingest.privacy.is_some()),
-        (config::TLS, ingest.tls.is_some()),
+        (config::REQUEST_IP, spec.ingest.request_ip != api::RequestIp::Full),
+        (config::SECOND_ROLE, spec.credentials.assume_roles.len() > 1),
+        (config::PRIVACY, spec.ingest.privacy.is_some()),
+        (config::TLS, spec.ingest.tls.is_some()),
     ];
     let names = used.iter().filter(|(_, is_used)| *is_used);
     names.map(|(name, _)| (*name).to_owned()).collect()
-}
-
-fn toggle(on: bool) -> config::Toggle {
-    if on {
-        config::Toggle::Enabled
-    } else {
-        config::Toggle::Disabled
-    }
 }
 
 fn write_keys(ingest: &api::Ingest) -> Option<api::SecretKeyRef> {
@@ -206,33 +202,6 @@ fn mapping(mapping: &api::Mapping) -> config::Mapping {
         event: mapping.event.clone(),
         delivery_stream_name: mapping.delivery_stream_name.clone(),
     }
-}
-
-fn credentials(destination: &FirehoseDestination, sts: Option<String>) -> config::Credentials {
-    let credentials = &destination.spec.credentials;
-    config::Credentials {
-        kind: match credentials.kind {
-            api::CredentialsType::Static => config::CredentialsType::Static,
-            // The other types are refused before they get here.
-            _ => config::CredentialsType::Ambient,
-        },
-        static_: None,
-        assume_role: credentials.assume_roles.first().map(|role| config::AssumeRole {
-            role_arn: role.role_arn.clone(),
-            external_id: role.external_id.clone(),
-            session_name: Some(role.session_name.clone().unwrap_or_else(|| session_name(destination))),
-            endpoint_url: sts,
-        }),
-    }
-}
-
-/// STS takes at most 64 characters.
-fn session_name(destination: &FirehoseDestination) -> String {
-    let namespace = destination.namespace().unwrap_or_default();
-    format!("{namespace}.{}", destination.name_any())
-        .chars()
-        .take(64)
-        .collect()
 }
 
 fn ingest(ingest: &api::Ingest, sizes: &sizes::Sizes) -> config::Ingest {

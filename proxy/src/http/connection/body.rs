@@ -5,7 +5,7 @@
 
 use std::{
     io::{self, Write},
-    sync::Arc,
+    net::IpAddr,
     time::Duration,
 };
 
@@ -14,16 +14,16 @@ use http::{HeaderMap, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     coding::{Coding, Decoder, Output, UnknownCoding},
     pace::{BodyPace, Paced},
 };
-use crate::http::reply::{Refusal, Unavailable};
+use crate::{
+    account::{Account, Held, SMALL_BODY, Use},
+    http::reply::{Refusal, Unavailable},
+};
 
 /// A body in memory. Its bytes count against the bound until it is dropped.
 #[derive(Debug)]
@@ -32,25 +32,22 @@ pub(in crate::http) struct Body {
     _memory: Memory,
 }
 
-/// The bytes that all bodies may take together. Cloning shares the bound.
+/// Whose memory a body takes: the process's, within the share of the peer that it comes from. `None` stands for many.
 #[derive(Debug, Clone)]
-pub struct BodyMemory(Arc<Semaphore>);
-
-/// Bytes of one body, taken from a [`BodyMemory`] in steps and given back on drop.
-#[derive(Debug)]
-struct Memory {
-    all: BodyMemory,
-    taken: Option<OwnedSemaphorePermit>,
+pub(in crate::http) struct Payer {
+    pub(in crate::http) account: Account,
+    pub(in crate::http) peer: Option<IpAddr>,
 }
+
+/// Memory of one body, as much as was allocated for it.
+#[derive(Debug)]
+struct Memory(Held);
 
 /// Decides by what a body, or the beginning of a large one, says whether it is let in.
 pub(in crate::http) type Entrance<'a> = dyn Fn(&[u8]) -> Result<(), Refusal> + Send + Sync + 'a;
 
 /// Most bytes that are read before an [`Entrance`] is asked.
 const ENTRANCE_BYTES: usize = 512 * 1024;
-
-/// Bytes that are taken at a time after the first, so that a body of many small pieces is not as many steps.
-const STEP: usize = 64 * 1024;
 
 /// What the compressed form of a body may have beside its largest content and a 64th of that: there are frames that
 /// hold nothing, and a body of nothing but those would have no end.
@@ -78,7 +75,7 @@ impl Body {
         headers: &HeaderMap,
         incoming: &mut Incoming,
         limit: usize,
-        memory: &BodyMemory,
+        payer: &Payer,
         pace: BodyPace,
         entrance: &Entrance<'_>,
     ) -> Result<Self, Refusal> {
@@ -86,8 +83,8 @@ impl Body {
         let sink = Sink {
             bytes: Vec::new(),
             limit,
-            memory: Memory::none_of(memory),
-            decoder: Memory::none_of(memory),
+            memory: Memory(payer.begin(Use::SmallBodies)),
+            decoder: payer.begin(Use::Decoders),
             entrance: Some(entrance),
             refusal: None,
         };
@@ -120,7 +117,6 @@ async fn plain(mut arriving: Arriving<'_>, mut sink: Sink<'_>) -> Result<Body, R
             _memory: sink.memory,
         });
     }
-    sink.bytes.reserve(first.len() * 2);
     let mut piece = Some(first);
     while let Some(data) = piece {
         sink.take(&data)?;
@@ -205,7 +201,7 @@ struct Sink<'a> {
     limit: usize,
     memory: Memory,
     /// What a decoder takes while it decodes.
-    decoder: Memory,
+    decoder: Held,
     /// Until it was asked.
     entrance: Option<&'a Entrance<'a>>,
     refusal: Option<Refusal>,
@@ -217,7 +213,7 @@ impl Sink<'_> {
         if length > self.limit {
             return Err(Refusal::TooLarge);
         }
-        self.memory.grow_to(length)?;
+        self.make_room(length)?;
         self.bytes.extend_from_slice(data);
         if self.entrance.is_some() && length >= ENTRANCE_BYTES {
             let bytes = std::mem::take(&mut self.bytes);
@@ -225,6 +221,20 @@ impl Sink<'_> {
             self.bytes = bytes;
             return answer;
         }
+        Ok(())
+    }
+
+    /// Room for `length` bytes and, as long as there is memory, for as many again.
+    fn make_room(&mut self, length: usize) -> Result<(), Refusal> {
+        if length <= self.bytes.capacity() {
+            return Ok(());
+        }
+        let roomy = length.saturating_mul(2).min(self.limit).max(length);
+        let room = match self.memory.grow_to(roomy) {
+            Ok(()) => roomy,
+            Err(_) => self.memory.grow_to(length).map(|()| length)?,
+        };
+        self.bytes.reserve_exact(room - self.bytes.len());
         Ok(())
     }
 
@@ -259,49 +269,30 @@ impl Write for Sink<'_> {
 
 impl Output for Sink<'_> {
     fn claim(&mut self, bytes: usize) -> io::Result<()> {
-        self.decoder.grow_to(bytes).map_err(|refusal| {
-            self.refusal = Some(refusal);
-            io::ErrorKind::OutOfMemory.into()
-        })
-    }
-}
-
-impl BodyMemory {
-    /// A bound of `bytes`.
-    pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
-    }
-
-    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0)
-            .try_acquire_many_owned(u32::try_from(bytes).ok()?)
-            .ok()
+        if bytes <= self.decoder.bytes() || self.decoder.grow(Use::Decoders, bytes) {
+            return Ok(());
+        }
+        self.refusal = Some(Refusal::unavailable(Unavailable::Busy));
+        Err(io::ErrorKind::OutOfMemory.into())
     }
 }
 
 impl Memory {
-    fn none_of(all: &BodyMemory) -> Self {
-        Self {
-            all: all.clone(),
-            taken: None,
-        }
-    }
-
     fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let taken = self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        if bytes <= taken {
-            return Ok(());
-        }
-        // The first step is exact, because most bodies are one piece; so is the last that there is memory for.
-        let needed = bytes - taken;
-        let step = (taken > 0 && needed < STEP).then(|| self.all.take(STEP)).flatten();
-        let step = step
-            .or_else(|| self.all.take(needed))
-            .ok_or(Refusal::unavailable(Unavailable::Busy))?;
-        match &mut self.taken {
-            Some(taken) => taken.merge(step),
-            None => self.taken = Some(step),
-        }
-        Ok(())
+        let of = if bytes <= SMALL_BODY {
+            Use::SmallBodies
+        } else {
+            Use::Bodies
+        };
+        let has_room = bytes <= self.0.bytes() || self.0.grow(of, bytes);
+        has_room.then_some(()).ok_or(Refusal::unavailable(Unavailable::Busy))
+    }
+}
+
+impl Payer {
+    /// Nothing yet.
+    fn begin(&self, of: Use) -> Held {
+        let held = self.account.take_for(of, self.peer, 0);
+        held.expect("nothing is never too much")
     }
 }

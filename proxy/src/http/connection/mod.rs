@@ -2,6 +2,7 @@
 
 pub(super) mod body;
 mod coding;
+mod head;
 mod pace;
 pub(super) mod peer;
 mod places;
@@ -9,4 +10,4 @@ mod progress;
 pub(super) mod server;
 pub(super) mod tls;
 
-pub use self::{body::BodyMemory, pace::BodyPace, server::Connections};
+pub use self::{pace::BodyPace, server::Connections};

@@ -14,6 +14,8 @@ use tokio::{
     time::Instant,
 };
 
+use super::head::Head;
+
 /// What a connection does now, and since when.
 #[derive(Debug)]
 pub(super) struct Progress {
@@ -39,6 +41,7 @@ pub(super) enum Phase {
 pub(super) struct Watched<'a, S> {
     pub(super) stream: S,
     pub(super) progress: &'a Progress,
+    pub(super) head: &'a Head,
 }
 
 /// A socket that others look at while it is read and written.
@@ -80,10 +83,17 @@ impl Progress {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.progress.now().0 == Phase::Head && !self.head.may_grow() {
+            return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        if buffer.filled().len() > before && self.progress.now().0 == Phase::Idle {
+        let read = buffer.filled().len() - before;
+        if read > 0 && self.progress.now().0 == Phase::Idle {
             self.progress.begin(Phase::Head);
+        }
+        if self.progress.now().0 == Phase::Head {
+            self.head.read(read);
         }
         Poll::Ready(Ok(()))
     }

@@ -27,12 +27,14 @@ use tokio::{
 };
 
 use super::{
+    head::{self, Head},
     peer::Peer,
     places::{Place, Places},
     progress::{self, Progress, Socket, Watched},
     tls::{Channel, NoTls, Transport, handshake},
 };
 use crate::{
+    account::Account,
     descriptors::{is_shortage, say_shortage},
     shutdown::{Phase, Shutdown},
 };
@@ -93,6 +95,8 @@ pub(in crate::http) trait Handler: Send + Sync + 'static {
     }
     /// A connection brought something that is no request.
     fn no_request(&self, why: NoRequest, peer: SocketAddr);
+    /// Where heads beyond their first kilobytes take their memory; `None` where their size is bound enough.
+    fn account(&self) -> Option<Account>;
     /// A connection was opened (1) or closed (-1).
     fn connections_changed(&self, by: i64);
 }
@@ -112,6 +116,8 @@ pub(in crate::http) enum NoRequest {
     NoTls,
     /// A handshake that did not end in time.
     SlowHandshake,
+    /// A head for which there was no memory.
+    HeadsBusy,
 }
 
 impl NoRequest {
@@ -124,6 +130,7 @@ impl NoRequest {
             Self::SlowHead => "SlowHead",
             Self::NoTls => "NoTls",
             Self::SlowHandshake => "SlowHandshake",
+            Self::HeadsBusy => "HeadsBusy",
         }
     }
 
@@ -248,6 +255,7 @@ async fn requests<H: Handler, S: AsyncRead + AsyncWrite + Unpin>(
         place,
     } = served;
     let progress = place.progress();
+    let head = Head::new(handler.account());
     let max_age = spread(limits.max_age);
     // The client's next request shall open a connection, which a Service leads to any pod, and at the end of this one
     // to another.
@@ -265,10 +273,15 @@ async fn requests<H: Handler, S: AsyncRead + AsyncWrite + Unpin>(
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        head.end();
         progress.begin(progress::Phase::Idle);
         Ok::<_, Infallible>(reply)
     });
-    let watched = Watched { stream: io, progress };
+    let watched = Watched {
+        stream: io,
+        progress,
+        head: &head,
+    };
     let connection = http1::Builder::new()
         // A request that was read whole is answered and its events are kept, whether or not its client has closed its
         // side.
@@ -300,7 +313,13 @@ async fn requests<H: Handler, S: AsyncRead + AsyncWrite + Unpin>(
         }
     };
     if let Err(error) = ended {
-        if let Some(why) = NoRequest::of(&error) {
+        if head.is_refused() {
+            handler.no_request(NoRequest::HeadsBusy, peer);
+            // Under TLS there is nobody here any more who could say it.
+            if channel == Channel::Plain {
+                head::refuse(stream).await;
+            }
+        } else if let Some(why) = NoRequest::of(&error) {
             handler.no_request(why, peer);
         }
         // The client's doing (it left, it does not speak HTTP); it was told if it could be. How much of its address may

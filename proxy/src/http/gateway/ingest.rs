@@ -19,7 +19,10 @@ use crate::{
     dead_letters::Letter,
     event::{self, Admission, Context, Kept, Refused},
     http::{
-        connection::{body::Body, peer::Peer},
+        connection::{
+            body::{Body, Payer},
+            peer::Peer,
+        },
         reply::Refusal,
     },
 };
@@ -58,8 +61,12 @@ impl Gateway {
             ),
             Presented::Needless | Presented::InHead(_) => Ok(()),
         };
-        let (bodies, pace) = (&self.endpoint.bodies, self.endpoint.body_pace);
-        let body = Body::read(&head.headers, incoming, limit, bodies, pace, &entrance).await?;
+        let pace = self.endpoint.body_pace;
+        let payer = Payer {
+            account: self.endpoint.account.clone(),
+            peer: forwarded::payer(&head.headers, peer.address.ip(), &configuration.trusted_proxies),
+        };
+        let body = Body::read(&head.headers, incoming, limit, &payer, pace, &entrance).await?;
         self.endpoint.metrics.received(body.bytes().len());
         let admission = self.judge(
             &configuration,

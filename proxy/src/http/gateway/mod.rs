@@ -52,8 +52,7 @@ pub use self::{keys::KeyRing, secrets::Secrets};
 use super::{
     Metrics,
     connection::{
-        BodyPace,
-        body::{self, BodyMemory},
+        BodyPace, body,
         peer::Peer,
         server::{self, Connections, Handler, NoRequest},
         tls::{Channel, Transport},
@@ -61,6 +60,7 @@ use super::{
     reply::{self, Refusal, Reply, Unavailable},
 };
 use crate::{
+    account::Account,
     config::{Live, Snapshot},
     dead_letters::DeadLetters,
     event::Timestamp,
@@ -81,8 +81,8 @@ pub struct Endpoint {
     pub secrets: Arc<Secrets>,
     /// What is counted.
     pub metrics: Metrics,
-    /// Memory for the bodies of requests that are being read, all together.
-    pub bodies: BodyMemory,
+    /// The process's memory for what comes from outside.
+    pub account: Account,
     /// The time of day.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// 128 random bits.
@@ -113,7 +113,7 @@ struct Gateway {
 }
 
 impl Endpoint {
-    /// An endpoint with the system's clock and randomness, 64 MiB for bodies, and 10 s for its events to be safe.
+    /// An endpoint with the system's clock and randomness, an account of 256 MiB, and 10 s for its events to be safe.
     pub fn new(live: Arc<Live>, intake: Intake, metrics: Metrics) -> Self {
         let opened = Opened {
             intake,
@@ -130,7 +130,7 @@ impl Endpoint {
             keys: KeyRing::default(),
             secrets: Arc::default(),
             metrics,
-            bodies: BodyMemory::new(64 * 1024 * 1024),
+            account: Account::new(256 * 1024 * 1024),
             clock: Arc::new(now),
             random: Arc::new(|| uuid::Uuid::new_v4().into_bytes()),
             connections: Connections::default(),
@@ -199,6 +199,10 @@ impl Handler for Gateway {
         self.endpoint.metrics.request_refused(why.as_str());
         self.complaints
             .note_refused(why.as_str(), None, "none", self.kept(peer), Instant::now());
+    }
+
+    fn account(&self) -> Option<Account> {
+        Some(self.endpoint.account.clone())
     }
 
     fn connections_changed(&self, by: i64) {
