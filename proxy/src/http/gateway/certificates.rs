@@ -9,8 +9,7 @@ use std::{
 
 use firehose_proxy_config::{ClientAuthorities, ClientCertificateMode, Tls};
 use tokio_rustls::rustls::{
-    RootCertStore, ServerConfig,
-    crypto::aws_lc_rs,
+    RootCertStore, ServerConfig, crypto,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
@@ -105,7 +104,7 @@ fn config(files: &[Vec<u8>; 3], verifier: Option<Arc<dyn ClientCertVerifier>>) -
     let key = PrivateKeyDer::from_pem_slice(key)
         .map_err(io::Error::other)
         .map_err(named(Tls::KEY_FILE))?;
-    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let builder = ServerConfig::builder_with_provider(Arc::new(crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?;
     let builder = match verifier {
@@ -126,7 +125,7 @@ fn verifier(files: &[Vec<u8>; 3], is_required: bool) -> io::Result<Option<Arc<dy
     for authority in certificates(ClientAuthorities::FILE, authorities)? {
         roots.add(authority).map_err(io::Error::other)?;
     }
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(crypto::aws_lc_rs::default_provider());
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     let builder = if is_required {
         builder
