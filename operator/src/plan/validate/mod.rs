@@ -50,6 +50,7 @@ pub fn validate(destination: &FirehoseDestination, allowed: &Allowed) -> Result<
         write_keys_secret: write_keys(&spec.ingest),
         hash_key_secret: hash_key(&spec.ingest),
         certificates: spec.ingest.tls.as_ref().map(certificates),
+        allowed_clients: spec.ingest.allowed_clients.clone(),
         claim: spec.spool.persistent_volume_claim.clone(),
         proxy: spec.proxy.clone(),
         owner: destination.controller_owner_ref(&()).unwrap_or_default(),
