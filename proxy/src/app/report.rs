@@ -10,12 +10,13 @@ use firehose_proxy_config::{
     },
 };
 
-use super::storage::Volume;
+use super::{storage::Volume, window};
 use crate::{
     config::Live,
     deliver::{self, DeliveryStatus, StreamStatus},
     firehose::Reason,
     http::gateway::{KeyRing, Secrets},
+    queue::Recent,
     shutdown::Phase,
 };
 
@@ -26,6 +27,7 @@ pub(super) fn report(
     keys: &KeyRing,
     secrets: &Secrets,
     volume: &Volume,
+    recent: &Recent,
     phase: Phase,
 ) -> Report {
     let snapshot = live.load();
@@ -57,6 +59,7 @@ pub(super) fn report(
             Some(letters) if letters.count > 0 => DeadLetters::Waiting,
             Some(_) => DeadLetters::Empty,
         },
+        deduplication: window::report(recent),
     }
 }
 
