@@ -131,6 +131,20 @@ fn is_open(proxy: &Proxy) -> bool {
     }
 }
 
+/// Whether a proxy waits for a Secret: it is not there, lacks a key, or AWS does not take what is in it. Kubelet brings
+/// the next version sooner when it is told to look.
+pub fn waits_for_a_secret(report: &Report) -> bool {
+    use CredentialsReason::{Expired, Rejected, SecretIncomplete, SecretMissing};
+    let keys = matches!(
+        report.write_keys.state,
+        WriteKeysState::Missing | WriteKeysState::Incomplete
+    );
+    keys || matches!(
+        report.credentials.reason,
+        SecretMissing | SecretIncomplete | Rejected | Expired
+    )
+}
+
 /// Why senders are refused although the destination is open to those with a key, if they are.
 pub(super) fn write_keys_missing(findings: &Findings<'_>) -> Option<String> {
     let mut without: Vec<&str> = Vec::new();
