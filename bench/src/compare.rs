@@ -1,27 +1,34 @@
 //! One scenario: baseline and proxy in turn against the same sink, and what their CPU time comes to.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{cell::Cell, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context, ensure};
-use firehose_proxy_config::{Delivery, Destination, Document, FILE_NAME, FORMAT_VERSION, Mapping, Quota, render};
+use firehose_proxy_config::{
+    Acknowledge, Delivery, Destination, Document, FILE_NAME, FORMAT_VERSION, Mapping, Quota, render,
+};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::{
-    event::{Grouping, requests},
-    load,
+    event::Grouping,
+    load::{self, Load},
     process::{Program, free_address},
 };
 
 /// The table of both: a name, a type and the wildcard, all to one stream so that batches fill.
 pub(crate) const MAPPINGS: [(&str, &str); 3] = [("product added", "orders"), ("page", "orders"), ("*", "orders")];
 
+/// Longest wait for what was answered and is not delivered yet.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+
 /// One way of sending.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) grouping: Grouping,
+    /// What a 200 of the proxy means. The baseline answers when Firehose has the events.
+    pub(crate) acknowledge: Acknowledge,
     pub(crate) connections: usize,
     /// Events of one measurement.
     pub(crate) events: usize,
@@ -40,18 +47,70 @@ pub(crate) struct Measured {
     pub(crate) events_per_second: f64,
 }
 
+/// A proxy that has not started: its folder, its document and where it will listen.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    admin: SocketAddr,
+    folder: tempfile::TempDir,
+}
+
+impl Proxy {
+    /// Writes the document of a scenario. In the system's folder for temporary files unless a sync has to reach a
+    /// disk: then it is the folder of the build.
+    pub(crate) async fn prepare(endpoint: &str, scenario: &Scenario) -> anyhow::Result<Self> {
+        let folder = match scenario.acknowledge {
+            Acknowledge::WhenDelivered => tempfile::tempdir(),
+            Acknowledge::WhenSpooled => std::env::current_exe()
+                .map(|own| own.with_file_name(""))
+                .and_then(tempfile::tempdir_in),
+        }?;
+        let document = document(endpoint.to_owned(), scenario.acknowledge);
+        std::fs::write(folder.path().join(FILE_NAME), render(&document)?)?;
+        Ok(Self {
+            address: free_address().await?,
+            admin: free_address().await?,
+            folder,
+        })
+    }
+
+    /// The folder of everything that it writes.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What it is started with.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let folder = self.folder();
+        [
+            "--config-dir",
+            &folder.display().to_string(),
+            "--listen",
+            &self.address.to_string(),
+            "--admin-listen",
+            &self.admin.to_string(),
+            "--spool-dir",
+            &folder.join("spool").display().to_string(),
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    }
+}
+
 /// The programs under test.
 #[derive(Debug)]
 pub(crate) struct Bench {
     sink: Program,
     pub(crate) baseline: Program,
     pub(crate) proxy: Program,
-    _config: tempfile::TempDir,
+    /// Events that were sent so far.
+    sent: Cell<usize>,
+    _prepared: Proxy,
 }
 
 impl Bench {
     /// Starts everything on loopback ports.
-    pub(crate) async fn start(own: &Path, proxy: &Path) -> anyhow::Result<Self> {
+    pub(crate) async fn start(own: &Path, proxy: &Path, scenario: &Scenario) -> anyhow::Result<Self> {
         let address = free_address().await?;
         let sink = Program::start(own, &["sink".to_owned(), address.to_string()], address).await?;
         let endpoint = format!("http://{}", sink.address);
@@ -60,45 +119,56 @@ impl Bench {
         let arguments = ["baseline".to_owned(), address.to_string(), endpoint.clone()];
         let baseline = Program::start(own, &arguments, address).await?;
 
-        let config = tempfile::tempdir()?;
-        std::fs::write(config.path().join(FILE_NAME), render(&document(endpoint))?)?;
-        let (address, admin) = (free_address().await?, free_address().await?);
-        let config_dir = config.path().display().to_string();
-        let arguments = [
-            "--config-dir",
-            &config_dir,
-            "--listen",
-            &address.to_string(),
-            "--admin-listen",
-            &admin.to_string(),
-            "--spool-dir",
-            &config.path().join("spool").display().to_string(),
-        ];
-        let proxy = Program::start(proxy, &arguments.map(str::to_owned), address).await?;
+        let prepared = Proxy::prepare(&endpoint, scenario).await?;
+        let running = Program::start(proxy, &prepared.arguments(), prepared.address).await?;
         Ok(Self {
             sink,
             baseline,
-            proxy,
-            _config: config,
+            proxy: running,
+            sent: Cell::new(0),
+            _prepared: prepared,
         })
+    }
+
+    /// So many requests of a scenario, with events that were never sent before.
+    fn next_load(&self, scenario: &Scenario, count: usize) -> Load {
+        let events = count * scenario.grouping.events();
+        Load {
+            grouping: scenario.grouping,
+            connections: scenario.connections,
+            count,
+            first: self.sent.replace(self.sent.get() + events),
+        }
+    }
+
+    /// Calls and records at the sink when all that was sent has arrived, or after [`DRAIN_DEADLINE`].
+    async fn drained(&self) -> anyhow::Result<(u64, u64)> {
+        let records = self.sent.get() as u64;
+        let deadline = tokio::time::Instant::now() + DRAIN_DEADLINE;
+        loop {
+            let counted = counted(self.sink.address).await?;
+            if counted.1 >= records || tokio::time::Instant::now() > deadline {
+                return Ok(counted);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Sends a scenario's load to one program and takes its CPU time.
     pub(crate) async fn measure(&self, scenario: &Scenario, program: &Program) -> anyhow::Result<Measured> {
-        let requests = requests(scenario.grouping);
         let count = scenario.events / scenario.grouping.events();
         let warm_up = (count / 10).max(1);
-        load::send(program.address, &requests, scenario.connections, warm_up).await?;
+        load::send(program.address, self.next_load(scenario, warm_up)).await?;
 
-        let (calls_before, records_before) = counted(self.sink.address).await?;
+        let (calls_before, records_before) = self.drained().await?;
         let cpu_before = program.cpu()?;
         let started = std::time::Instant::now();
-        load::send(program.address, &requests, scenario.connections, count).await?;
+        load::send(program.address, self.next_load(scenario, count)).await?;
         let elapsed = started.elapsed();
-        let cpu = Duration::from_nanos(program.cpu()? - cpu_before);
-        let (calls, records) = counted(self.sink.address).await?;
-
         let events = count * scenario.grouping.events();
+        // With a spool the last answers come before the last deliveries, which belong to the figure.
+        let (calls, records) = self.drained().await?;
+        let cpu = Duration::from_nanos(program.cpu()? - cpu_before);
         let delivered = records - records_before;
         ensure!(
             delivered == events as u64,
@@ -114,7 +184,7 @@ impl Bench {
 }
 
 /// A destination whose quota is out of the way: pacing is not what is measured here.
-fn document(endpoint_url: String) -> Document {
+fn document(endpoint_url: String, acknowledge: Acknowledge) -> Document {
     let quota = Quota {
         bytes_per_second: Some(10 << 30),
         records_per_second: Some(100_000_000),
@@ -141,6 +211,7 @@ fn document(endpoint_url: String) -> Document {
         mappings: MAPPINGS.map(mapping).to_vec(),
         ingest: Default::default(),
         delivery: Delivery {
+            acknowledge,
             quota: Some(quota),
             ..Delivery::default()
         },

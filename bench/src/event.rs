@@ -1,12 +1,19 @@
 //! The events of the load: track events as an SDK sends them, 1,029 bytes each.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use memchr::memmem;
 
 /// Bytes of one event, the size that the project's figures are about.
 const SIZE: usize = 1_029;
 
 /// Different events, so that neither side sees the same bytes all the time.
 const VARIANTS: usize = 64;
+
+/// Where each event's number stands, and its digits: the end of its `messageId`.
+const MESSAGE_ID: &str = r#""messageId":"7b2e19a4-5f63-4f0a-8f5d-"#;
+const DIGITS: usize = 12;
 
 /// How events are grouped into requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +33,37 @@ impl Grouping {
     }
 }
 
-/// Complete HTTP requests, ready to be written.
-pub(crate) fn requests(grouping: Grouping) -> Vec<Bytes> {
+/// A complete HTTP request, but for the numbers of its events.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    bytes: Bytes,
+    /// Where the number of each event stands.
+    numbers: Arc<[usize]>,
+}
+
+impl Request {
+    fn new(bytes: Bytes) -> Self {
+        let numbers = memmem::find_iter(&bytes, MESSAGE_ID)
+            .map(|at| at + MESSAGE_ID.len())
+            .collect();
+        Self { bytes, numbers }
+    }
+
+    /// Writes the request with the number `first` in its first event's `messageId`, and those that follow in the
+    /// others': an SDK never sends an id twice, and what is sent twice may be answered without being delivered
+    /// again.
+    pub(crate) fn write(&self, first: usize, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        buffer.extend_from_slice(&self.bytes);
+        for (number, at) in (first..).zip(self.numbers.iter()) {
+            let digits = format!("{number:0DIGITS$x}");
+            buffer[*at..*at + DIGITS].copy_from_slice(digits.as_bytes());
+        }
+    }
+}
+
+/// The requests of a load, each as often as it is needed.
+pub(crate) fn requests(grouping: Grouping) -> Vec<Request> {
     let request = |first: usize| {
         let (path, body) = match grouping {
             Grouping::Single => ("/v1/track", event(first)),
@@ -40,7 +76,7 @@ pub(crate) fn requests(grouping: Grouping) -> Vec<Bytes> {
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: events\r\ncontent-type: application/json\r\nauthorization: Basic a2V5Og==\r\ncontent-length: {length}\r\n\r\n"
         );
-        Bytes::from(head + &body)
+        Request::new(Bytes::from(head + &body))
     };
     (0..VARIANTS).map(request).collect()
 }
@@ -67,6 +103,8 @@ fn event(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::{Grouping, SIZE, event, requests};
 
     #[test]
@@ -81,10 +119,28 @@ mod tests {
 
     #[test]
     fn a_batch_holds_as_many_events_as_it_says() {
-        let request = requests(Grouping::Batch(50)).remove(0);
-        let text = String::from_utf8(request.to_vec()).unwrap();
+        let mut written = Vec::new();
+        requests(Grouping::Batch(50))[0].write(0, &mut written);
+        assert_eq!(events(&written).len(), 50);
+    }
+
+    #[test]
+    fn no_message_id_is_sent_twice() {
+        let (mut seen, mut written) = (HashSet::new(), Vec::new());
+        let requests = requests(Grouping::Batch(50));
+        for number in 0..200 {
+            requests[number % requests.len()].write(number * 50, &mut written);
+            for event in events(&written) {
+                assert!(seen.insert(event["messageId"].to_string()), "{event}");
+            }
+        }
+        assert_eq!(seen.len(), 10_000);
+    }
+
+    fn events(request: &[u8]) -> Vec<serde_json::Value> {
+        let text = std::str::from_utf8(request).unwrap();
         let (_, body) = text.split_once("\r\n\r\n").unwrap();
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(body["batch"].as_array().map(Vec::len), Some(50));
+        body["batch"].as_array().unwrap().clone()
     }
 }

@@ -11,7 +11,6 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use bytes::Bytes;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -19,30 +18,46 @@ use tokio::{
     time::timeout,
 };
 
+use crate::event::{Grouping, requests};
+
 /// Longest wait for one answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Sends `count` requests over `connections` connections and wants a 200 for each.
-pub(crate) async fn send(
-    target: SocketAddr,
-    requests: &[Bytes],
-    connections: usize,
-    count: usize,
-) -> anyhow::Result<()> {
+/// One sending of a load.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) grouping: Grouping,
+    pub(crate) connections: usize,
+    /// Requests to send.
+    pub(crate) count: usize,
+    /// The number of the first event; no number may be sent twice to one program.
+    pub(crate) first: usize,
+}
+
+/// Sends a load to `target` and wants a 200 for each request.
+pub(crate) async fn send(target: SocketAddr, load: Load) -> anyhow::Result<()> {
+    let Load {
+        grouping,
+        connections,
+        count,
+        first,
+    } = load;
+    let requests = requests(grouping);
     let next = Arc::new(AtomicUsize::new(0));
     let mut senders: JoinSet<anyhow::Result<()>> = JoinSet::new();
     for _ in 0..connections {
-        let (next, requests) = (Arc::clone(&next), requests.to_vec());
+        let (next, requests) = (Arc::clone(&next), requests.clone());
         senders.spawn(async move {
             let mut stream = TcpStream::connect(target).await.context("failed to connect")?;
             stream.set_nodelay(true)?;
-            let mut buffer = vec![0; 4_096];
+            let (mut buffer, mut written) = (vec![0; 4_096], Vec::new());
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= count {
                     return Ok(());
                 }
-                stream.write_all(&requests[number % requests.len()]).await?;
+                requests[number % requests.len()].write(first + number * grouping.events(), &mut written);
+                stream.write_all(&written).await?;
                 timeout(ANSWER_DEADLINE, read_answer(&mut stream, &mut buffer))
                     .await
                     .context("no answer")??;

@@ -6,6 +6,7 @@
 mod baseline;
 mod compare;
 mod event;
+mod instructions;
 mod load;
 mod process;
 mod sink;
@@ -20,6 +21,7 @@ use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 use compare::{Bench, MAPPINGS, Measured, Scenario};
 use event::Grouping;
+use firehose_proxy_config::Acknowledge;
 use tokio::net::TcpListener;
 
 /// Compares the proxy's CPU time per event with that of an axum service.
@@ -42,9 +44,28 @@ struct Args {
     part: Option<Part>,
 }
 
-/// The parts that the benchmark starts as processes of their own.
+/// Events of one count of instructions with single events; twice as many in batches.
+const EVENTS_COUNTED: usize = 5_000;
+
+/// Options of the count of instructions.
+#[derive(Debug, clap::Args)]
+struct Counted {
+    /// The proxy whose instructions are counted.
+    #[arg(long, value_name = "PATH")]
+    proxy: PathBuf,
+    /// The proxy of an earlier commit, to compare with.
+    #[arg(long, value_name = "PATH")]
+    before: Option<PathBuf>,
+    /// Fail when an event takes more than so many times the instructions of before.
+    #[arg(long, default_value_t = 1.02, requires = "before")]
+    most: f64,
+}
+
+/// What else the benchmark does: counting, and the parts that it starts as processes of their own.
 #[derive(Debug, Subcommand)]
 enum Part {
+    /// Counts the proxy's instructions per event under callgrind.
+    Instructions(Counted),
     /// The axum service.
     Baseline {
         /// Where it listens.
@@ -66,9 +87,73 @@ async fn main() -> anyhow::Result<()> {
         Some(Part::Baseline { listen, endpoint }) => {
             baseline::serve(TcpListener::bind(listen).await?, endpoint, &MAPPINGS).await
         }
+        Some(Part::Instructions(counted)) => count(&std::env::current_exe()?, counted).await,
         Some(Part::Sink { listen }) => sink::serve(TcpListener::bind(listen).await?).await,
         None => run(&args).await,
     }
+}
+
+/// Every way of sending, with `events` events where one costs most.
+fn scenarios(events: usize) -> [Scenario; 4] {
+    let single = Scenario {
+        name: "single",
+        grouping: Grouping::Single,
+        acknowledge: Acknowledge::WhenDelivered,
+        connections: 2_000,
+        events,
+        goal: 0.50,
+    };
+    // Cheaper by far for both, so more of them are needed for the same precision.
+    let batch = Scenario {
+        name: "batch of 50",
+        grouping: Grouping::Batch(50),
+        connections: 40,
+        events: events * 2,
+        goal: 0.18,
+        ..single
+    };
+    let spooled = |name, goal, scenario| Scenario {
+        name,
+        goal,
+        acknowledge: Acknowledge::WhenSpooled,
+        ..scenario
+    };
+    [
+        single,
+        batch,
+        spooled("single, spooled", 0.55, single),
+        spooled("batch of 50, spooled", 0.22, batch),
+    ]
+}
+
+/// Prints the instructions per event of one proxy or of two, and fails when a count is over the bound.
+async fn count(own: &Path, counted: &Counted) -> anyhow::Result<()> {
+    ensure!(
+        instructions::possible().await,
+        "valgrind is missing (Debian: apt-get install valgrind)"
+    );
+    let mut over = Vec::new();
+    for mut scenario in scenarios(EVENTS_COUNTED) {
+        // What opening them costs cancels out, but callgrind is fifty times slower.
+        scenario.connections = scenario.connections.min(250);
+        let now = instructions::per_event(own, &counted.proxy, &scenario).await?;
+        println!("{:<22} {now:>9.0} instructions an event", scenario.name);
+        if let Some(before) = &counted.before {
+            let before = instructions::per_event(own, before, &scenario).await?;
+            let ratio = now / before;
+            println!("{:<22} {before:>9.0} before, ratio {ratio:.4}", "");
+            if ratio > counted.most {
+                over.push(scenario.name);
+            }
+        }
+    }
+    ensure!(
+        over.is_empty(),
+        "more than {} times as many as before: {}",
+        counted.most,
+        over.join(", ")
+    );
+    Ok(())
 }
 
 async fn run(args: &Args) -> anyhow::Result<()> {
@@ -78,28 +163,12 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         None => build_proxy(&own)?,
     };
     let events = usize::from(args.thousand_events) * 1_000;
-    let scenarios = [
-        Scenario {
-            name: "single",
-            grouping: Grouping::Single,
-            connections: 2_000,
-            events,
-            goal: 0.50,
-        },
-        // Cheaper by far for both, so more of them are needed for the same precision.
-        Scenario {
-            name: "batch of 50",
-            grouping: Grouping::Batch(50),
-            connections: 40,
-            events: events * 2,
-            goal: 0.18,
-        },
-    ];
+    let scenarios = scenarios(events);
     println!("scenario      program   µs CPU/event  records/call   events/s");
     let mut over = Vec::new();
     for scenario in scenarios {
         // New processes for each scenario: the memory of one is not the other's.
-        let bench = Bench::start(&own, &proxy).await?;
+        let bench = Bench::start(&own, &proxy, &scenario).await?;
         let (mut baseline, mut proxy) = (Vec::new(), Vec::new());
         for _ in 0..args.rounds {
             // In turn, so that whatever else the machine does meets both.

@@ -2,11 +2,12 @@
 
 use std::{fs, net::SocketAddr, path::Path, process::Stdio, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     net::{TcpListener, TcpStream},
     process::{Child, Command},
-    time::Instant,
+    time::{Instant, timeout},
 };
 
 /// Longest wait for a program to listen; far more than any takes, because the machine may be busy.
@@ -47,6 +48,17 @@ impl Program {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         Ok(Self { address, child })
+    }
+
+    /// Asks it to end, as the kubelet does, and waits until it has.
+    pub(crate) async fn end(mut self, longest: Duration) -> anyhow::Result<()> {
+        let pid = self.child.id().and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
+        kill_process(pid.context("the program has ended")?, Signal::TERM)?;
+        let status = timeout(longest, self.child.wait())
+            .await
+            .context("the program does not end")??;
+        ensure!(status.success(), "the program ended with {status}");
+        Ok(())
     }
 
     /// CPU time of all its threads so far, user and system, in nanoseconds.

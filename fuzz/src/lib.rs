@@ -2,6 +2,8 @@
 
 #[path = "../../proxy/src/event/mod.rs"]
 pub mod event;
+#[path = "../../proxy/src/privacy/mod.rs"]
+pub mod privacy;
 pub mod queue;
 #[path = "../../proxy/src/routing/mod.rs"]
 pub mod routing;

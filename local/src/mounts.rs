@@ -12,9 +12,13 @@ use std::{
 use anyhow::{Context as _, bail};
 use firehose_operator::plan::{self, Paths, Validated};
 use firehose_proxy_config::{
-    Credentials, CredentialsType, Document, FILE_NAME, StaticCredentials, Toggle, WriteKeys, render,
+    Credentials, CredentialsType, Document, FILE_NAME, HashKey, StaticCredentials, Toggle, WriteKeys, render,
 };
 
+/// Variable that holds what the Secret of the key of hashes would hold.
+const HASH_KEY_VARIABLE: &str = "FIREHOSE_LOCAL_HASH_KEY";
+/// As AWS names it.
+const TOKEN_VARIABLE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 /// Variable that holds what the write key Secret would hold.
 const WRITE_KEYS_VARIABLE: &str = "FIREHOSE_LOCAL_WRITE_KEYS";
 
@@ -27,6 +31,7 @@ pub(crate) struct Mounts {
     pub(crate) spool: PathBuf,
     credentials: PathBuf,
     write_keys: PathBuf,
+    hash_key: PathBuf,
     unnamed: Unnamed,
 }
 
@@ -55,6 +60,7 @@ impl Mounts {
             spool: directory("spool")?,
             credentials: directory("credentials")?,
             write_keys: directory("write-keys")?,
+            hash_key: directory("hash-key")?,
             unnamed,
         })
     }
@@ -64,6 +70,8 @@ impl Mounts {
         let paths = Paths {
             credentials: self.credentials.display().to_string(),
             write_keys: self.write_keys.display().to_string(),
+            identity_token: env::var(TOKEN_VARIABLE).unwrap_or_default(),
+            hash_key: self.hash_key.display().to_string(),
         };
         let mut document = plan::document(validated, &paths);
         match self.unnamed {
@@ -84,6 +92,11 @@ impl Mounts {
             })?;
             replace(&self.write_keys.join(WriteKeys::FILE), &keys)?;
         }
+        if validated.hashes() {
+            let key = env::var(HASH_KEY_VARIABLE)
+                .with_context(|| format!("the manifest asks for a key of hashes: set {HASH_KEY_VARIABLE}"))?;
+            replace(&self.hash_key.join(HashKey::FILE), &key)?;
+        }
         replace(&self.config.join(FILE_NAME), &render(&document)?)
     }
 
@@ -97,7 +110,7 @@ impl Mounts {
             static_: Some(StaticCredentials {
                 directory: self.credentials.display().to_string(),
             }),
-            assume_role: None,
+            ..Credentials::default()
         };
         self.write_key("simulator", "simulator", None)
     }

@@ -26,7 +26,7 @@ use crate::{
     lease::{Elector, Fence},
     metrics::Metrics,
     observe::{Scope, Stores, watch as watch_cluster},
-    plan::{Installation, ProxyUser},
+    plan::{Installation, PodIdentityAgent, ProxyUser},
     reconcile::{Context, Progress, Shared, reconcile, retry},
 };
 
@@ -97,6 +97,11 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
                 proxy_user: match run.proxy_user {
                     args::ProxyUser::Fixed => ProxyUser::Fixed,
                     args::ProxyUser::Cluster => ProxyUser::Cluster,
+                },
+                web_identity_audience: run.web_identity_audience.clone(),
+                pod_identity_agent: match run.pod_identity_agent {
+                    args::PodIdentityAgent::Ipv4 => PodIdentityAgent::Ipv4,
+                    args::PodIdentityAgent::Ipv6 => PodIdentityAgent::Ipv6,
                 },
             },
             run.default_endpoint_url.clone(),

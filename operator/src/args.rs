@@ -98,6 +98,23 @@ pub struct Run {
     #[arg(long, env = "FIREHOSE_OPERATOR_PROXY_USER", value_enum, default_value = "fixed")]
     pub proxy_user: ProxyUser,
 
+    /// Whom tokens of web identity are for, as the trust policies of roles ask. Never a destination's to say.
+    #[arg(
+        long,
+        env = "FIREHOSE_OPERATOR_WEB_IDENTITY_AUDIENCE",
+        default_value = "sts.amazonaws.com"
+    )]
+    pub web_identity_audience: String,
+
+    /// Where nodes answer for EKS Pod Identity: by the family of the pods' addresses.
+    #[arg(
+        long,
+        env = "FIREHOSE_OPERATOR_POD_IDENTITY_AGENT",
+        value_enum,
+        default_value = "ipv4"
+    )]
+    pub pod_identity_agent: PodIdentityAgent,
+
     /// Address of the Firehose API for destinations that name none. For demos and tests.
     #[arg(long, env = "FIREHOSE_OPERATOR_DEFAULT_ENDPOINT_URL")]
     pub default_endpoint_url: Option<String>,
@@ -134,6 +151,15 @@ pub enum ProxyUser {
     Fixed,
     /// Whom the cluster assigns.
     Cluster,
+}
+
+/// Where nodes answer for EKS Pod Identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PodIdentityAgent {
+    /// At 169.254.170.23.
+    Ipv4,
+    /// At fd00:ec2::23.
+    Ipv6,
 }
 
 /// This program's architecture in the words of Kubernetes: both images are built together.

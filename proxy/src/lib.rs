@@ -4,6 +4,7 @@
 //! [`app`] sees everything; who else imports whom is drawn in `docs/ARCHITECTURE.md`. The proxy has no access to the
 //! Kubernetes API; its configuration is a mounted directory.
 
+pub mod account;
 pub mod app;
 pub mod cli;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod descriptors;
 pub mod event;
 pub mod firehose;
 pub mod http;
+pub mod privacy;
 pub mod queue;
 pub mod routing;
 pub mod shutdown;

@@ -16,13 +16,13 @@ use crate::{formats, reference::SecretRef};
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
     /// Ambient (default): whatever the AWS SDK finds, in its own order: the environment, a role of the service account
-    /// (IRSA, EKS Pod Identity), the role of the instance. Static: an access key in a Secret. WebIdentity, PodIdentity
-    /// and InstanceProfile: exactly that source and no other; not implemented in this version, and refused.
+    /// (IRSA, EKS Pod Identity), the role of the instance where the installation allows it. Static: an access key in a
+    /// Secret. WebIdentity, PodIdentity and InstanceProfile: exactly that source and no other.
     #[serde(rename = "type", default)]
     pub kind: CredentialsType,
 
-    /// The role to assume with the service account's token. Required when type is WebIdentity, forbidden otherwise.
-    /// Not implemented in this version, and refused.
+    /// The role to assume with the service account's token. Required when type is WebIdentity, forbidden otherwise. The
+    /// role must trust the subject that status.effective.identity names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web_identity: Option<WebIdentity>,
 
@@ -31,7 +31,7 @@ pub struct Credentials {
     pub static_: Option<StaticCredentials>,
 
     /// Roles to assume one after the other, the first with the credentials above: at most two. The last one's
-    /// permissions are what delivers. A second one is not implemented in this version, and refused.
+    /// permissions are what delivers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 2), extend("x-kubernetes-list-type" = "atomic"))]
     pub assume_roles: Vec<AssumeRole>,
@@ -126,8 +126,7 @@ pub struct AssumeRole {
     pub session_name: Option<String>,
 
     /// Whether the session is tagged. Destination tags it with the destination's namespace and name, under keys of
-    /// this project's own prefix and not transitive; the trust policy must then allow sts:TagSession. Destination
-    /// is not implemented in this version, and refused.
+    /// this project's own prefix and not transitive; the trust policy must then allow sts:TagSession.
     #[serde(default)]
     pub session_tags: SessionTags,
 }

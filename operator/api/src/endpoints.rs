@@ -15,8 +15,7 @@ pub struct Endpoints {
     pub firehose: Endpoint,
 
     /// STS, which hands out the sessions of assumed roles. Absent: of the same type as firehose, or Regional where
-    /// that is Custom. Anything but that type, and Custom beside credentials.assumeRoles, is not implemented in
-    /// this version, and refused.
+    /// that is Custom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sts: Option<Endpoint>,
 }

@@ -1,9 +1,9 @@
 //! What an installation lets its destinations ask for, on the command line of the controller and of `check`.
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use crate::plan::{AllowList, Allowed, AllowedEndpoints, NamedEndpoint};
+use crate::plan::{AllowList, Allowed, AllowedEndpoints, NamedEndpoint, NodeRole};
 
 /// What destinations may ask for. A list that is given replaces its default; an empty one allows nothing of its kind.
 #[derive(Debug, Clone, Default, Args)]
@@ -117,6 +117,27 @@ pub struct AllowFlags {
         value_delimiter = ','
     )]
     pub service_accounts: Option<Vec<String>>,
+
+    /// Whether a destination with ambient credentials, for whose service account no role is named, may be the node that
+    /// its pods run on. A destination that means it says InstanceProfile. Default of an installation: Denied.
+    #[arg(
+        long = "node-role",
+        env = "FIREHOSE_OPERATOR_NODE_ROLE",
+        value_enum,
+        ignore_case = true
+    )]
+    pub node_role: Option<NodeRoleFlag>,
+}
+
+/// Whether a destination may be its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NodeRoleFlag {
+    /// Where nothing else is found.
+    #[value(name = "Allowed")]
+    Allowed,
+    /// Never.
+    #[value(name = "Denied")]
+    Denied,
 }
 
 impl AllowFlags {
@@ -176,6 +197,12 @@ impl AllowFlags {
             if let Some(given) = given {
                 *list = AllowList::of(given).with_context(|| format!("--allowed-{flag}"))?;
             }
+        }
+        if let Some(node_role) = self.node_role {
+            allowed.node_role = match node_role {
+                NodeRoleFlag::Allowed => NodeRole::Allowed,
+                NodeRoleFlag::Denied => NodeRole::Denied,
+            };
         }
         Ok(allowed)
     }

@@ -91,7 +91,7 @@ pub fn delivery_policy(destination: &FirehoseDestination, delivery: &Delivery<'_
             "Condition": {"StringLike": {"kms:ViaService": format!("firehose.{region}.*")}},
         }));
     }
-    Ok(policy(statements))
+    Ok(policy(&statements))
 }
 
 /// The policy of the identity that assumes the destination's first role.
@@ -106,7 +106,7 @@ pub fn assuming_policy(destination: &FirehoseDestination) -> Result<Value, NoPol
         .assume_roles
         .first()
         .ok_or(NoPolicy::NoRole)?;
-    Ok(policy(vec![
+    Ok(policy(&[
         json!({"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [first.role_arn]}),
     ]))
 }
@@ -161,7 +161,7 @@ pub fn trust_policy(destination: &FirehoseDestination, account: &AccountId, trus
             statement
         }
     };
-    policy(vec![statement])
+    policy(&[statement])
 }
 
 /// Whom the destination's own type of credentials says to trust.
@@ -186,7 +186,7 @@ pub fn trusted_by_type<'a>(
     }
 }
 
-fn policy(statements: Vec<Value>) -> Value {
+fn policy(statements: &[Value]) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 

@@ -1,5 +1,5 @@
-//! `firehose-operator streams`: the delivery streams that mappings name, as a list or in the words of what creates them.
-//! Buckets and roles are parameters there: a destination does not know where Firehose delivers to.
+//! `firehose-operator streams`: the delivery streams that mappings name, as a list or in the words of what creates
+//! them. Buckets and roles are parameters there: a destination does not know where Firehose delivers to.
 
 use std::collections::HashSet;
 

@@ -1,7 +1,7 @@
 //! The configuration document of a destination. It names the directories that Secrets are mounted in, never their
 //! content.
 
-use firehose_proxy_config::{Document, StaticCredentials, WriteKeys};
+use firehose_proxy_config::{Document, HashKey, StaticCredentials, WriteKeys};
 
 use super::Validated;
 
@@ -12,6 +12,10 @@ pub struct Paths {
     pub credentials: String,
     /// Holds the file of [`WriteKeys`].
     pub write_keys: String,
+    /// The token that is exchanged for a role; a file.
+    pub identity_token: String,
+    /// Holds the file of [`HashKey`].
+    pub hash_key: String,
 }
 
 impl Paths {
@@ -19,8 +23,12 @@ impl Paths {
     pub const CONFIG: &str = "/etc/firehose/config";
     /// Where a pod mounts static credentials.
     pub const CREDENTIALS: &str = "/etc/firehose/credentials";
+    /// Where a pod mounts the token that AWS exchanges for credentials.
+    pub const IDENTITY_TOKEN: &str = "/etc/firehose/aws/token";
     /// Where a pod mounts write keys.
     pub const WRITE_KEYS: &str = "/etc/firehose/write-keys";
+    /// Where a pod mounts the key of hashes.
+    pub const HASH_KEY: &str = "/etc/firehose/hash-key";
     /// Where a pod mounts its spool.
     pub const SPOOL: &str = "/var/lib/firehose/spool";
 }
@@ -31,6 +39,8 @@ impl Default for Paths {
         Self {
             credentials: Self::CREDENTIALS.to_owned(),
             write_keys: Self::WRITE_KEYS.to_owned(),
+            identity_token: Self::IDENTITY_TOKEN.to_owned(),
+            hash_key: Self::HASH_KEY.to_owned(),
         }
     }
 }
@@ -41,9 +51,17 @@ pub fn document(validated: &Validated, paths: &Paths) -> Document {
     document.credentials.static_ = validated.credentials_secret.as_ref().map(|_| StaticCredentials {
         directory: paths.credentials.clone(),
     });
+    if let Some(identity) = &mut document.credentials.web_identity {
+        identity.token_file.clone_from(&paths.identity_token);
+    }
     document.ingest.write_keys = validated.write_keys_secret.as_ref().map(|_| WriteKeys {
         directory: paths.write_keys.clone(),
     });
+    if let Some(privacy) = &mut document.ingest.privacy {
+        privacy.hash_key = validated.hash_key_secret.as_ref().map(|_| HashKey {
+            directory: paths.hash_key.clone(),
+        });
+    }
     document.revision = firehose_proxy_config::revision(&document).expect("a document of plain data serializes");
     document
 }

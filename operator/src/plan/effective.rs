@@ -3,18 +3,14 @@
 use firehose_operator_api::{Acknowledge, ByteSize, Effective, EffectiveEndpoints, EffectiveQuota};
 use firehose_proxy_config as config;
 
-use super::{Installation, Validated};
+use super::{Installation, Validated, children::account};
 
 /// What is in force for a destination.
 pub fn effective(validated: &Validated, installation: &Installation) -> Effective {
     let settings = &validated.settings;
     let endpoints = EffectiveEndpoints {
         firehose: settings.endpoint_url.clone(),
-        sts: settings
-            .credentials
-            .assume_role
-            .as_ref()
-            .and_then(|role| role.endpoint_url.clone()),
+        sts: sts(settings),
     };
     Effective {
         acknowledge: Some(match settings.delivery.acknowledge {
@@ -34,16 +30,40 @@ pub fn effective(validated: &Validated, installation: &Installation) -> Effectiv
     }
 }
 
-/// The source of credentials, then the role that is assumed with them.
+/// The address of STS that is named, where it is talked to.
+fn sts(settings: &config::Document) -> Option<String> {
+    let credentials = &settings.credentials;
+    let role = credentials.assume_role.as_ref().map(|role| &role.sts);
+    let identity = credentials.web_identity.as_ref().map(|identity| &identity.sts);
+    role.or(identity)?.endpoint_url.clone()
+}
+
+/// The source of credentials, then the roles that are assumed with them. Where a role must trust the pods' service
+/// account, it is named as trust policies name it.
 pub(super) fn identity(validated: &Validated) -> String {
-    let source = match &validated.credentials_secret {
-        Some(secret) => format!("Static {}", secret.secret_ref.name),
-        None => "Ambient".to_owned(),
+    let credentials = &validated.settings.credentials;
+    let subject = || format!("system:serviceaccount:{}:{}", validated.namespace(), account(validated));
+    let mut words = match (
+        credentials.kind,
+        &validated.credentials_secret,
+        &credentials.web_identity,
+    ) {
+        (config::CredentialsType::Static, Some(secret), _) => format!("Static {}", secret.secret_ref.name),
+        (config::CredentialsType::WebIdentity, _, Some(identity)) => {
+            format!("WebIdentity {} of {}", identity.role_arn, subject())
+        }
+        (config::CredentialsType::PodIdentity, _, _) => format!("PodIdentity of {}", subject()),
+        (config::CredentialsType::InstanceProfile, _, _) => "InstanceProfile".to_owned(),
+        _ => "Ambient".to_owned(),
     };
-    match &validated.settings.credentials.assume_role {
-        Some(role) => format!("{source}, {}", role.role_arn),
-        None => source,
+    for role in [&credentials.assume_role, &credentials.second_role]
+        .into_iter()
+        .flatten()
+    {
+        words.push_str(", ");
+        words.push_str(&role.role_arn);
     }
+    words
 }
 
 /// As the proxies divide it.

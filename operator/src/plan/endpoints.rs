@@ -197,13 +197,18 @@ pub(super) fn read(
 
 /// Whether a document that was rendered before names an address that may not be talked to any more.
 pub(super) fn has_forbidden(document: &Document, allowed: &AllowedEndpoints) -> bool {
-    let role = document.credentials.assume_role.as_ref();
-    let named = [
-        (document.endpoint_url.as_deref(), Service::Firehose),
-        (role.and_then(|role| role.endpoint_url.as_deref()), Service::Sts),
-    ];
-    let mut named = named.into_iter().filter_map(|(url, service)| Some((url?, service)));
-    named.any(|(url, service)| checked(url, service, &document.region, allowed).is_err())
+    let credentials = &document.credentials;
+    let roles = [&credentials.assume_role, &credentials.second_role]
+        .into_iter()
+        .flatten();
+    let identity = credentials.web_identity.iter().map(|identity| &identity.sts);
+    let sts = roles.map(|role| &role.sts).chain(identity);
+    let sts = sts.filter_map(|sts| Some((sts.endpoint_url.as_deref()?, Service::Sts)));
+    let firehose = document.endpoint_url.as_deref().map(|url| (url, Service::Firehose));
+    firehose
+        .into_iter()
+        .chain(sts)
+        .any(|(url, service)| checked(url, service, &document.region, allowed).is_err())
 }
 
 fn checked(text: &str, service: Service, region: &str, allowed: &AllowedEndpoints) -> Result<String, Rejection> {

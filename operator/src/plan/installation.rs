@@ -17,6 +17,20 @@ pub struct Installation {
     pub allowed: Allowed,
     /// As whom the proxies run.
     pub proxy_user: ProxyUser,
+    /// Whom tokens of web identity are for, as the trust policies of roles ask.
+    pub web_identity_audience: String,
+    /// Where nodes answer for EKS Pod Identity.
+    pub pod_identity_agent: PodIdentityAgent,
+}
+
+/// Where nodes answer for EKS Pod Identity: by the family of the pods' addresses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PodIdentityAgent {
+    /// At 169.254.170.23.
+    #[default]
+    Ipv4,
+    /// At fd00:ec2::23.
+    Ipv6,
 }
 
 /// As whom the proxies run.

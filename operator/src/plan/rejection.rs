@@ -2,8 +2,7 @@
 //! what its running pods cannot follow. A destination that asks for either is refused by field, never half served.
 
 use firehose_operator_api::{
-    Billing, ByteSize, CredentialsType, DeletionType, EndpointType, FirehoseDestinationSpec, Reason, Reconciliation,
-    Retention, SessionTags, Toggle, Undeliverable,
+    Billing, ByteSize, DeletionType, FirehoseDestinationSpec, Reason, Reconciliation, Retention, Toggle, Undeliverable,
 };
 use k8s_openapi::api::apps::v1::StatefulSet;
 
@@ -38,19 +37,11 @@ const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
     ("spec.reconciliation", |spec| {
         spec.reconciliation == Reconciliation::Paused
     }),
-    ("spec.credentials.type", |spec| {
-        !matches!(
-            spec.credentials.kind,
-            CredentialsType::Ambient | CredentialsType::Static
-        )
-    }),
-    ("spec.endpoints.sts", |spec| !is_sts_implemented(spec)),
     ("spec.ingest.sources", |spec| !spec.ingest.sources.is_empty()),
     ("spec.ingest.sourceField", |spec| spec.ingest.source_field.is_some()),
     ("spec.ingest.allowedClients", |spec| {
         spec.ingest.allowed_clients.is_some()
     }),
-    ("spec.ingest.privacy", |spec| spec.ingest.privacy.is_some()),
     ("spec.ingest.deduplication", |spec| {
         let deduplication = spec.ingest.deduplication.as_ref();
         deduplication.is_some_and(|deduplication| deduplication.state == Toggle::Enabled)
@@ -79,12 +70,6 @@ const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
         claim.is_some_and(|claim| claim.retention_policy.when_scaled == Retention::Delete)
     }),
     ("spec.deletion.type", |spec| spec.deletion.kind == DeletionType::Drain),
-    ("spec.proxy.serviceAccountName", |spec| {
-        spec.proxy.service_account_name.is_some()
-    }),
-    ("spec.proxy.service.annotations", |spec| {
-        !spec.proxy.service.annotations.is_empty()
-    }),
 ];
 
 type UsedBy = fn(&FirehoseDestinationSpec) -> Vec<usize>;
@@ -94,15 +79,6 @@ const NOT_IMPLEMENTED_IN_LISTS: &[(&str, &str, UsedBy)] = &[
     ("spec.mappings", ".source", |spec| {
         positions(&spec.mappings, |mapping| mapping.source.is_some())
     }),
-    // One role is assumed with another's session only from the second on.
-    ("spec.credentials.assumeRoles", "", |spec| {
-        (1..spec.credentials.assume_roles.len()).collect()
-    }),
-    ("spec.credentials.assumeRoles", ".sessionTags", |spec| {
-        positions(&spec.credentials.assume_roles, |role| {
-            role.session_tags != SessionTags::None
-        })
-    }),
     ("spec.streams", ".billing", |spec| {
         positions(&spec.streams, |stream| stream.billing != Billing::FiveKiB)
     }),
@@ -111,17 +87,6 @@ const NOT_IMPLEMENTED_IN_LISTS: &[(&str, &str, UsedBy)] = &[
 fn positions<T>(items: &[T], uses: impl Fn(&T) -> bool) -> Vec<usize> {
     let used = items.iter().enumerate().filter(|(_, item)| uses(item));
     used.map(|(position, _)| position).collect()
-}
-
-/// The document names an address of STS for a role to assume, and otherwise nothing that Firehose's endpoint does not
-/// say.
-fn is_sts_implemented(spec: &FirehoseDestinationSpec) -> bool {
-    let Some(sts) = &spec.endpoints.sts else { return true };
-    match (sts.kind, spec.endpoints.firehose.kind) {
-        (EndpointType::Custom, _) => !spec.credentials.assume_roles.is_empty(),
-        (sts, EndpointType::Custom) => sts == EndpointType::Regional,
-        (sts, firehose) => sts == firehose,
-    }
 }
 
 /// One [`Rejection`] for each field that is not implemented and that `spec` uses.

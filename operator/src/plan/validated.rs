@@ -13,6 +13,8 @@ pub struct Validated {
     pub(super) credentials_secret: Option<StaticCredentials>,
     /// The Secret to mount for write keys.
     pub(super) write_keys_secret: Option<SecretKeyRef>,
+    /// The Secret to mount for the key of hashes.
+    pub(super) hash_key_secret: Option<SecretKeyRef>,
     /// The claim of each pod; `None` for a spool that goes with its pod.
     pub(super) claim: Option<PersistentVolumeClaim>,
     /// Settings of the pods.
@@ -71,6 +73,11 @@ impl Validated {
     /// Whether senders present a write key.
     pub fn requires_write_keys(&self) -> bool {
         self.write_keys_secret.is_some()
+    }
+
+    /// Whether values of events are hashed.
+    pub fn hashes(&self) -> bool {
+        self.hash_key_secret.is_some()
     }
 
     /// Whether what is spooled outlives its pod.

@@ -5,16 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use firehose_proxy_config::{self as config, Document, FILE_NAME};
+use firehose_proxy_config::{self as config, CredentialsType, Document, FILE_NAME};
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
-    core::v1::{ConfigMap, PodTemplateSpec, Service, ServiceAccount},
+    core::v1::{ConfigMap, EnvVar, PodSpec, PodTemplateSpec, Service, ServiceAccount},
 };
 
 use super::{
-    AllowList, Allowed, REVISION_ANNOTATION,
+    AllowList, Allowed, NodeRole, REVISION_ANNOTATION,
     allowed::{is_reserved, is_reserved_label},
-    children::{ARCHITECTURE_LABEL, IDENTITY_ANNOTATION},
+    children::{ARCHITECTURE_LABEL, IDENTITY_ANNOTATION, NO_METADATA},
     endpoints,
     names::is_own,
     owned::owned,
@@ -63,6 +63,10 @@ pub fn withdraw(running: &Running<'_>, allowed: &Allowed, manager: &str) -> With
         });
         is_changed.then_some(ours)
     });
+    let is_ambient = running
+        .config_map
+        .and_then(read)
+        .is_some_and(|document| document.credentials.kind == CredentialsType::Ambient);
     let stateful_set = running.stateful_set.and_then(|one| {
         let before: StatefulSet = owned(one, manager)?;
         let mut ours = before.clone();
@@ -70,6 +74,9 @@ pub fn withdraw(running: &Running<'_>, allowed: &Allowed, manager: &str) -> With
         let namespace = ours.metadata.namespace.clone().unwrap_or_default();
         let template = &mut ours.spec.as_mut()?.template;
         withdraw_from_pods(template, own_account, &namespace, allowed);
+        if is_ambient && allowed.node_role == NodeRole::Denied {
+            template.spec.iter_mut().for_each(deny_node_role);
+        }
         if service_account.is_some() {
             // An identity is given to a pod when it is created: those that have it must go.
             retain(annotations(template), |key| key != IDENTITY_ANNOTATION);
@@ -147,16 +154,37 @@ fn retain(map: Option<&mut BTreeMap<String, String>>, keep: impl Fn(&str) -> boo
     map.len() != before
 }
 
+fn deny_node_role(pod: &mut PodSpec) {
+    for container in &mut pod.containers {
+        let variables = container.env.get_or_insert_default();
+        if variables.iter().all(|variable| variable.name != NO_METADATA) {
+            variables.push(EnvVar {
+                name: NO_METADATA.to_owned(),
+                value: Some("true".to_owned()),
+                ..EnvVar::default()
+            });
+        }
+    }
+}
+
+fn read(config_map: &ConfigMap) -> Option<Document> {
+    config::parse(config_map.data.as_ref()?.get(FILE_NAME)?).ok()
+}
+
 /// The document under which nothing is accepted and nothing sent, if this one names an address that is forbidden.
 fn stopped(config_map: &ConfigMap, allowed: &Allowed, manager: &str) -> Option<ConfigMap> {
     // One that cannot be read is none of this version's, and no proxy of this version applies it.
-    let mut document: Document = config::parse(config_map.data.as_ref()?.get(FILE_NAME)?).ok()?;
+    let mut document = read(config_map)?;
     if !endpoints::has_forbidden(&document, &allowed.endpoints) {
         return None;
     }
     document.endpoint_url = None;
-    if let Some(role) = &mut document.credentials.assume_role {
-        role.endpoint_url = None;
+    let credentials = &mut document.credentials;
+    for role in [&mut credentials.assume_role, &mut credentials.second_role] {
+        role.iter_mut().for_each(|role| role.sts.endpoint_url = None);
+    }
+    if let Some(identity) = &mut credentials.web_identity {
+        identity.sts.endpoint_url = None;
     }
     document.ingest.state = config::IngestState::Unavailable;
     document.delivery.state = config::DeliveryState::Paused;

@@ -1,6 +1,6 @@
 //! What a stolen token of the operator could write, once the chart's admission policies stand behind its role.
 
-use firehose_operator::plan::{Allowed, Installation, ProxyUser, children, validate};
+use firehose_operator::plan::{Allowed, Installation, PodIdentityAgent, ProxyUser, children, validate};
 use firehose_operator_api::{admission::admit, manifests::objects};
 use serde_json::{Value, json};
 
@@ -23,6 +23,8 @@ fn wanted(example: &str) -> Vec<Value> {
         architecture: Some("amd64".to_owned()),
         allowed: Allowed::default(),
         proxy_user: ProxyUser::Fixed,
+        web_identity_audience: "sts.amazonaws.com".to_owned(),
+        pod_identity_agent: PodIdentityAgent::Ipv4,
     };
     let validated = validate(&destination, &installation.allowed).unwrap();
     let children = children(&validated, &installation);
@@ -202,7 +204,7 @@ fn a_workload_that_runs_anything_but_the_proxy_is_refused() {
     let image = "a proxy's image is of the installation's repository";
     let command = "a proxy's container runs what its image says and no command beside it";
     let node = "a proxy's pod shares no namespace and no port with its node";
-    let volumes = "a proxy's volumes are a ConfigMap, Secrets, an emptyDir or a claim";
+    let volumes = "a proxy's volumes are a ConfigMap, Secrets, an emptyDir, a claim or a token for AWS";
     let privilege = "a proxy runs without privilege and not as root";
     let token = "a proxy gets no token of the Kubernetes API";
     for (broken, message) in [
@@ -232,7 +234,21 @@ fn a_workload_that_runs_anything_but_the_proxy_is_refused() {
             volumes,
         ),
         (
-            in_pod("volumes/-", json!({"name": "a", "projected": {"sources": []}})),
+            in_pod(
+                "volumes/-",
+                projected(&json!([token_for("https://kubernetes.default.svc")])),
+            ),
+            volumes,
+        ),
+        (
+            in_pod("volumes/-", projected(&json!([{"serviceAccountToken": {"path": "a"}}]))),
+            volumes,
+        ),
+        (
+            in_pod(
+                "volumes/-",
+                projected(&json!([token_for("sts.amazonaws.com"), {"secret": {"name": "a"}}])),
+            ),
             volumes,
         ),
         (
@@ -263,6 +279,23 @@ fn a_workload_that_runs_anything_but_the_proxy_is_refused() {
         ),
     ] {
         assert_eq!(policy("-workloads").refusals(&broken, &workload), [message], "{broken}");
+    }
+}
+
+fn projected(sources: &Value) -> Value {
+    json!({"name": "a", "projected": {"sources": sources}})
+}
+
+fn token_for(audience: &str) -> Value {
+    json!({"serviceAccountToken": {"audience": audience, "path": "token"}})
+}
+
+#[test]
+fn a_workload_with_a_token_for_aws_is_let_through() {
+    for audience in ["sts.amazonaws.com", "pods.eks.amazonaws.com"] {
+        let volume = projected(&json!([token_for(audience)]));
+        let workload = with(&workload(), "/spec/template/spec/volumes/-", volume);
+        assert_eq!(policy("-workloads").refusals(&workload, &Value::Null), [""; 0]);
     }
 }
 

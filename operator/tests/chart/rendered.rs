@@ -14,6 +14,7 @@ const RENDERED: &[(&str, &str)] = &[
     (".Release.Namespace", "firehose-system"),
     (".Release.Name", "firehose-operator"),
     (".Values.proxy.image.repository", "registry.example/firehose-proxy"),
+    (".Values.proxy.webIdentityAudience", "sts.amazonaws.com"),
     ("- include \"firehose-operator.labels\" . | nindent 4 ", " {}"),
 ];
 

@@ -64,12 +64,50 @@ fn the_revision_follows_the_configuration_and_the_pod_template_does_not() {
 }
 
 #[test]
+fn the_key_of_hashes_is_mounted_by_its_name_and_the_rules_are_in_the_document() {
+    let spec = json!({"ingest": {"privacy": {
+        "hashKey": {"secretKeyRef": {"name": "hmac", "key": "k"}},
+        "rules": [{"path": "traits.email", "action": "Hash"}, {"path": "*.phone", "action": "Redact"}],
+    }}});
+    let validated = validate(&destination(&spec), &allowed()).unwrap();
+    let document = document(&validated, &Paths::default());
+    let privacy = serde_json::to_value(document.ingest.privacy).unwrap();
+    assert_eq!(
+        privacy,
+        json!({
+            "hashKey": {"directory": "/etc/firehose/hash-key"},
+            "rules": [{"path": "traits.email", "action": "Hash"}, {"path": "*.phone", "action": "Redact"}],
+        })
+    );
+    let pod = serde_json::to_value(children(&validated, &installation()).stateful_set).unwrap();
+    let pod = &pod["spec"]["template"]["spec"];
+    let named = |list: &Value| {
+        let mut found = list.as_array().unwrap().iter();
+        found.find(|item| item["name"] == "hash-key").unwrap().clone()
+    };
+    assert_eq!(
+        named(&pod["volumes"])["secret"],
+        json!({
+            "secretName": "hmac", "items": [{"key": "k", "path": "hashKey"}], "defaultMode": 0o440, "optional": true,
+        })
+    );
+    assert_eq!(
+        named(&pod["containers"][0]["volumeMounts"]),
+        json!({"name": "hash-key", "mountPath": "/etc/firehose/hash-key", "readOnly": true})
+    );
+}
+
+#[test]
 fn a_proxy_that_would_neglect_what_is_asked_of_it_refuses_the_document() {
     for (spec, requires) in [
         (json!({}), vec![]),
         (json!({"ingest": {"requestIP": "Full"}}), vec![]),
         (json!({"ingest": {"requestIP": "Truncated"}}), vec!["RequestIP"]),
         (json!({"ingest": {"requestIP": "Omitted"}}), vec!["RequestIP"]),
+        (
+            json!({"ingest": {"privacy": {"rules": [{"path": "traits.email", "action": "Drop"}]}}}),
+            vec!["Privacy"],
+        ),
     ] {
         let document = document(&validate(&destination(&spec), &allowed()).unwrap(), &Paths::default());
         assert_eq!(document.requires, requires, "{spec}");
@@ -97,6 +135,7 @@ fn the_local_path_mounts_nothing_and_names_its_own_directories() {
     let paths = Paths {
         credentials: "data/credentials".to_owned(),
         write_keys: "data/write-keys".to_owned(),
+        ..Paths::default()
     };
     let document = document(
         &plan_of(include_str!("../../../examples/static-credentials.yaml")),
@@ -172,7 +211,7 @@ fn what_is_implemented_of_the_shape_is_in_the_document_and_the_children() {
     assert_eq!(document.use_fips, Toggle::Enabled);
     assert_eq!(document.use_dual_stack, Toggle::Enabled);
     let role = document.credentials.assume_role.unwrap();
-    assert_eq!(role.endpoint_url.as_deref(), Some("https://sts.example"));
+    assert_eq!(role.sts.endpoint_url.as_deref(), Some("https://sts.example"));
 
     let children = children(&validated, &installation());
     let service = children.service.spec.unwrap();

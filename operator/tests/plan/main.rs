@@ -4,12 +4,15 @@
 
 mod children;
 mod endpoints;
+mod identity;
 mod not_implemented;
 mod permitted;
 mod refused;
 mod withdrawal;
 
-use firehose_operator::plan::{Allowed, AllowedEndpoints, Installation, ProxyUser, Rejection, Validated, validate};
+use firehose_operator::plan::{
+    Allowed, AllowedEndpoints, Installation, PodIdentityAgent, ProxyUser, Rejection, Validated, validate,
+};
 use firehose_operator_api::{FirehoseDestination, Reason, admission::admit, manifests::objects};
 use serde_json::{Value, json};
 
@@ -20,6 +23,8 @@ pub(crate) fn installation() -> Installation {
         architecture: Some("amd64".to_owned()),
         allowed: allowed(),
         proxy_user: ProxyUser::Fixed,
+        web_identity_audience: "sts.amazonaws.com".to_owned(),
+        pod_identity_agent: PodIdentityAgent::Ipv4,
     }
 }
 

@@ -18,7 +18,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             "spec.ingest.sources",
             "spec.ingest.sourceField",
             "spec.ingest.allowedClients",
-            "spec.ingest.privacy",
             "spec.ingest.deduplication",
             "spec.ingest.connections",
             "spec.ingest.tls",
@@ -27,30 +26,12 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             "spec.spool.persistentVolumeClaim.template.spec.volumeAttributesClassName",
             "spec.spool.persistentVolumeClaim.retentionPolicy.whenScaled",
             "spec.deletion.type",
-            "spec.proxy.serviceAccountName",
-            "spec.proxy.service.annotations",
             "spec.mappings[1].source",
-            "spec.credentials.assumeRoles[1]",
-            "spec.credentials.assumeRoles[1].sessionTags",
             "spec.streams[0].billing",
         ]
     );
     for (spec, field) in [
         (json!({"reconciliation": "Paused"}), "spec.reconciliation"),
-        (json!({"credentials": {"type": "PodIdentity"}}), "spec.credentials.type"),
-        (
-            json!({"credentials": {"type": "InstanceProfile"}}),
-            "spec.credentials.type",
-        ),
-        (
-            json!({"credentials": {"type": "WebIdentity", "webIdentity": {"roleARN": "arn:aws:iam::123456789012:role/a"}}}),
-            "spec.credentials.type",
-        ),
-        (json!({"endpoints": {"sts": {"type": "FIPS"}}}), "spec.endpoints.sts"),
-        (
-            json!({"endpoints": {"sts": {"type": "Custom", "custom": {"url": "https://sts.example"}}}}),
-            "spec.endpoints.sts",
-        ),
         (json!({"ingest": {"deduplication": {}}}), "spec.ingest.deduplication"),
     ] {
         assert_eq!(refusals(&spec), [(field.to_owned(), Reason::NotImplemented)], "{spec}");
@@ -107,11 +88,7 @@ fn a_comment_that_says_not_implemented_belongs_to_a_field_that_is_refused() {
         .collect();
     let elsewhere = [
         "spec.reconciliation",
-        "spec.credentials.type",
-        "spec.credentials.webIdentity",
-        "spec.endpoints.sts",
         "spec.deletion.drain",
-        "spec.credentials.assumeRoles",
         "spec.spool.persistentVolumeClaim.template.spec.resources.requests.storage",
     ];
     commented.retain(|field| !refused.contains(field) && !elsewhere.contains(&field.as_str()));

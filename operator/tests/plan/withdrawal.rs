@@ -1,7 +1,7 @@
 //! An installation that allows less than before, and what runs under it.
 
 use firehose_operator::plan::{
-    AllowList, Allowed, AllowedEndpoints, Children, Running, Withdrawal, children, validate, withdraw,
+    AllowList, Allowed, AllowedEndpoints, Children, NodeRole, Running, Withdrawal, children, validate, withdraw,
 };
 use firehose_proxy_config::{DeliveryState, Document, FILE_NAME, IngestState, parse};
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
@@ -87,6 +87,7 @@ fn what_is_no_longer_allowed_is_taken_from_every_child_and_the_rest_stays() {
     let tight = Allowed {
         endpoints: allowed().endpoints,
         tolerations: AllowList::of(&["dedicated".to_owned()]).unwrap(),
+        node_role: NodeRole::Denied,
         ..Allowed::default()
     };
     let after = withdrawn(&before, &tight);
@@ -119,11 +120,14 @@ fn what_is_no_longer_allowed_is_taken_from_every_child_and_the_rest_stays() {
     );
     assert_eq!(pod.priority_class_name, None);
     assert_eq!(spec.selector, spec_before.selector);
-    let pod_before = spec_before.template.spec.unwrap();
+    let variables = pod.containers[0].env.iter().flatten();
+    let variables: Vec<&str> = variables.map(|one| one.name.as_str()).collect();
     assert_eq!(
-        (pod.containers, pod.volumes),
-        (pod_before.containers, pod_before.volumes)
+        variables,
+        ["POD_NAME", "AWS_EC2_METADATA_DISABLED"],
+        "the node's role is denied"
     );
+    assert_eq!(pod.volumes, spec_before.template.spec.unwrap().volumes);
 }
 
 #[test]
@@ -170,6 +174,6 @@ fn a_role_is_not_assumed_at_a_forbidden_address_either() {
     let children = children(&validate(&destination(&spec), &allowed()).unwrap(), &installation());
     let after = withdrawn(&children, &Allowed::default());
     let document = document(&after.config_map.unwrap());
-    assert_eq!(document.credentials.assume_role.unwrap().endpoint_url, None);
+    assert_eq!(document.credentials.assume_role.unwrap().sts.endpoint_url, None);
     assert_eq!(document.ingest.state, IngestState::Unavailable);
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{credentials::Credentials, toggle::Toggle};
+
 /// Everything one proxy pod needs to know about its destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,76 +77,6 @@ pub struct Mapping {
     pub delivery_stream_name: String,
 }
 
-/// A switch with names instead of a boolean, as the Kubernetes API conventions advise.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Toggle {
-    /// On.
-    Enabled,
-    /// Off.
-    #[default]
-    Disabled,
-}
-
-/// Where AWS credentials come from. Fails closed: [`CredentialsType::Static`] never falls back to another source.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Credentials {
-    /// The source.
-    #[serde(rename = "type", default)]
-    pub kind: CredentialsType,
-    /// Present when the source is [`CredentialsType::Static`].
-    #[serde(default, rename = "static", skip_serializing_if = "Option::is_none")]
-    pub static_: Option<StaticCredentials>,
-    /// A role to assume with the source's credentials.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub assume_role: Option<AssumeRole>,
-}
-
-/// The source of AWS credentials.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CredentialsType {
-    /// The AWS default chain: environment, web identity, Pod Identity, profile, instance metadata.
-    #[default]
-    Ambient,
-    /// Files of a mounted Secret.
-    Static,
-}
-
-/// Files that hold an access key; see [`StaticCredentials::directory`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StaticCredentials {
-    /// Directory with the files `accessKeyID`, `secretAccessKey` and, optionally, `sessionToken`.
-    pub directory: String,
-}
-
-impl StaticCredentials {
-    /// File name of the access key ID.
-    pub const ACCESS_KEY_ID_FILE: &str = "accessKeyID";
-    /// File name of the secret access key.
-    pub const SECRET_ACCESS_KEY_FILE: &str = "secretAccessKey";
-    /// File name of the session token; the file may be absent.
-    pub const SESSION_TOKEN_FILE: &str = "sessionToken";
-}
-
-/// STS AssumeRole on top of the base credentials.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AssumeRole {
-    /// ARN of the role.
-    #[serde(rename = "roleARN")]
-    pub role_arn: String,
-    /// External ID that the role's trust policy asks for.
-    #[serde(default, rename = "externalID", skip_serializing_if = "Option::is_none")]
-    pub external_id: Option<String>,
-    /// Session name that CloudTrail shows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session_name: Option<String>,
-    /// Address of STS in place of the region's public one.
-    #[serde(default, rename = "endpointURL", skip_serializing_if = "Option::is_none")]
-    pub endpoint_url: Option<String>,
-}
-
 /// The HTTP endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -167,6 +99,9 @@ pub struct Ingest {
     /// How much of a client's address is kept.
     #[serde(rename = "requestIP", skip_serializing_if = "RequestIp::is_full")]
     pub request_ip: RequestIp,
+    /// What is taken out of events before anything of them is kept; absent means nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Privacy>,
     /// Cross-origin requests of browsers.
     pub cors: Cors,
 }
@@ -181,6 +116,7 @@ impl Default for Ingest {
             events_per_second_per_pod: None,
             trusted_proxies: Vec::new(),
             request_ip: RequestIp::default(),
+            privacy: None,
             cors: Cors::default(),
         }
     }
@@ -216,6 +152,51 @@ impl RequestIp {
     fn is_full(&self) -> bool {
         *self == Self::Full
     }
+}
+
+/// What is taken out of events before anything of them is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Privacy {
+    /// The key of hashes. While it is named and not there, no event is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash_key: Option<HashKey>,
+    /// Which values, and what becomes of them.
+    pub rules: Vec<PrivacyRule>,
+}
+
+/// A file whose bytes, all of them as they are, are the key of hashes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HashKey {
+    /// Directory with the file `hashKey`.
+    pub directory: String,
+}
+
+impl HashKey {
+    /// File name of the key of hashes.
+    pub const FILE: &str = "hashKey";
+}
+
+/// What becomes of the values at a place in events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PrivacyRule {
+    /// Names with dots between them; `*` is every name of one level, and every element of a list.
+    pub path: String,
+    /// What becomes of a value there.
+    pub action: PrivacyAction,
+}
+
+/// What becomes of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PrivacyAction {
+    /// It is gone, and its name too.
+    Drop,
+    /// A keyed hash takes its place.
+    Hash,
+    /// A fixed text takes its place.
+    Redact,
 }
 
 /// A file with one write key a line.

@@ -12,18 +12,23 @@
 //! * a writer that uses a field whose neglect would be wrong (an event would be lost, or let in) names its semantics in
 //!   [`Document::requires`]; a reader that does not know the name refuses the document and keeps its last good one.
 
+mod credentials;
 mod document;
+pub mod memory;
 mod parse;
 pub mod report;
 mod revision;
+mod toggle;
 
+pub use credentials::{AssumeRole, Credentials, CredentialsType, StaticCredentials, Sts, WebIdentity};
 pub use document::{
-    Acknowledge, AssumeRole, Cors, Credentials, CredentialsType, DeadLetters, Delivery, DeliveryState, Destination,
-    Document, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Quota, RecordDelimiter, RequestIp, Spool,
-    SpoolType, StaticCredentials, Stream, Toggle, WriteKeys,
+    Acknowledge, Cors, DeadLetters, Delivery, DeliveryState, Destination, Document, HashKey, Ingest, IngestState,
+    InvalidEventPolicy, Mapping, Packing, Privacy, PrivacyAction, PrivacyRule, Quota, RecordDelimiter, RequestIp,
+    Spool, SpoolType, Stream, WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
 pub use revision::{revision, secret_revision};
+pub use toggle::Toggle;
 
 /// The version of the document's shape that this crate writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -32,7 +37,13 @@ pub const FORMAT_VERSION: u32 = 1;
 pub const FILE_NAME: &str = "config.yaml";
 
 /// Semantics beyond format version 1 that this reader knows; see [`Document::requires`].
-pub const KNOWN_REQUIREMENTS: &[&str] = &[REQUEST_IP];
+pub const KNOWN_REQUIREMENTS: &[&str] = &[REQUEST_IP, PRIVACY, SECOND_ROLE];
 
 /// Whoever does not know [`Ingest::request_ip`] would keep whole addresses.
 pub const REQUEST_IP: &str = "RequestIP";
+
+/// Whoever does not know [`Credentials::second_role`] would deliver as the first one.
+pub const SECOND_ROLE: &str = "SecondRole";
+
+/// Whoever does not know [`Ingest::privacy`] would keep what is to be taken out.
+pub const PRIVACY: &str = "Privacy";

@@ -1,32 +1,60 @@
-//! What is on the disk, looked at when somebody scrapes.
+//! What is on the disk and in memory, looked at when somebody scrapes.
 
 use std::fmt;
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric as _},
-    metrics::gauge::ConstGauge,
+    encoding::{DescriptorEncoder, EncodeMetric as _, MetricEncoder},
+    metrics::{MetricType, gauge::ConstGauge},
     registry::Registry,
 };
 
 use super::storage::{Filled, Volume};
+use crate::account::{Account, Use};
 
 #[derive(Debug)]
-struct Gauges(Volume);
+struct Gauges {
+    volume: Volume,
+    account: Account,
+}
 
 /// Describes the gauges in `registry`, each name with the prefix `firehose_proxy_`. What there is no disk for has none.
-pub(super) fn register(volume: Volume, registry: &mut Registry) {
+pub(super) fn register(volume: Volume, account: Account, registry: &mut Registry) {
     let registry = registry.sub_registry_with_prefix("firehose_proxy");
-    registry.register_collector(Box::new(Gauges(volume)));
+    registry.register_collector(Box::new(Gauges { volume, account }));
+}
+
+impl Gauges {
+    fn encode_uses(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        for of in Use::ALL {
+            let bytes = i64::try_from(self.account.used(of)).unwrap_or(i64::MAX);
+            let label = [("use", of.as_str())];
+            let family = encoder.encode_family(&label)?;
+            ConstGauge::new(bytes).encode(family)?;
+        }
+        Ok(())
+    }
 }
 
 impl Collector for Gauges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let used = encoder.encode_descriptor(
+            "memory_bytes",
+            "Memory held for what comes from outside, by what it is for",
+            None,
+            MetricType::Gauge,
+        )?;
+        self.encode_uses(used)?;
         let mut gauge = |name: &str, help: &str, value: u64| {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
         };
-        if let Some(Filled { bytes, limit_bytes }) = self.0.filled() {
+        gauge(
+            "memory_limit_bytes",
+            "Most memory that is held for what comes from outside",
+            self.account.limit() as u64,
+        )?;
+        if let Some(Filled { bytes, limit_bytes }) = self.volume.filled() {
             gauge(
                 "spool_bytes",
                 "Bytes of events on the disk that are not delivered yet",
@@ -40,10 +68,10 @@ impl Collector for Gauges {
             gauge(
                 "spool_stalled_seconds",
                 "How long the disk has not answered a write; 0 while it does",
-                self.0.stalled_for().unwrap_or_default().as_secs(),
+                self.volume.stalled_for().unwrap_or_default().as_secs(),
             )?;
         }
-        if let Some(letters) = self.0.letters() {
+        if let Some(letters) = self.volume.letters() {
             let Filled { bytes, limit_bytes } = letters.filled;
             gauge(
                 "dead_letters",

@@ -1,5 +1,7 @@
 //! Puts the parts together; the only module that sees them all.
 
+mod allowance;
+mod cgroup;
 mod gauges;
 mod opening;
 mod report;
@@ -130,9 +132,10 @@ impl Proxy {
         let reloads = config::Metrics::register(&mut registry);
         let config = config::follow(&options.config_dir, Arc::clone(&live), Arc::clone(&streams), reloads)
             .context("failed to watch the configuration directory")?;
+        let account = allowance::account(&live);
         let (controller, shutdown) = shutdown();
         let (volume, delivery_status) = (Volume::default(), DeliveryStatus::default());
-        gauges::register(volume.clone(), &mut registry);
+        gauges::register(volume.clone(), account.clone(), &mut registry);
         let opening = Opening {
             live: Arc::clone(&live),
             streams,
@@ -141,6 +144,7 @@ impl Proxy {
             drain_timeout: options.drain_timeout,
             metrics: deliver::Metrics::register(&mut registry),
             delivery_status: delivery_status.clone(),
+            account: account.clone(),
             most_calls: descriptors.calls,
             volume: volume.clone(),
             opened: Arc::default(),
@@ -148,8 +152,9 @@ impl Proxy {
         };
         let endpoint = Endpoint {
             acknowledge_timeout: options.acknowledge_timeout,
+            account,
             connections: Connections {
-                most: descriptors.clients,
+                most: descriptors.clients.min(allowance::connections()),
                 ..Connections::default()
             },
             ..Endpoint::opened_later(

@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 
 use super::storage::{self, Storage, Volume};
 use crate::{
+    account::Account,
     config::Live,
     dead_letters::{self, DeadLetters},
     deliver::{self, Deliver, DeliveryStatus, GiveUp, LogAndSettle, SetAside},
@@ -38,6 +39,7 @@ pub(super) struct Opening {
     pub(super) transport: Transport,
     /// How long delivery may flush in the end.
     pub(super) drain_timeout: Duration,
+    pub(super) account: Account,
     /// Most calls of Firehose at a time.
     pub(super) most_calls: usize,
     pub(super) metrics: deliver::Metrics,
@@ -78,6 +80,7 @@ impl Opening {
             letters,
             spool,
         } = self.storage().await?;
+        let intake = intake.with_account(self.account.clone());
         self.volume.fill(spool, letters.clone());
         let dead_letters = letters.clone();
         let (give_up, letters): (Box<dyn GiveUp>, _) = match letters {
@@ -96,6 +99,7 @@ impl Opening {
             delivery_status: self.delivery_status,
             byte_limit: intake.byte_limit().clone(),
             give_up,
+            account: self.account,
             most_calls: self.most_calls,
             flush_within: self.drain_timeout,
         };
@@ -111,9 +115,9 @@ impl Opening {
 
     /// Reads the disk where that holds nobody up.
     async fn storage(&self) -> anyhow::Result<Storage> {
-        let (live, streams) = (Arc::clone(&self.live), Arc::clone(&self.streams));
+        let (live, streams, account) = (Arc::clone(&self.live), Arc::clone(&self.streams), self.account.clone());
         let directory = self.spool_dir.clone();
-        let mut opening = spawn_blocking(move || Storage::open(&live, &streams, &directory));
+        let mut opening = spawn_blocking(move || Storage::open(&live, &streams, &account, &directory));
         loop {
             tokio::select! {
                 opened = &mut opening => return opened.context("the thread that opens storage has panicked")?,

@@ -18,6 +18,7 @@ use tokio::{
 use tracing::{error, info};
 
 use crate::{
+    account::Account,
     config::Live,
     dead_letters::{self, DeadLetters},
     queue::{self, Intake, Outlet},
@@ -80,7 +81,12 @@ impl Storage {
     /// # Errors
     ///
     /// When there is no configuration, or the spool's directory cannot be used. Its events stay where they are.
-    pub(super) fn open(live: &Arc<Live>, streams: &Arc<Streams>, directory: &Path) -> anyhow::Result<Self> {
+    pub(super) fn open(
+        live: &Arc<Live>,
+        streams: &Arc<Streams>,
+        account: &Account,
+        directory: &Path,
+    ) -> anyhow::Result<Self> {
         let snapshot = live.load();
         let document = snapshot.as_ref().map(|snapshot| &snapshot.document);
         let document = document.context("there is no configuration")?;
@@ -90,16 +96,17 @@ impl Storage {
             &document.destination.uid,
             document.spool.dead_letters.max_size_bytes,
             Arc::clone(streams),
+            account.clone(),
         )
         .context("failed to open the dead letters");
         match document.delivery.acknowledge {
-            Acknowledge::WhenSpooled => Self::on_disk(document, live, streams, directory, letters?),
+            Acknowledge::WhenSpooled => Self::on_disk(document, live, streams, account, directory, letters?),
             Acknowledge::WhenDelivered => {
                 let letters = letters
                     .inspect_err(|reason| error!("events that cannot be delivered will be lost: {reason:#}"))
                     .ok();
                 Ok(match holds_segments(directory) {
-                    true => Self::with_leftovers(document, live, streams, directory, letters),
+                    true => Self::with_leftovers(document, live, streams, account, directory, letters),
                     false => Self::in_memory(document.spool.max_size_bytes, letters),
                 })
             }
@@ -122,10 +129,11 @@ impl Storage {
         document: &Document,
         live: &Arc<Live>,
         streams: &Arc<Streams>,
+        account: &Account,
         directory: &Path,
         letters: Option<DeadLetters>,
     ) -> Self {
-        let options = options(document, directory, LEFTOVERS_WINDOW_BYTES);
+        let options = options(document, directory, account, LEFTOVERS_WINDOW_BYTES);
         let limit = memory_bytes(document.spool.max_size_bytes);
         match spool::memory_and_leftovers(limit, &options, Arc::clone(streams), route(live)) {
             Ok((intake, outlet, spool)) => {
@@ -151,10 +159,11 @@ impl Storage {
         document: &Document,
         live: &Arc<Live>,
         streams: &Arc<Streams>,
+        account: &Account,
         directory: &Path,
         letters: DeadLetters,
     ) -> anyhow::Result<Self> {
-        let options = options(document, directory, WINDOW_BYTES);
+        let options = options(document, directory, account, WINDOW_BYTES);
         let (intake, outlet, spool) =
             spool::open(&options, Arc::clone(streams), route(live)).context("failed to open the spool")?;
         info!(directory = %directory.display(), limit_bytes = options.limit, "events are kept on disk");
@@ -167,12 +176,13 @@ impl Storage {
     }
 }
 
-fn options(document: &Document, directory: &Path, window: usize) -> spool::Options {
+fn options(document: &Document, directory: &Path, account: &Account, window: usize) -> spool::Options {
     spool::Options {
         directory: directory.to_owned(),
         owner: document.destination.uid.clone(),
         limit: document.spool.max_size_bytes,
         window,
+        account: account.clone(),
     }
 }
 

@@ -95,7 +95,14 @@ mod tests {
     #[tokio::test]
     async fn the_command_line_lists_shows_redrives_and_drops() {
         let directory = tempfile::tempdir().unwrap();
-        let letters = DeadLetters::open(directory.path(), "0b9d6f3e", 16 << 20, Arc::new(Streams::default())).unwrap();
+        let letters = DeadLetters::open(
+            directory.path(),
+            "0b9d6f3e",
+            16 << 20,
+            Arc::new(Streams::default()),
+            crate::account::Account::unlimited(),
+        )
+        .unwrap();
         letters.put(&letter("orders", "TooOld", "one\n")).await.unwrap();
         letters.put(&letter("pages", "RecordTooLarge", "two\n")).await.unwrap();
         let (intake, mut outlet) = memory(1 << 20);

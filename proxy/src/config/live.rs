@@ -7,7 +7,10 @@ use firehose_proxy_config::Document;
 use tokio::sync::watch;
 
 use super::TrustedProxies;
-use crate::routing::Table;
+use crate::{
+    privacy::{InvalidRule, Rules},
+    routing::Table,
+};
 
 /// One configuration, parsed and ready: what a request or a delivery uses from its beginning to its end.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub struct Snapshot {
     pub table: Table,
     /// Its `trustedProxies` as networks.
     pub trusted_proxies: TrustedProxies,
+    /// Its privacy rules, `None` without any. A document whose rules cannot be followed is refused, not put in force.
+    pub privacy: Result<Option<Rules>, InvalidRule>,
 }
 
 impl Snapshot {
@@ -32,6 +37,11 @@ impl Snapshot {
     pub fn new(document: Document, table: Table) -> Self {
         Self {
             trusted_proxies: TrustedProxies::parse(&document.ingest.trusted_proxies),
+            privacy: document
+                .ingest
+                .privacy
+                .as_ref()
+                .map_or(Ok(None), |privacy| Rules::parse(&privacy.rules)),
             document,
             table,
         }

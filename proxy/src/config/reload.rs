@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     descriptors::{is_shortage, say_shortage},
+    privacy::InvalidRule,
     routing::Table,
     stream::{InvalidStreamName, Streams},
 };
@@ -48,6 +49,8 @@ enum Refused {
     Parse(#[from] ParseError),
     #[error("mappings: {0}")]
     Stream(#[from] InvalidStreamName),
+    #[error("ingest.privacy.rules: {0}")]
+    Privacy(#[from] InvalidRule),
 }
 
 impl Metrics {
@@ -148,6 +151,11 @@ impl Reloader {
     fn apply(&self, text: &str) -> Result<(), Refused> {
         let document = parse(text)?;
         let table = Table::new(&document.mappings, &self.streams)?;
+        let snapshot = Snapshot::new(document, table);
+        if let Err(invalid) = &snapshot.privacy {
+            return Err(invalid.clone().into());
+        }
+        let document = &snapshot.document;
         let destination = &document.destination;
         info!(
             namespace = destination.namespace,
@@ -156,7 +164,7 @@ impl Reloader {
             mappings = document.mappings.len(),
             "configuration applied"
         );
-        self.live.replace(Arc::new(Snapshot::new(document, table)));
+        self.live.replace(Arc::new(snapshot));
         self.metrics.applied.inc();
         self.metrics.in_sync.set(1);
         Ok(())

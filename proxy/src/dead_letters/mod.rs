@@ -29,6 +29,7 @@ pub use self::{
     socket::{SOCKET, serve},
 };
 use crate::{
+    account::Account,
     queue::{AcceptError, Appended, BatchTooLarge, ByteLimit, EntryRef, EventBatch, Intake, Position, Slice},
     spool::{
         Error, Options, Router, Running, Segments,
@@ -124,7 +125,7 @@ impl DeadLetters {
     /// the spool's directory.
     ///
     /// ```text
-    /// let letters = DeadLetters::open(&spool.join(dead_letters::DIRECTORY), uid, 64 << 20, streams.clone())?;
+    /// let letters = DeadLetters::open(&spool.join(dead_letters::DIRECTORY), uid, 64 << 20, streams.clone(), account)?;
     /// tokio::spawn(dead_letters::serve(letters.clone(), intake.clone(), route, shutdown)?);  // for the command line
     /// letters.put(&letter).await?;                                                            // then settle the event
     /// ```
@@ -132,12 +133,19 @@ impl DeadLetters {
     /// # Errors
     ///
     /// See [`Error`].
-    pub fn open(directory: &Path, owner: &str, limit: u64, streams: Arc<Streams>) -> Result<Self, Error> {
+    pub fn open(
+        directory: &Path,
+        owner: &str,
+        limit: u64,
+        streams: Arc<Streams>,
+        account: Account,
+    ) -> Result<Self, Error> {
         let options = Options {
             directory: directory.to_owned(),
             owner: owner.to_owned(),
             limit,
             window: 0,
+            account,
         };
         let route: Router = Box::new(|entry| entry.stream);
         let log = open_log(&options, Arc::clone(&streams), route, None, Segments::MadeWhenNeeded)?;

@@ -9,7 +9,14 @@ use crate::{
 };
 
 fn open(directory: &Path) -> DeadLetters {
-    DeadLetters::open(directory, "0b9d6f3e", 16 << 20, Arc::new(Streams::default())).unwrap()
+    DeadLetters::open(
+        directory,
+        "0b9d6f3e",
+        16 << 20,
+        Arc::new(Streams::default()),
+        crate::account::Account::unlimited(),
+    )
+    .unwrap()
 }
 
 fn letter(stream: Option<&str>, reason: &str, bytes: &str) -> Letter {
@@ -130,7 +137,14 @@ async fn a_letter_that_cannot_be_put_back_stays() {
 #[tokio::test]
 async fn letters_have_a_budget_of_their_own() {
     let directory = tempfile::tempdir().unwrap();
-    let letters = DeadLetters::open(directory.path(), "owner", 8 << 20, Arc::new(Streams::default())).unwrap();
+    let letters = DeadLetters::open(
+        directory.path(),
+        "owner",
+        8 << 20,
+        Arc::new(Streams::default()),
+        crate::account::Account::unlimited(),
+    )
+    .unwrap();
     let large = letter(Some("orders"), "TooOld", &"x".repeat(400_000));
     let mut kept = 0;
     let refused = loop {

@@ -29,6 +29,7 @@ use super::{
     stream::{CallId, Core, Effect, Input, Settings},
 };
 use crate::{
+    account::{Account, Use},
     config::{Live, Snapshot},
     firehose::{
         self, Answer, Call, CurrentClient, Operation, Outcome, Problem, Reason, Rotation, Signer, Supplier, Transport,
@@ -54,6 +55,8 @@ pub struct Deliver {
     pub byte_limit: ByteLimit,
     /// Takes the events that will never be delivered.
     pub give_up: Box<dyn GiveUp>,
+    /// Where calls take their memory.
+    pub account: Account,
     /// Most calls at a time, whatever the number of streams: each is a connection.
     pub most_calls: usize,
     /// How long [`Phase::Stopping`] may take. Then [`run`] returns with what is left.
@@ -83,6 +86,10 @@ pub struct StreamBacklog {
 const MAX_CALLS_IN_FLIGHT: usize = 64;
 /// Record bytes under way, likewise; their encoded form takes a third more.
 const MAX_BYTES_IN_FLIGHT: usize = 24 * 1024 * 1024;
+/// What a call takes of the process's memory at most: its records as base64, and its answer.
+const CALL_MEMORY: usize = 6 * 1024 * 1024;
+/// What an answer takes: an id for each of 500 records, as text and read.
+const ANSWER_MEMORY: usize = 256 * 1024;
 /// Most batches taken in before anything else is looked at.
 const BATCHES_AT_ONCE: usize = 512;
 /// How often gauges and `/status` are updated.
@@ -242,13 +249,11 @@ impl Driver {
         let mut next = VecDeque::from([input]);
         while let Some(input) = next.pop_front() {
             let now = Instant::now();
-            let free = MAX_CALLS_IN_FLIGHT
-                .min(self.deliver.most_calls)
-                .saturating_sub(self.calls.len());
-            let is_possible = self.calls.len() < self.deliver.most_calls;
+            let left = self.calls_left();
+            let free = left.min(MAX_CALLS_IN_FLIGHT.saturating_sub(self.calls.len()));
             let room = self.call_bytes < MAX_BYTES_IN_FLIGHT;
             let stream = self.stream(id);
-            let own = usize::from(is_possible && stream.core.calls_in_flight() == 0);
+            let own = usize::from(left > 0 && stream.core.calls_in_flight() == 0);
             let effects = stream.core.step(input, now, if room { free.max(own) } else { own });
             for effect in effects {
                 match effect {
@@ -267,6 +272,16 @@ impl Driver {
             }
         }
         self.follow_core(id);
+    }
+
+    /// How many more calls there are connections and memory for. One is always possible: what it delivers makes room.
+    fn calls_left(&self) -> usize {
+        let with_memory = self.deliver.account.room(Use::Calls) / CALL_MEMORY;
+        let connections = self.deliver.most_calls.saturating_sub(self.calls.len());
+        match self.calls.is_empty() {
+            true => with_memory.min(connections).max(1),
+            false => with_memory.min(connections),
+        }
     }
 
     /// Brings what is kept about a stream in line with its core.
@@ -313,8 +328,10 @@ impl Driver {
         let bytes = batch.bytes();
         let request = Call::new(operation, &stream.name, batch.records().map(Queued::contents), bytes);
         self.call_bytes += bytes;
+        let memory = self.deliver.account.hold(Use::Calls, request.size() + ANSWER_MEMORY);
         self.calls.spawn(async move {
             let answer = firehose::put(&client, request).await;
+            drop(memory);
             Ended {
                 stream: id,
                 call,
@@ -352,7 +369,7 @@ impl Driver {
         }
         self.heard_of_credentials(reason, detail);
         for _ in 0..self.starved.len() {
-            if self.calls.len() >= self.deliver.most_calls {
+            if self.calls_left() == 0 {
                 break;
             }
             let is_crowded = self.calls.len() >= MAX_CALLS_IN_FLIGHT || self.call_bytes >= MAX_BYTES_IN_FLIGHT;

@@ -100,7 +100,9 @@ impl GivenUp {
                 Ok(()) => return Queued::settle(std::slice::from_ref(&self.event)),
                 // Its client has it and sends it again.
                 Err(_) if self.event.batch().is_abandoned() => return,
-                Err(AcceptError::Full { .. } | AcceptError::Stalled { .. }) => sleep(TRY_AGAIN_AFTER).await,
+                Err(AcceptError::Full { .. } | AcceptError::Stalled { .. } | AcceptError::NoMemory { .. }) => {
+                    sleep(TRY_AGAIN_AFTER).await;
+                }
                 // Not settled, so it is where it was.
                 Err(AcceptError::NotConfirmed { .. } | AcceptError::ShuttingDown) => return,
             }

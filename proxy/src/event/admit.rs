@@ -1,13 +1,15 @@
 //! Admits the events of one request: checks each, routes it, and writes the records of those that are sent into one
 //! batch.
 
-use std::ops::Range;
+use std::borrow::Cow;
 
 use firehose_proxy_config::RecordDelimiter;
 
 use super::{
     body::Body,
+    invalid::{Invalid, Refused, Remembered},
     json::scan::{Cursor, Syntax},
+    redaction::{Leaves, outside, redact},
     rudder::{
         enrich::{Surroundings, enrich},
         envelope::{self, Element},
@@ -18,7 +20,8 @@ use super::{
     },
 };
 use crate::{
-    queue::{BatchTooLarge, EventBatch},
+    privacy::Privacy,
+    queue::EventBatch,
     routing::{Table, push_lowercase},
     stream::{MAX_RECORD_BYTES, RoutingKey},
 };
@@ -33,6 +36,8 @@ pub struct Context<'a> {
     pub received_at: Timestamp,
     /// Where it came from: the value of `request_ip`. Empty when that is not known.
     pub request_ip: &'a str,
+    /// What is taken out of events before anything else is done with them.
+    pub privacy: Option<Privacy<'a>>,
     /// Most bytes that the records of one request may take. Small events grow when they are enriched.
     pub max_frame_bytes: usize,
     /// 128 random bits for an event without a `messageId`.
@@ -46,21 +51,9 @@ pub struct Admission {
     pub batch: EventBatch,
     /// What became of all of them.
     pub counts: Counts,
-    /// The first [`MAX_REFUSED`] events of a batch that are not valid.
+    /// The first [`super::MAX_REFUSED`] events of a batch that are not valid.
     pub refused: Vec<Refused>,
 }
-
-/// An event that is not valid, by its place in the request's body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// Why.
-    pub reason: Invalid,
-    /// Where it stands.
-    pub place: Range<usize>,
-}
-
-/// How many events of one batch are remembered that are not valid; the rest is counted. A batch may have a million.
-pub const MAX_REFUSED: usize = 1000;
 
 /// What became of a request's events.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -77,19 +70,6 @@ pub struct Counts {
     pub first_invalid: Option<Invalid>,
     /// Among those in the batch, values that cannot be read as points in time, by [`Self::STATED_TIMES`].
     pub unread_times: [u32; Self::STATED_TIMES.len()],
-}
-
-/// Why one event is not valid. The others of its batch are not concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Invalid {
-    /// Not JSON, while the rest of its batch is: not even one byte of it is taken for another event.
-    NotJson,
-    /// Not a JSON object.
-    NotAnObject,
-    /// Neither `userId` nor `anonymousId`.
-    NoIdentity,
-    /// The record would take more than [`MAX_RECORD_BYTES`].
-    TooLarge,
 }
 
 /// Why a request's body has no events to judge.
@@ -143,9 +123,13 @@ fn read_single<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Event<'a>>, Syntax>
 pub fn batch(body: &[u8], context: &mut Context<'_>) -> Result<Admission, Malformed> {
     let body = Body::of(body);
     let text = &*body.text;
-    let guess = envelope::guess_sent_at(text);
+    // The batch's own is as much a member of its events as theirs.
+    let takes_sent_at = |privacy: Privacy<'_>| privacy.rules.action(Field::SentAt.key()).is_some();
+    let is_taken = context.privacy.is_some_and(takes_sent_at);
+    let unless_taken = |sent_at| if is_taken { Stated::Nothing } else { sent_at };
+    let guess = unless_taken(envelope::guess_sent_at(text));
     let mut admitting = Admitting::new(&body, context, None, guess);
-    let sent_at = admitting.read(&body)?;
+    let sent_at = unless_taken(admitting.read(&body)?);
     if sent_at != guess {
         // Rare: the batch's own `sentAt` stands before its events, or something behind them looked like one.
         admitting = Admitting::new(&body, context, None, sent_at);
@@ -173,7 +157,12 @@ struct Admitting<'d, 'c> {
     context: &'d mut Context<'c>,
     path_type: Option<&'d str>,
     batch_sent_at: Stated<'d>,
+    /// What privacy rules leave of [`Context::request_ip`].
+    request_ip: Cow<'d, str>,
+    /// Whether they leave what cannot be read of stated times.
+    keeps_unread: bool,
     admission: Admission,
+    remembered: Remembered,
     /// Where the request's body begins in memory, or would if its text is a copy; every text of it is behind.
     body: usize,
     /// The records passed the context's bound.
@@ -182,6 +171,8 @@ struct Admitting<'d, 'c> {
     key: String,
     /// A string of the event at hand without its escapes; kept for its memory.
     decoded: String,
+    /// The event at hand without what privacy rules take out of it; kept for its memory.
+    redacted: String,
 }
 
 /// What becomes of one valid event.
@@ -198,7 +189,16 @@ impl<'d, 'c> Admitting<'d, 'c> {
         path_type: Option<&'d str>,
         batch_sent_at: Stated<'d>,
     ) -> Self {
+        let request_ip = match context.privacy {
+            Some(privacy) => Cow::Owned(outside(Field::RequestIp.key(), context.request_ip, privacy)),
+            None => Cow::Borrowed(context.request_ip),
+        };
+        let takes_unread = |privacy: Privacy<'_>| privacy.rules.action(Field::UnreadTimes.key()).is_some();
         Self {
+            request_ip,
+            keeps_unread: !context.privacy.is_some_and(takes_unread),
+            remembered: Remembered::default(),
+            redacted: String::new(),
             body: body.text.as_ptr().addr() - body.skipped,
             context,
             path_type,
@@ -223,10 +223,11 @@ impl<'d, 'c> Admitting<'d, 'c> {
         self.admission.batch = EventBatch::with_capacity(bytes, text.len() / 1024);
     }
 
-    fn close(self) -> Result<Admission, Malformed> {
+    fn close(mut self) -> Result<Admission, Malformed> {
         if self.overflowed {
             return Err(Malformed::TooLarge);
         }
+        self.admission.refused = self.remembered.events;
         Ok(self.admission)
     }
 
@@ -235,10 +236,22 @@ impl<'d, 'c> Admitting<'d, 'c> {
         if self.overflowed {
             return;
         }
-        let verdict = match element {
-            Element::Event(event) => self.admit(event),
-            Element::NoObject => Err(Invalid::NotAnObject),
-            Element::NoJson => Err(Invalid::NotJson),
+        let mut redacted = std::mem::take(&mut self.redacted);
+        let (verdict, leaves) = match (element, self.context.privacy) {
+            (Element::Event(event), None) => (self.admit(event), Leaves::All),
+            (Element::Event(event), Some(privacy)) => {
+                let leaves = redact(event.text, privacy, MAX_RECORD_BYTES, &mut redacted);
+                let verdict = match leaves {
+                    Leaves::All => self.admit(event),
+                    Leaves::Some => Event::read(&mut Cursor::new(&redacted))
+                        .map_err(|Syntax| Invalid::NotJson)
+                        .and_then(|event| self.admit(&event)),
+                    Leaves::Nothing => Err(Invalid::TooLarge),
+                };
+                (verdict, leaves)
+            }
+            (Element::NoObject, privacy) => (Err(Invalid::NotAnObject), Leaves::unless(privacy.is_some())),
+            (Element::NoJson, privacy) => (Err(Invalid::NotJson), Leaves::unless(privacy.is_some())),
         };
         let counts = &mut self.admission.counts;
         match verdict {
@@ -248,13 +261,14 @@ impl<'d, 'c> Admitting<'d, 'c> {
             Err(reason) => {
                 counts.invalid[reason as usize] += 1;
                 counts.first_invalid.get_or_insert(reason);
-                if self.admission.refused.len() < MAX_REFUSED {
-                    let start = text.as_ptr().addr() - self.body;
-                    let place = start..start + text.len();
-                    self.admission.refused.push(Refused { reason, place });
-                }
+                let start = text.as_ptr().addr() - self.body;
+                let place = start..start + text.len();
+                let most_bytes = self.context.max_frame_bytes;
+                self.remembered
+                    .push(|| Refused::new(reason, leaves, place, &redacted), most_bytes);
             }
         }
+        self.redacted = redacted;
         self.overflowed = self.admission.batch.size() > self.context.max_frame_bytes;
     }
 
@@ -286,7 +300,8 @@ impl<'d, 'c> Admitting<'d, 'c> {
             path_type: self.path_type,
             received_at: self.context.received_at,
             batch_sent_at: self.batch_sent_at,
-            request_ip: self.context.request_ip,
+            request_ip: &self.request_ip,
+            keeps_unread: self.keeps_unread,
             rudder_id: identity.rudder_id,
         };
         let (edits, unread) = enrich(event, &surroundings, self.context.random);
@@ -312,7 +327,7 @@ impl<'d, 'c> Admitting<'d, 'c> {
 impl<'a> envelope::Elements<'a> for Admitting<'_, '_> {
     fn begin(&mut self) {
         self.admission.counts = Counts::default();
-        self.admission.refused.clear();
+        self.remembered.clear();
         self.admission.batch.clear();
         self.overflowed = false;
     }
@@ -334,26 +349,5 @@ impl Counts {
     /// Events in all.
     pub fn total(&self) -> u32 {
         self.valid() + self.invalid.iter().sum::<u32>()
-    }
-}
-
-impl Invalid {
-    /// Every reason, in the order of [`Counts::invalid`].
-    pub const ALL: [Self; 4] = [Self::NotJson, Self::NotAnObject, Self::NoIdentity, Self::TooLarge];
-
-    /// The word that metrics and dead letters show.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotJson => "NotJson",
-            Self::NotAnObject => "NotAnObject",
-            Self::NoIdentity => "NoIdentity",
-            Self::TooLarge => "TooLarge",
-        }
-    }
-}
-
-impl From<BatchTooLarge> for Invalid {
-    fn from(_: BatchTooLarge) -> Self {
-        Self::TooLarge
     }
 }

@@ -3,15 +3,18 @@
 //!
 //! A body is validated as UTF-8 once, then read once from its beginning to its end: [`json`] knows JSON's grammar,
 //! [`rudder`] what RudderStack and Segment mean by the members of an event, and [`admit`] decides about each event the
-//! moment its closing brace is read. No tree of the document is ever built, so what the proxy does not own stays as the
-//! client wrote it, byte for byte.
+//! moment its closing brace is read; [`redaction`] takes out before that what privacy rules say. No tree of the
+//! document is ever built, so what the proxy does not own stays as the client wrote it, byte for byte.
 
 mod admit;
 mod body;
+mod invalid;
 mod json;
+mod redaction;
 mod rudder;
 
 pub use self::{
-    admit::{Admission, Context, Counts, Invalid, MAX_REFUSED, Malformed, Refused, batch, single, write_key},
+    admit::{Admission, Context, Counts, Malformed, batch, single, write_key},
+    invalid::{Invalid, Kept, MAX_REFUSED, Refused},
     rudder::Timestamp,
 };

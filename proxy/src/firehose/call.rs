@@ -56,6 +56,13 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Bytes of memory that it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.body.capacity()
+    }
+}
+
 /// How a call ended.
 #[derive(Debug)]
 pub(crate) struct Answer {

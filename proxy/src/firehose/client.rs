@@ -1,24 +1,18 @@
 //! From a configuration to a Firehose client.
 
-use aws_config::{
-    default_provider::credentials::DefaultCredentialsChain, provider_config::ProviderConfig, sts::AssumeRoleProvider,
-};
-use aws_credential_types::{
-    Credentials,
-    provider::{ProvideCredentials, SharedCredentialsProvider},
-};
+use aws_config::sts::AssumeRoleProvider;
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_firehose::{
     Client,
     config::{BehaviorVersion, Region, StalledStreamProtectionConfig},
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_types::{
-    retry::{ReconnectMode, RetryConfig},
-    timeout::TimeoutConfig,
-};
 use firehose_proxy_config::{AssumeRole, Document, Toggle};
 
-use super::transport::{CALL_TIMEOUT, CONNECT_TIMEOUT};
+use super::{
+    source,
+    sts::{no_retries, sts, timeouts},
+};
 
 /// Where calls go and who signs them, without the key itself. Another target is another client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +26,8 @@ pub struct Target {
 
 /// The identity under a possible role.
 pub(super) enum Base {
-    /// The AWS default chain.
-    Ambient,
+    /// That of the source that the configuration names.
+    Source,
     /// This key and no other.
     Key(Credentials),
 }
@@ -54,7 +48,7 @@ impl Target {
     /// named by the installation, since a destination may name no other.
     pub(super) fn is_key_for_aws(&self) -> bool {
         let url = match &self.credentials.assume_role {
-            Some(role) => role.endpoint_url.as_deref(),
+            Some(role) => role.sts.endpoint_url.as_deref(),
             None => self.endpoint_url.as_deref(),
         };
         url.is_none_or(is_of_aws)
@@ -65,13 +59,14 @@ impl Target {
         let region = Region::new(self.region.clone());
         let is_key = matches!(base, Base::Key(_));
         let source = match base {
-            Base::Ambient => SharedCredentialsProvider::new(self.default_chain(&region, http).await),
+            Base::Source => source::provider(&self.credentials, &region, http).await,
             Base::Key(credentials) => SharedCredentialsProvider::new(credentials),
         };
-        let provider = match &self.credentials.assume_role {
-            None => source,
-            Some(role) => SharedCredentialsProvider::new(assume(role, &region, source, http).await),
-        };
+        let roles = [&self.credentials.assume_role, &self.credentials.second_role];
+        let mut provider = source;
+        for role in roles.into_iter().flatten() {
+            provider = SharedCredentialsProvider::new(assume(role, &region, provider, http).await);
+        }
         let mut config = aws_sdk_firehose::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(region)
@@ -91,17 +86,6 @@ impl Target {
         config.set_endpoint_url(self.endpoint_url.clone());
         Client::from_conf(config.build())
     }
-
-    async fn default_chain(&self, region: &Region, http: &SharedHttpClient) -> impl ProvideCredentials + use<> {
-        let provider = ProviderConfig::without_region()
-            .with_region(Some(region.clone()))
-            .with_http_client(http.clone());
-        DefaultCredentialsChain::builder()
-            .region(region.clone())
-            .configure(provider)
-            .build()
-            .await
-    }
 }
 
 async fn assume(
@@ -110,21 +94,15 @@ async fn assume(
     source: SharedCredentialsProvider,
     http: &SharedHttpClient,
 ) -> AssumeRoleProvider {
-    let mut sdk = aws_config::SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(region.clone())
-        .http_client(http.clone())
-        .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
-        .time_source(aws_smithy_async::time::SystemTimeSource::new())
-        .retry_config(no_retries())
-        .timeout_config(timeouts());
-    sdk.set_endpoint_url(role.endpoint_url.clone());
     let mut provider = AssumeRoleProvider::builder(&role.role_arn)
-        .configure(&sdk.build())
+        .configure(&sts(&role.sts, region, http))
         .region(region.clone())
         .session_name(role.session_name.as_deref().unwrap_or("firehose-proxy"));
     if let Some(id) = &role.external_id {
         provider = provider.external_id(id);
+    }
+    if !role.session_tags.is_empty() {
+        provider = provider.tags(role.session_tags.clone());
     }
     provider.build_from_provider(source).await
 }
@@ -154,17 +132,6 @@ fn is_of_aws(url: &str) -> bool {
         .to_ascii_lowercase();
     let is_under = |domain: &&str| host.strip_suffix(*domain).is_some_and(|rest| rest.ends_with('.'));
     DOMAINS.iter().any(is_under)
-}
-
-fn no_retries() -> RetryConfig {
-    RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections)
-}
-
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_timeout(CALL_TIMEOUT)
-        .build()
 }
 
 #[cfg(test)]

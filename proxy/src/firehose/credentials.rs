@@ -76,10 +76,10 @@ impl Supplier {
     async fn look(&mut self, target: Target) {
         let last = Arc::clone(&self.current.borrow());
         let same_target = last.target.as_ref() == Some(&target);
-        if target.credentials.kind == CredentialsType::Ambient {
+        if target.credentials.kind != CredentialsType::Static {
             if !same_target {
                 self.key = None;
-                let client = target.client(Base::Ambient, &self.http).await;
+                let client = target.client(Base::Source, &self.http).await;
                 self.replace(target, Ok(client));
             }
             return;

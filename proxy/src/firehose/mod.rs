@@ -4,8 +4,8 @@
 //! The seam that delivery stands on is [`limits`], [`Operation`], and [`call::put`], which turns a [`Call`] into an
 //! [`Outcome`]. A sibling sink would be a sibling folder with the same seam.
 //!
-//! Fails closed: where a configuration names static credentials and they are missing or broken, there is no client. No
-//! path leads from there to the environment or the node's role.
+//! Fails closed: where a configuration names a source of credentials and it has none, nothing is called. No path leads
+//! from there to the environment or the node's role.
 
 mod call;
 mod client;
@@ -19,6 +19,8 @@ pub mod limits;
 mod outcome;
 mod reason;
 mod rotation;
+mod source;
+mod sts;
 mod transport;
 
 pub(crate) use self::{

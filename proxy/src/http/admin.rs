@@ -18,7 +18,10 @@ use super::{
     },
     reply::{self, Refusal},
 };
-use crate::telemetry::{CONTENT_TYPE, Exposition};
+use crate::{
+    account::Account,
+    telemetry::{CONTENT_TYPE, Exposition},
+};
 
 /// What the admin endpoint shows.
 #[derive(Clone)]
@@ -71,6 +74,10 @@ impl Handler for Admin {
     }
 
     fn no_request(&self, _: NoRequest, _: SocketAddr) {}
+
+    fn account(&self) -> Option<Account> {
+        None // few connections, whose heads are small
+    }
 
     fn connections_changed(&self, _: i64) {}
 }

@@ -11,6 +11,6 @@ mod metrics;
 mod reply;
 
 pub use self::{
-    connection::{BodyMemory, BodyPace, Connections},
+    connection::{BodyPace, Connections},
     metrics::Metrics,
 };

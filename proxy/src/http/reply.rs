@@ -107,7 +107,9 @@ pub(super) enum Unavailable {
     Disabled,
     /// The write keys are named but not there.
     NoWriteKeys,
-    /// The bodies of other requests take all the memory there is for them.
+    /// The key of hashes is named but not there.
+    NoHashKey,
+    /// Other requests take all the memory there is, or the peer's own take its share.
     Busy,
     /// The body did not arrive in time.
     SlowBody,
@@ -162,7 +164,7 @@ impl Refusal {
     }
 
     /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
-    pub(super) const REASONS: [&'static str; 27] = [
+    pub(super) const REASONS: [&'static str; 29] = [
         "NotJson",
         "NotAnEvent",
         "NoIdentity",
@@ -180,6 +182,7 @@ impl Refusal {
         "Starting",
         "Disabled",
         "NoWriteKeys",
+        "NoHashKey",
         "Busy",
         "SlowBody",
         "QueueFull",
@@ -190,6 +193,7 @@ impl Refusal {
         "Http2",
         "HeadTooLarge",
         "SlowHead",
+        "HeadsBusy",
     ];
 
     /// The word that metrics and the log show.
@@ -213,6 +217,7 @@ impl Refusal {
                 Unavailable::Starting => "Starting",
                 Unavailable::Disabled => "Disabled",
                 Unavailable::NoWriteKeys => "NoWriteKeys",
+                Unavailable::NoHashKey => "NoHashKey",
                 Unavailable::Busy => "Busy",
                 Unavailable::SlowBody => "SlowBody",
                 Unavailable::QueueFull => "QueueFull",
@@ -251,6 +256,7 @@ impl Refusal {
                 Unavailable::NoConfiguration => "no configuration is loaded yet",
                 Unavailable::Starting => "starting, try again",
                 Unavailable::Disabled => "events are not accepted at the moment",
+                Unavailable::NoHashKey => "the key of hashes is not available at the moment",
                 Unavailable::NoWriteKeys => "the write keys are not available at the moment",
                 Unavailable::Busy => "too many requests at the same time",
                 Unavailable::SlowBody => "the request did not arrive in time",
@@ -307,6 +313,10 @@ impl From<queue::AcceptError> for Refusal {
         match refusal {
             queue::AcceptError::Full { retry_after } => Self::Unavailable {
                 why: Unavailable::QueueFull,
+                retry_after,
+            },
+            queue::AcceptError::NoMemory { retry_after } => Self::Unavailable {
+                why: Unavailable::Busy,
                 retry_after,
             },
             queue::AcceptError::Stalled { retry_after } => Self::Unavailable {

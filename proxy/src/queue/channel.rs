@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use super::{ByteLimit, EventBatch, InFlight, in_flight::last_call};
+use crate::account::{Account, Use};
 
 /// Why a batch was not taken, or not kept. Nothing of it is safe; the client must send it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +25,12 @@ pub enum AcceptError {
     /// The bound on waiting bytes is reached, or the share of one of the batch's streams, or the disk is full.
     #[error("the queue is full, {retry_after:?} until it is worth another try")]
     Full {
+        /// When room is expected.
+        retry_after: Duration,
+    },
+    /// The process has no memory left for the events.
+    #[error("the process has no memory left, {retry_after:?} until it is worth another try")]
+    NoMemory {
         /// When room is expected.
         retry_after: Duration,
     },
@@ -49,6 +56,7 @@ pub enum AcceptError {
 pub struct Intake {
     to: To,
     unanswered: Unanswered,
+    account: Account,
 }
 
 /// Events in memory whose clients have left without an answer: nobody has them but this process. Clones share the
@@ -119,7 +127,14 @@ impl Intake {
         Self {
             to,
             unanswered: Unanswered::default(),
+            account: Account::unlimited(),
         }
+    }
+
+    /// What is accepted takes its memory from this account.
+    pub fn with_account(mut self, account: Account) -> Self {
+        self.account = account;
+        self
     }
 
     /// What counts the events that nobody else has. Holding it does not keep the queue open.
@@ -154,6 +169,10 @@ impl Intake {
         if events.is_empty() {
             return Ok(());
         }
+        let no_memory = AcceptError::NoMemory {
+            retry_after: DEFAULT_RETRY_AFTER,
+        };
+        let memory = self.account.take(Use::Events, events.memory_bytes());
         match &self.to {
             To::Memory { batches, byte_limit } => {
                 let parts = events.entries().map(|entry| (entry.stream, entry.size()));
@@ -169,7 +188,8 @@ impl Intake {
                         retry_after: wait.clamp(SHORTEST_RETRY_AFTER, LONGEST_RETRY_AFTER),
                     });
                 }
-                let batch = Arc::new(InFlight::new(events, charge, now).due_at(deadline));
+                let memory = memory.ok_or(no_memory)?;
+                let batch = Arc::new(InFlight::new(events, (charge, memory), now).due_at(deadline));
                 let waiting = AbandonOnDrop(&batch);
                 batches
                     .send(Arc::clone(&batch))
@@ -188,6 +208,7 @@ impl Intake {
                 outcome
             }
             To::Disk(store) => {
+                let _until_answered = memory.ok_or(no_memory)?;
                 let appended = store.append(events)?;
                 let answer = wait_for(appended, deadline, has_left, || {}).await?;
                 // No answer: the writer is gone.

@@ -24,6 +24,9 @@ struct Entry {
     record_length: u32,
 }
 
+/// Bytes that a queue of delivery takes for an event, and as much again while the queue grows.
+const QUEUED: usize = 48;
+
 /// The lengths of one event's parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoredEntry {
@@ -117,6 +120,12 @@ impl EventBatch {
     /// Bytes that the batch holds in memory for its events' content.
     pub fn size(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Bytes that the batch takes of the process's memory, those that it has allocated and does not use too, and what
+    /// the queues hold for each event.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>() + self.entries.len() * QUEUED
     }
 
     /// The events in order.

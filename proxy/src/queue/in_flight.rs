@@ -16,7 +16,7 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 
 use super::{Charge, EntryRef, EventBatch};
-use crate::stream::StreamId;
+use crate::{account::Held, stream::StreamId};
 
 /// A batch that delivery works on. Its request is answered when every event is settled.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct InFlight {
     nobody_waits: AtomicBool,
     /// Given back when the last holder lets go of the batch's bytes.
     _charge: Charge,
+    /// Likewise, what the batch takes of the process's memory.
+    _memory: Held,
     /// Where the batch is kept, if its request was answered when it was on a disk.
     stored: Option<Stored>,
 }
@@ -86,17 +88,22 @@ impl Drop for InFlight {
 
 impl InFlight {
     /// A batch in memory, whose request waits for its events.
-    pub(super) fn new(events: EventBatch, charge: Charge, accepted_at: Instant) -> Self {
-        Self::build(events, charge, accepted_at, None)
+    pub(super) fn new(events: EventBatch, room: (Charge, Held), accepted_at: Instant) -> Self {
+        Self::build(events, room, accepted_at, None)
     }
 
     /// A slice on a disk, whose request was answered `age` ago.
-    pub(crate) fn stored(events: EventBatch, stored: Stored, charge: Charge, age: Duration) -> Self {
+    pub(crate) fn stored(events: EventBatch, stored: Stored, room: (Charge, Held), age: Duration) -> Self {
         let now = Instant::now();
-        Self::build(events, charge, now.checked_sub(age).unwrap_or(now), Some(stored))
+        Self::build(events, room, now.checked_sub(age).unwrap_or(now), Some(stored))
     }
 
-    fn build(events: EventBatch, charge: Charge, accepted_at: Instant, stored: Option<Stored>) -> Self {
+    fn build(
+        events: EventBatch,
+        (charge, memory): (Charge, Held),
+        accepted_at: Instant,
+        stored: Option<Stored>,
+    ) -> Self {
         let outstanding = u32::try_from(events.len()).expect("a batch's entries have 32-bit offsets");
         Self {
             events,
@@ -107,6 +114,7 @@ impl InFlight {
             deadline: None,
             nobody_waits: AtomicBool::new(false),
             _charge: charge,
+            _memory: memory,
             stored,
         }
     }

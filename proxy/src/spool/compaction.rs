@@ -49,6 +49,7 @@ impl<D: Disk> Log<D> {
         }
         self.sync_acks()?;
         let size = usize::try_from(end).unwrap_or(usize::MAX);
+        let _memory = self.reading(end);
         let bytes = self.segment_file(number, file).and_then(|file| read(&*file, 0, size));
         let Ok(bytes) = self.later(bytes) else {
             return Ok(false);

@@ -25,6 +25,7 @@ use super::{
     signal::Signal,
 };
 use crate::{
+    account::Account,
     descriptors::{is_shortage, say_shortage},
     queue::{ByteLimit, EntryRef, InFlight, Slice, SliceOwner},
     stream::{StreamId, Streams},
@@ -65,6 +66,8 @@ pub(crate) struct Settings {
     /// Whether a segment is made before there is a frame for it. Costs its bytes on the disk, saves the first request
     /// the wait.
     pub(crate) made_ahead: bool,
+    /// Where what is read and handed out takes its memory.
+    pub(crate) account: Account,
 }
 
 /// The log. Shared by the writer, the maintainer, the intake and the batches.

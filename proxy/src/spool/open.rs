@@ -18,6 +18,7 @@ use super::{
     threads::Running,
 };
 use crate::{
+    account::Account,
     queue::{AcceptError, Appended, ByteLimit, EntryRef, EventBatch, InFlight, Intake, Outlet, Store},
     stream::{StreamId, Streams},
 };
@@ -33,6 +34,8 @@ pub struct Options {
     pub limit: u64,
     /// Most bytes of events in memory on their way to delivery.
     pub window: usize,
+    /// Where what is read and handed out takes its memory.
+    pub account: Account,
 }
 
 /// Most bytes of events that wait for the disk, in memory: eight writes of the largest size.
@@ -76,13 +79,14 @@ pub enum Error {
 ///
 /// ```no_run
 /// # use std::{sync::Arc, time::Duration};
-/// # use firehose_proxy::{spool, stream::Streams};
+/// # use firehose_proxy::{account::Account, spool, stream::Streams};
 /// # async fn run() -> Result<(), spool::Error> {
 /// let options = spool::Options {
 ///     directory: "/spool".into(),
 ///     owner: "0b9d6f3e".into(),
 ///     limit: 4 << 30,
 ///     window: 64 << 20,
+///     account: Account::unlimited(),
 /// };
 /// let (intake, outlet, spool) = spool::open(&options, Arc::new(Streams::default()), Box::new(|entry| entry.stream))?;
 /// // … the endpoint has the intake, delivery has the outlet …
@@ -156,6 +160,7 @@ pub(crate) fn open_log(
         write_size: 4 << 20,
         uncommitted: UNCOMMITTED_BYTES,
         made_ahead: segments == Segments::MadeAhead,
+        account: options.account.clone(),
     };
     let parts = (disk, settings, streams, Arc::new(System { route }), outlet);
     let mut tries = 1..OPEN_TRIES;
@@ -281,6 +286,7 @@ mod tests {
             owner: OWNER.to_owned(),
             limit: 16 << 20,
             window: 1 << 20,
+            account: Account::unlimited(),
         }
     }
 

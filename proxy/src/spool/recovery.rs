@@ -201,6 +201,7 @@ impl<D: Disk> Log<D> {
         if size < self.settings.segment_size {
             file.sync().map_err(fatal("sync", &name))?;
         }
+        let _memory = self.reading(size);
         let salvaged = salvage(&file, size).map_err(fatal("read", &name))?;
         let scanned = self.read_frames(header, salvaged, &mut found, moves);
         match (scanned.is_damaged, scanned.is_torn) {

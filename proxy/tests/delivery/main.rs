@@ -4,6 +4,7 @@
 
 mod credentials;
 mod failures;
+mod identities;
 mod outages;
 mod rig;
 mod throttled;

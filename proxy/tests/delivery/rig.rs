@@ -50,7 +50,7 @@ pub(crate) struct Setup<'test> {
     /// Firehose's address, with `{port}` for the simulator's port.
     pub(crate) endpoint: &'test str,
     pub(crate) transport: Transport,
-    /// What the document says about credentials, if not that of a key in files.
+    /// What the document says about credentials, if not that of a key in files; `{port}` as above.
     pub(crate) credentials: Option<&'test str>,
 }
 
@@ -93,7 +93,7 @@ impl Rig {
         write_access_key(&key, "AKIDEXAMPLE", "secret");
         let mut document = DocumentText::default().endpoint(&setup.endpoint.replace("{port}", &port));
         document = match setup.credentials {
-            Some(credentials) => document.more(&format!("credentials: {credentials}")),
+            Some(credentials) => document.more(&format!("credentials: {}", credentials.replace("{port}", &port))),
             None => document.static_credentials(&key),
         };
         for (name, settings) in &setup.streams {

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use firehose_proxy::{
-    http::{BodyMemory, BodyPace},
-    shutdown::Phase,
-};
+use firehose_proxy::{account::Account, http::BodyPace, shutdown::Phase};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
@@ -214,7 +211,7 @@ async fn a_client_beyond_the_cap_waits_for_a_place() {
 
 #[tokio::test]
 async fn bodies_take_the_memory_there_is_for_them_and_give_it_back() {
-    let server = configured(|endpoint| endpoint.bodies = BodyMemory::new(200_000)).await;
+    let server = configured(|endpoint| endpoint.account = Account::new(376_460)).await;
     for _ in 0..5 {
         let refused = server.post("/v1/track", "y".repeat(200_001)).await;
         let reason = (refused.status, refused.body.as_str());

@@ -214,6 +214,38 @@ async fn compressed_bodies_are_read_as_far_as_they_are_good() {
 }
 
 #[tokio::test]
+async fn frames_that_hold_nothing_are_read_as_far_as_a_body_may_be_long() {
+    let server = Server::start("ingest: {maxRequestSizeBytes: 1024}").await;
+    let skipped = [&0x184d_2a5f_u32.to_le_bytes()[..], &0_u32.to_le_bytes()].concat();
+    let event = br#"{"userId":"u1"}"#;
+    for (coding, nothing, good) in [
+        ("gzip", gzip(b""), gzip(event)),
+        (
+            "zstd",
+            zstd::encode_all(&b""[..], 1).unwrap(),
+            zstd::encode_all(&event[..], 1).unwrap(),
+        ),
+        ("zstd", skipped, zstd::encode_all(&event[..], 1).unwrap()),
+    ] {
+        let headers = format!("Content-Encoding: {coding}\r\n");
+        for (bytes, status) in [(10_000, 200), (100_000, 413)] {
+            let body = [&nothing.repeat(bytes / nothing.len())[..], &good].concat();
+            assert_eq!(
+                server.post_with("/v1/track", &headers, body).await.status,
+                status,
+                "{coding} {bytes}"
+            );
+        }
+        let garbage = [&good[..], b"x"].concat();
+        assert_eq!(
+            server.post_with("/v1/track", &headers, garbage).await.status,
+            400,
+            "{coding}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_client_s_bytes_are_the_record() {
     let server = Server::start("").await;
     for body in [

@@ -14,5 +14,7 @@ mod clients;
 mod connections;
 mod families;
 mod keys;
+mod memory;
+mod privacy;
 mod surrogates;
 mod timestamps;

@@ -20,6 +20,7 @@ fn routed(event: &str) -> [(String, String); 2] {
         delimiter: RecordDelimiter::None,
         received_at: Timestamp::from_unix_milliseconds(0).unwrap(),
         request_ip: "192.0.2.1",
+        privacy: None,
         max_frame_bytes: 1024 * 1024,
         random: &mut || [7; 16],
     };

@@ -30,6 +30,7 @@ fn judge(body: &str, act: impl FnOnce(&[u8], &mut Context<'_>) -> Admission) -> 
             delimiter: RecordDelimiter::Newline,
             received_at: Timestamp::from_unix_milliseconds(1_767_323_045_678).unwrap(),
             request_ip: "192.0.2.1",
+            privacy: None,
             max_frame_bytes: 64 * 1024 * 1024,
             random: &mut || [7; 16],
         },

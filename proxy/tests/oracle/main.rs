@@ -5,6 +5,8 @@
 
 mod description;
 mod oracle;
+mod privacy;
+mod redaction;
 mod routing;
 
 use proptest::{prelude::*, sample::select};
@@ -42,6 +44,9 @@ fn key() -> impl Strategy<Value = String> {
             "\"request_ip\"", "\"originalTimestamp\"", "\"sentAt\"", "\"timestamp\"", "\"integrations\"", "\"All\"",
             "\"Amazon Kinesis Firehose\"", "\"batch\"", "\"us\\u0065rId\"", "\"s\\u0065ntAt\"", "\"b\\u0061tch\"",
         ][..]).prop_map(str::to_owned),
+        // Those of `redaction`.
+        1 => select(&["\"a\"", "\"b\"", "\"c\"", "\"d\"", "\"e\"", "\"\\u0061\"", "\"ev\\u0065nt\""][..])
+            .prop_map(str::to_owned),
         1 => string(),
     ]
 }
@@ -106,6 +111,7 @@ proptest! {
     fn a_record_says_what_its_event_said(event in event()) {
         oracle::check_scanner(event.as_bytes());
         oracle::check_splicer(event.as_bytes());
+        redaction::check(event.as_bytes());
     }
 
     #[test]

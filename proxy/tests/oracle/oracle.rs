@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 /// 2026-01-02T03:04:05.678Z.
 const RECEIVED_AT: i64 = 1_767_323_045_678;
 const KEY: &str = "Amazon Kinesis Firehose";
-const OWNED: [&str; 9] = [
+pub(crate) const OWNED: [&str; 9] = [
     "type",
     "messageId",
     "rudderId",
@@ -55,6 +55,7 @@ pub(crate) fn with_context<T>(act: impl FnOnce(&mut Context<'_>) -> T) -> T {
         delimiter: RecordDelimiter::Newline,
         received_at: Timestamp::from_unix_milliseconds(RECEIVED_AT).unwrap(),
         request_ip: "192.0.2.1",
+        privacy: None,
         max_frame_bytes: 64 * 1024 * 1024,
         random: &mut || [7; 16],
     })
@@ -156,8 +157,8 @@ pub(crate) fn check_planted(damage: &[u8]) {
         .zip(expected.iter().filter(|element| !is_json(element)))
     {
         assert_eq!(
-            body[refused.place.clone()],
-            **element,
+            refused.bytes(&body),
+            *element,
             "what is set aside is the client's bytes"
         );
     }

@@ -67,6 +67,7 @@ fn routed(rows: &[Row], event: &Value) -> Option<String> {
         delimiter: RecordDelimiter::Newline,
         received_at: Timestamp::from_unix_milliseconds(0).unwrap(),
         request_ip: "",
+        privacy: None,
         max_frame_bytes: 1 << 20,
         random: &mut || [7; 16],
     };

@@ -14,6 +14,7 @@ mod killed;
 mod leftovers;
 mod paused;
 mod pod;
+mod privacy;
 mod stalled;
 mod starting;
 mod synced;

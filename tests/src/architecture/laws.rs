@@ -86,7 +86,7 @@ pub const UNITS: &[Unit] = &[
     Unit {
         package: "firehose-proxy",
         source: "proxy/src",
-        leaves: &["stream", "shutdown", "telemetry", "descriptors"],
+        leaves: &["privacy", "stream", "shutdown", "telemetry", "descriptors", "account"],
         // `simulation` drives everything under one seed; it exists in tests only.
         free: &["", "main", "app", "simulation"],
         laws: &[

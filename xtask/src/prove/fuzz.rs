@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use crate::{command::Run, repository, target};
 
 /// The targets of `fuzz/`.
-const TARGETS: [&str; 4] = ["scanner", "splitter", "splicer", "planted"];
+const TARGETS: [&str; 5] = ["scanner", "splitter", "splicer", "planted", "redactor"];
 /// Of the tool that builds them; other versions place their output elsewhere.
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
 

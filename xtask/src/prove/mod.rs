@@ -5,6 +5,7 @@ mod delivery;
 mod durability;
 mod fresh_clone;
 pub(crate) mod fuzz;
+pub(crate) mod instructions;
 mod reproducible;
 
 use crate::{command::Run, repository};
@@ -31,6 +32,8 @@ pub(crate) enum Proof {
     ApiServer,
     /// Give the readers of events millions of bodies that a fuzzer thinks of
     Fuzz(fuzz::FuzzArgs),
+    /// Count the instructions that an event takes, beside what serde_json takes for the same bytes
+    Instructions(instructions::InstructionsArgs),
     /// Run seeded histories of spool, delivery and dead letters on simulated disks that fail in every way
     Durability {
         /// How many
@@ -68,6 +71,7 @@ pub(crate) fn run(proof: &Proof) -> anyhow::Result<()> {
         Proof::Reproducible => reproducible::run(),
         Proof::ApiServer => api_server::tests()?.visibly(),
         Proof::Fuzz(args) => fuzz::run(args),
+        Proof::Instructions(args) => instructions::run(args),
         Proof::Durability { schedules, first_seed } => durability::schedules(*schedules, *first_seed),
         Proof::Kill { rounds } => durability::kill(*rounds),
         Proof::Backlog { bytes } => durability::backlog(*bytes),

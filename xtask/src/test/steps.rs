@@ -7,7 +7,7 @@ use crate::{
     cluster,
     command::Run,
     demo::{self, DemoArgs},
-    prove::{api_server, fuzz},
+    prove::{api_server, fuzz, instructions},
     repository, target, tools,
 };
 
@@ -87,6 +87,12 @@ pub(crate) fn all() -> Vec<Step> {
             "the operator against a real API server, with the rights of its chart",
             api_server::possible,
             api_server_tests,
+        ),
+        step(
+            "instructions",
+            "an event takes no more instructions than it may",
+            instructions::prepare,
+            || instructions::path_and_reference().map(|_| Tally::default()),
         ),
         step(
             "cluster",

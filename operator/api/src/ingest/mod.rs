@@ -58,8 +58,8 @@ pub struct Ingest {
     #[serde(default, rename = "requestIP")]
     pub request_ip: RequestIp,
 
-    /// What is taken out of events before anything of them is stored, logged or delivered. Not implemented in this
-    /// version, and refused.
+    /// What is taken out of events before anything of them is stored, logged or delivered. Routing and rudderId see
+    /// what is left. Events that are not valid JSON are then not set aside, only counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<Privacy>,
 

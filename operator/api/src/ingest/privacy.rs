@@ -11,12 +11,13 @@ use crate::{formats, reference::SecretKeyRef};
 #[x_kube(validation = Rule::new("has(self.hashKey) == self.rules.exists(rule, rule.action == 'Hash')").message("hashKey must be set when the action of a rule is Hash, and only then").field_path(".hashKey").reason(Reason::FieldValueInvalid))]
 #[serde(rename_all = "camelCase")]
 pub struct Privacy {
-    /// The key of hashes (HMAC-SHA-256). Required when the action of a rule is Hash, forbidden otherwise. While it is
-    /// missing, no event is accepted.
+    /// The key of hashes (HMAC-SHA-256): every byte of the Secret's key, at most 4096. Required when the action of a
+    /// rule is Hash, forbidden otherwise. While it is missing or empty, no event is accepted (503).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash_key: Option<PrivacyHashKey>,
 
-    /// Which values, and what becomes of them.
+    /// Which values, and what becomes of them. Where several rules meet at a value, Drop goes before Redact before
+    /// Hash; what is said of an object or a list is said of all that is in it.
     #[schemars(length(min = 1, max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["path"]))]
     pub rules: Vec<PrivacyRule>,
 }
@@ -33,11 +34,14 @@ pub struct PrivacyHashKey {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PrivacyRule {
-    /// Names with dots between them, "*" for every name of one level, for example traits.email or context.*.phone.
+    /// Names with dots between them, "*" for every name of one level and every element of a list, for example
+    /// traits.email or products.*.coupon. Names are compared as they are, escapes decoded.
     #[schemars(schema_with = "formats::field_pattern")]
     pub path: String,
 
-    /// Drop takes the field out. Hash puts a keyed hash in the place of its value. Redact puts a fixed text there.
+    /// Drop takes the field out. Hash puts a keyed hash, 64 hexadecimal digits, in the place of its value: of a
+    /// string's characters, of any other value's JSON text; null and the empty string stay. Redact puts "[redacted]"
+    /// there.
     pub action: PrivacyAction,
 }
 

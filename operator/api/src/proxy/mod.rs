@@ -31,8 +31,7 @@ pub struct ProxySettings {
     #[serde(default, skip_serializing_if = "ServiceAccount::is_default")]
     pub service_account: ServiceAccount,
 
-    /// A service account of your own in place of the one that the operator makes. Not implemented in this version, and
-    /// refused.
+    /// A service account of your own in place of the one that the operator makes, one that the installation allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "formats::object_name")]
     pub service_account_name: Option<String>,
@@ -122,7 +121,7 @@ pub struct ImagePullSecret {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Service {
-    /// Annotations of the Service. Not implemented in this version, and refused.
+    /// Annotations of the Service, of those that the installation allows.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "formats::annotations")]
     pub annotations: BTreeMap<String, String>,
@@ -132,8 +131,8 @@ pub struct Service {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic_distribution: Option<TrafficDistribution>,
 
-    /// Families of the Service's addresses: SingleStack, PreferDualStack or RequireDualStack. Absent: what the cluster
-    /// does.
+    /// Families of the Service's addresses: SingleStack, PreferDualStack or RequireDualStack. Absent: both, where the
+    /// cluster has both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip_family_policy: Option<IpFamilyPolicy>,
 }
@@ -158,8 +157,8 @@ pub enum TrafficDistribution {
 }
 
 // The comment of an enum in an optional field stands for the field's in `kubectl explain`.
-/// Families of the Service's addresses: SingleStack, PreferDualStack or RequireDualStack. Absent: what the cluster
-/// does.
+/// Families of the Service's addresses: SingleStack, PreferDualStack or RequireDualStack. Absent: both, where the
+/// cluster has both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum IpFamilyPolicy {
     /// One.

@@ -34,6 +34,17 @@ pub struct Allowed {
     pub storage_classes: AllowList,
     /// Service accounts that are not the operator's, as `namespace/name`.
     pub service_accounts: AllowList,
+    /// The role of the node, for destinations that name no identity.
+    pub node_role: NodeRole,
+}
+
+/// Whether a destination with ambient credentials may be the node that its pods run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeRole {
+    /// Where nothing else is found.
+    Allowed,
+    /// Never. A destination that means it says `InstanceProfile`.
+    Denied,
 }
 
 /// Labels that say who owns or pays, by which nothing in a cluster is selected.
@@ -103,6 +114,7 @@ impl Default for Allowed {
             priority_classes: AllowList::default(),
             storage_classes: AllowList::default(),
             service_accounts: AllowList::default(),
+            node_role: NodeRole::Denied,
         }
     }
 }
@@ -131,6 +143,7 @@ impl Allowed {
             priority_classes: AllowList::anything(),
             storage_classes: AllowList::anything(),
             service_accounts: AllowList::anything(),
+            node_role: NodeRole::Allowed,
         }
     }
 

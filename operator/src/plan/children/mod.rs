@@ -3,6 +3,7 @@
 
 mod budget;
 mod config_map;
+mod identity;
 mod object;
 mod pod;
 mod scheduling;
@@ -12,6 +13,7 @@ mod volumes;
 mod workload;
 
 pub use config_map::REVISION_ANNOTATION;
+pub(super) use identity::{NO_METADATA, account};
 pub(super) use pod::IDENTITY_ANNOTATION;
 pub(super) use scheduling::ARCHITECTURE_LABEL;
 pub use volumes::WRITE_KEYS_VOLUME;

@@ -16,10 +16,7 @@ use k8s_openapi::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    object::{non_empty, workload_name},
-    scheduling, service, volumes,
-};
+use super::{identity, object::non_empty, scheduling, service, volumes};
 use crate::plan::{ADMIN_PORT, EVENTS_PORT, Installation, Paths, ProxyUser, Validated, names};
 
 /// The proxy's user and group. Images have no user database; the number is the usual one of distroless images.
@@ -59,13 +56,13 @@ pub(super) fn template(validated: &Validated, installation: &Installation) -> Po
             ..ObjectMeta::default()
         }),
         spec: Some(PodSpec {
-            service_account_name: Some(workload_name(validated)),
+            service_account_name: Some(identity::account(validated)),
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
             termination_grace_period_seconds: Some(grace_seconds(&proxy.shutdown)),
             security_context: Some(pod_security(installation.proxy_user)),
             containers: vec![container(validated, installation)],
-            volumes: Some(volumes::volumes(validated)),
+            volumes: Some(volumes::volumes(validated, installation)),
             node_selector: non_empty(&scheduling::node_selector(proxy, installation)),
             tolerations: list(proxy.tolerations.iter().map(scheduling::toleration)),
             affinity: scheduling::affinity(validated),
@@ -90,7 +87,7 @@ fn container(validated: &Validated, installation: &Installation) -> Container {
             format!("--drain-delay={}", validated.proxy.shutdown.drain_delay_seconds),
             format!("--drain-timeout={}", validated.proxy.shutdown.timeout_seconds),
         ]),
-        env: Some(environment(validated)),
+        env: Some(environment(validated, installation)),
         ports: Some(vec![
             container_port(service::EVENTS, EVENTS_PORT),
             container_port(service::ADMIN, ADMIN_PORT),
@@ -110,7 +107,7 @@ fn grace_seconds(shutdown: &Shutdown) -> i64 {
     i64::from(shutdown.drain_delay_seconds + shutdown.timeout_seconds + TERMINATION_MARGIN_SECONDS)
 }
 
-fn environment(validated: &Validated) -> Vec<EnvVar> {
+fn environment(validated: &Validated, installation: &Installation) -> Vec<EnvVar> {
     let name = EnvVar {
         // Its ordinal says whether the pod is above activeReplicas.
         name: "POD_NAME".to_owned(),
@@ -123,13 +120,8 @@ fn environment(validated: &Validated) -> Vec<EnvVar> {
         }),
         ..EnvVar::default()
     };
-    // With a key in a Secret, nothing may fall through to the node's own role (decision D4).
-    let no_node_role = validated.credentials_secret.as_ref().map(|_| EnvVar {
-        name: "AWS_EC2_METADATA_DISABLED".to_owned(),
-        value: Some("true".to_owned()),
-        ..EnvVar::default()
-    });
-    [Some(name), no_node_role].into_iter().flatten().collect()
+    let identity = identity::environment(validated, installation);
+    std::iter::once(name).chain(identity).collect()
 }
 
 fn pod_security(user: ProxyUser) -> PodSecurityContext {

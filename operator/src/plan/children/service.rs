@@ -3,10 +3,10 @@
 use firehose_operator_api::{IpFamilyPolicy, TrafficDistribution};
 use k8s_openapi::{
     api::core::v1::{Service, ServicePort, ServiceSpec},
-    apimachinery::pkg::util::intstr::IntOrString,
+    apimachinery::pkg::{apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
 
-use super::object::{metadata, workload_name};
+use super::object::{metadata, non_empty, workload_name};
 use crate::plan::{ADMIN_PORT, EVENTS_PORT, Names, Validated, selector};
 
 /// Name of the event port on pods and Services.
@@ -18,7 +18,10 @@ pub(super) const ADMIN: &str = "admin";
 /// Where clients send events. Only ready pods: an unready one is on its way out or has no configuration.
 pub(super) fn events(validated: &Validated) -> Service {
     Service {
-        metadata: metadata(validated, workload_name(validated)),
+        metadata: ObjectMeta {
+            annotations: non_empty(&validated.proxy.service.annotations),
+            ..metadata(validated, workload_name(validated))
+        },
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
             selector: Some(selector(validated.name())),
@@ -55,15 +58,14 @@ pub(super) fn headless(validated: &Validated) -> Service {
     }
 }
 
+/// Both families where the cluster has both: the proxies listen on both, and a client of either is to find them.
 fn ip_family_policy(validated: &Validated) -> Option<String> {
-    validated.proxy.service.ip_family_policy.map(|policy| {
-        match policy {
-            IpFamilyPolicy::SingleStack => "SingleStack",
-            IpFamilyPolicy::PreferDualStack => "PreferDualStack",
-            IpFamilyPolicy::RequireDualStack => "RequireDualStack",
-        }
-        .to_owned()
-    })
+    let policy = match validated.proxy.service.ip_family_policy {
+        Some(IpFamilyPolicy::SingleStack) => "SingleStack",
+        Some(IpFamilyPolicy::PreferDualStack) | None => "PreferDualStack",
+        Some(IpFamilyPolicy::RequireDualStack) => "RequireDualStack",
+    };
+    Some(policy.to_owned())
 }
 
 fn port(name: &str, number: i32) -> ServicePort {

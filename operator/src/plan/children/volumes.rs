@@ -9,13 +9,14 @@ use k8s_openapi::{
 };
 use std::collections::BTreeMap;
 
-use firehose_proxy_config::{FILE_NAME, StaticCredentials, WriteKeys};
+use firehose_proxy_config::{FILE_NAME, HashKey, StaticCredentials, WriteKeys};
 
-use super::object::workload_name;
-use crate::plan::{Paths, Validated, selector};
+use super::{identity, object::workload_name};
+use crate::plan::{Installation, Paths, Validated, selector};
 
 const CONFIG: &str = "config";
 const CREDENTIALS: &str = "credentials";
+const HASH_KEY: &str = "hash-key";
 /// Of the Secret with write keys. A pod without it lets in whoever reaches it.
 pub const WRITE_KEYS_VOLUME: &str = "write-keys";
 const SPOOL: &str = "spool";
@@ -27,7 +28,7 @@ const SECRET_MODE: i32 = 0o440;
 const EPHEMERAL_HEADROOM_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The volumes. A claim's volume is the StatefulSet's to add.
-pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
+pub(super) fn volumes(validated: &Validated, installation: &Installation) -> Vec<Volume> {
     let mut volumes = vec![Volume {
         name: CONFIG.to_owned(),
         config_map: Some(ConfigMapVolumeSource {
@@ -52,6 +53,11 @@ pub(super) fn volumes(validated: &Validated) -> Vec<Volume> {
         let items = vec![key_to_path(&secret.key, WriteKeys::FILE)];
         volumes.push(secret_volume(WRITE_KEYS_VOLUME, &secret.name, items));
     }
+    if let Some(secret) = &validated.hash_key_secret {
+        let items = vec![key_to_path(&secret.key, HashKey::FILE)];
+        volumes.push(secret_volume(HASH_KEY, &secret.name, items));
+    }
+    volumes.extend(identity::volume(validated, installation));
     if validated.claim.is_none() {
         let spool = &validated.settings.spool;
         let bytes = spool.max_size_bytes + spool.dead_letters.max_size_bytes + EPHEMERAL_HEADROOM_BYTES;
@@ -75,6 +81,13 @@ pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
     }
     if validated.write_keys_secret.is_some() {
         mounts.push(mount(WRITE_KEYS_VOLUME, Paths::WRITE_KEYS, MountMode::ReadOnly));
+    }
+    if validated.hash_key_secret.is_some() {
+        mounts.push(mount(HASH_KEY, Paths::HASH_KEY, MountMode::ReadOnly));
+    }
+    if identity::has_token(validated) {
+        let (directory, _) = Paths::IDENTITY_TOKEN.rsplit_once('/').expect("it is in a directory");
+        mounts.push(mount(identity::TOKEN, directory, MountMode::ReadOnly));
     }
     mounts.push(mount(SPOOL, Paths::SPOOL, MountMode::ReadWrite));
     mounts

@@ -1,6 +1,7 @@
 //! Spec → [`Validated`]. The API server has checked the schema and its rules; what they cannot see is checked here, and
 //! everything is read into numbers and choices once.
 
+mod credentials;
 mod labels;
 mod permitted;
 mod sizes;
@@ -11,6 +12,8 @@ use firehose_operator_api as api;
 use firehose_operator_api::{EndpointType, FirehoseDestination, FirehoseDestinationSpec, Reason};
 use firehose_proxy_config as config;
 use kube::{Resource as _, ResourceExt as _};
+
+use credentials::toggle;
 
 use super::{
     Allowed, Paths, Rejection, Validated, document,
@@ -44,6 +47,7 @@ pub fn validate(destination: &FirehoseDestination, allowed: &Allowed) -> Result<
         settings: settings(destination, &sizes, addresses),
         credentials_secret: spec.credentials.static_.clone(),
         write_keys_secret: write_keys(&spec.ingest),
+        hash_key_secret: hash_key(&spec.ingest),
         claim: spec.spool.persistent_volume_claim.clone(),
         proxy: spec.proxy.clone(),
         owner: destination.controller_owner_ref(&()).unwrap_or_default(),
@@ -109,7 +113,7 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
     let endpoint = spec.endpoints.firehose.kind;
     config::Document {
         format_version: config::FORMAT_VERSION,
-        requires: requires(&spec.ingest),
+        requires: requires(spec),
         revision: String::new(),
         destination: config::Destination {
             namespace: destination.namespace().unwrap_or_else(|| "default".to_owned()),
@@ -123,7 +127,7 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
             endpoint,
             EndpointType::DualStack | EndpointType::FipsDualStack
         )),
-        credentials: credentials(destination, addresses.sts),
+        credentials: credentials::credentials(destination, addresses.sts),
         mappings: spec.mappings.iter().map(mapping).collect(),
         ingest: ingest(&spec.ingest, sizes),
         delivery: delivery(spec, sizes),
@@ -144,22 +148,37 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
 }
 
 /// What a proxy must know to apply the document; one that does not keeps its last one.
-fn requires(ingest: &api::Ingest) -> Vec<String> {
-    let used = [(config::REQUEST_IP, ingest.request_ip != api::RequestIp::Full)];
+fn requires(spec: &FirehoseDestinationSpec) -> Vec<String> {
+    let used = [
+        (config::REQUEST_IP, spec.ingest.request_ip != api::RequestIp::Full),
+        (config::SECOND_ROLE, spec.credentials.assume_roles.len() > 1),
+        (config::PRIVACY, spec.ingest.privacy.is_some()),
+    ];
     let names = used.iter().filter(|(_, is_used)| *is_used);
     names.map(|(name, _)| (*name).to_owned()).collect()
 }
 
-fn toggle(on: bool) -> config::Toggle {
-    if on {
-        config::Toggle::Enabled
-    } else {
-        config::Toggle::Disabled
-    }
-}
-
 fn write_keys(ingest: &api::Ingest) -> Option<api::SecretKeyRef> {
     Some(ingest.authentication.write_keys.as_ref()?.secret_key_ref.clone())
+}
+
+fn hash_key(ingest: &api::Ingest) -> Option<api::SecretKeyRef> {
+    Some(ingest.privacy.as_ref()?.hash_key.as_ref()?.secret_key_ref.clone())
+}
+
+fn privacy(privacy: &api::Privacy) -> config::Privacy {
+    let rule = |rule: &api::PrivacyRule| config::PrivacyRule {
+        path: rule.path.clone(),
+        action: match rule.action {
+            api::PrivacyAction::Drop => config::PrivacyAction::Drop,
+            api::PrivacyAction::Hash => config::PrivacyAction::Hash,
+            api::PrivacyAction::Redact => config::PrivacyAction::Redact,
+        },
+    };
+    config::Privacy {
+        hash_key: None,
+        rules: privacy.rules.iter().map(rule).collect(),
+    }
 }
 
 fn mapping(mapping: &api::Mapping) -> config::Mapping {
@@ -167,33 +186,6 @@ fn mapping(mapping: &api::Mapping) -> config::Mapping {
         event: mapping.event.clone(),
         delivery_stream_name: mapping.delivery_stream_name.clone(),
     }
-}
-
-fn credentials(destination: &FirehoseDestination, sts: Option<String>) -> config::Credentials {
-    let credentials = &destination.spec.credentials;
-    config::Credentials {
-        kind: match credentials.kind {
-            api::CredentialsType::Static => config::CredentialsType::Static,
-            // The other types are refused before they get here.
-            _ => config::CredentialsType::Ambient,
-        },
-        static_: None,
-        assume_role: credentials.assume_roles.first().map(|role| config::AssumeRole {
-            role_arn: role.role_arn.clone(),
-            external_id: role.external_id.clone(),
-            session_name: Some(role.session_name.clone().unwrap_or_else(|| session_name(destination))),
-            endpoint_url: sts,
-        }),
-    }
-}
-
-/// STS takes at most 64 characters.
-fn session_name(destination: &FirehoseDestination) -> String {
-    let namespace = destination.namespace().unwrap_or_default();
-    format!("{namespace}.{}", destination.name_any())
-        .chars()
-        .take(64)
-        .collect()
 }
 
 fn ingest(ingest: &api::Ingest, sizes: &sizes::Sizes) -> config::Ingest {
@@ -216,6 +208,7 @@ fn ingest(ingest: &api::Ingest, sizes: &sizes::Sizes) -> config::Ingest {
             api::RequestIp::Truncated => config::RequestIp::Truncated,
             api::RequestIp::Omitted => config::RequestIp::Omitted,
         },
+        privacy: ingest.privacy.as_ref().map(privacy),
         cors: config::Cors {
             allowed_origins: ingest.cors.allowed_origins.clone(),
         },

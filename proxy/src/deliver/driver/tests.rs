@@ -132,6 +132,7 @@ impl Fixture {
             delivery_status: status.clone(),
             byte_limit: intake.byte_limit().clone(),
             give_up: Box::new(LogAndSettle),
+            account: crate::account::Account::unlimited(),
             most_calls: usize::MAX,
             flush_within: FLUSH_WITHIN,
         };

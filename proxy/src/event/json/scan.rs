@@ -229,7 +229,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a member's key and the colon behind it.
-    fn key(&mut self) -> Result<Text<'a>, Syntax> {
+    pub(in crate::event) fn key(&mut self) -> Result<Text<'a>, Syntax> {
         self.expect(b'"')?;
         let start = self.at;
         let escaped = self.string()?;

@@ -21,6 +21,8 @@ pub(in crate::event) struct Surroundings<'a> {
     pub(in crate::event) batch_sent_at: Stated<'a>,
     /// Where the request came from; empty when that is not known.
     pub(in crate::event) request_ip: &'a str,
+    /// Whether what cannot be read as a point in time may be kept.
+    pub(in crate::event) keeps_unread: bool,
     /// See [`super::identity`].
     pub(in crate::event) rudder_id: Uuid,
 }
@@ -79,7 +81,7 @@ fn times<'a>(event: &Event<'a>, surroundings: &Surroundings<'a>, edits: &mut Edi
             edits.set(event, field, New::Time(time));
         }
     }
-    if unread.iter().any(Option::is_some) {
+    if surroundings.keeps_unread && unread.iter().any(Option::is_some) {
         edits.keep_unread(event, unread);
     }
     unread

@@ -5,7 +5,7 @@
 
 use std::{
     io::{self, Write},
-    sync::Arc,
+    net::IpAddr,
     time::Duration,
 };
 
@@ -14,16 +14,16 @@ use http::{HeaderMap, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    coding::{Coding, Decoder, UnknownCoding},
+    coding::{Coding, Decoder, Output, UnknownCoding},
     pace::{BodyPace, Paced},
 };
-use crate::http::reply::{Refusal, Unavailable};
+use crate::{
+    account::{Account, Held, SMALL_BODY, Use},
+    http::reply::{Refusal, Unavailable},
+};
 
 /// A body in memory. Its bytes count against the bound until it is dropped.
 #[derive(Debug)]
@@ -32,16 +32,16 @@ pub(in crate::http) struct Body {
     _memory: Memory,
 }
 
-/// The bytes that all bodies may take together. Cloning shares the bound.
+/// Whose memory a body takes: the process's, within the share of the peer that it comes from. `None` stands for many.
 #[derive(Debug, Clone)]
-pub struct BodyMemory(Arc<Semaphore>);
-
-/// Bytes of one body, taken from a [`BodyMemory`] in steps and given back on drop.
-#[derive(Debug)]
-struct Memory {
-    all: BodyMemory,
-    taken: Option<OwnedSemaphorePermit>,
+pub(in crate::http) struct Payer {
+    pub(in crate::http) account: Account,
+    pub(in crate::http) peer: Option<IpAddr>,
 }
+
+/// Memory of one body, as much as was allocated for it.
+#[derive(Debug)]
+struct Memory(Held);
 
 /// Decides by what a body, or the beginning of a large one, says whether it is let in.
 pub(in crate::http) type Entrance<'a> = dyn Fn(&[u8]) -> Result<(), Refusal> + Send + Sync + 'a;
@@ -49,8 +49,9 @@ pub(in crate::http) type Entrance<'a> = dyn Fn(&[u8]) -> Result<(), Refusal> + S
 /// Most bytes that are read before an [`Entrance`] is asked.
 const ENTRANCE_BYTES: usize = 512 * 1024;
 
-/// Bytes that are taken at a time after the first, so that a body of many small pieces is not as many steps.
-const STEP: usize = 64 * 1024;
+/// What the compressed form of a body may have beside its largest content and a 64th of that: there are frames that
+/// hold nothing, and a body of nothing but those would have no end.
+const MOST_OVERHEAD: usize = 64 * 1024;
 
 /// Most bytes of a refused body that are read.
 const MOST_DISCARDED: usize = 64 * 1024 * 1024;
@@ -74,7 +75,7 @@ impl Body {
         headers: &HeaderMap,
         incoming: &mut Incoming,
         limit: usize,
-        memory: &BodyMemory,
+        payer: &Payer,
         pace: BodyPace,
         entrance: &Entrance<'_>,
     ) -> Result<Self, Refusal> {
@@ -82,10 +83,8 @@ impl Body {
         let sink = Sink {
             bytes: Vec::new(),
             limit,
-            memory: Memory {
-                all: memory.clone(),
-                taken: None,
-            },
+            memory: Memory(payer.begin(Use::SmallBodies)),
+            decoder: payer.begin(Use::Decoders),
             entrance: Some(entrance),
             refusal: None,
         };
@@ -118,7 +117,6 @@ async fn plain(mut arriving: Arriving<'_>, mut sink: Sink<'_>) -> Result<Body, R
             _memory: sink.memory,
         });
     }
-    sink.bytes.reserve(first.len() * 2);
     let mut piece = Some(first);
     while let Some(data) = piece {
         sink.take(&data)?;
@@ -129,8 +127,14 @@ async fn plain(mut arriving: Arriving<'_>, mut sink: Sink<'_>) -> Result<Body, R
 
 async fn encoded(mut arriving: Arriving<'_>, mut decoder: Decoder<Sink<'_>>) -> Result<Body, Refusal> {
     // Whatever the sink refused is the reason; every other failure is in the compressed bytes.
-    let reason = |decoder: &Decoder<Sink<'_>>| decoder.sink().refusal.unwrap_or(Refusal::UnreadableBody);
+    let reason = |decoder: &Decoder<Sink<'_>>| decoder.output().refusal.unwrap_or(Refusal::UnreadableBody);
+    let limit = decoder.output().limit;
+    let mut arrived = 0;
     while let Some(data) = arriving.next().await? {
+        arrived += data.len();
+        if arrived > limit + limit / 64 + MOST_OVERHEAD {
+            return Err(Refusal::TooLarge);
+        }
         if decoder.write(&data).is_err() {
             return Err(reason(&decoder));
         }
@@ -138,7 +142,7 @@ async fn encoded(mut arriving: Arriving<'_>, mut decoder: Decoder<Sink<'_>>) -> 
     if decoder.finish().is_err() {
         return Err(reason(&decoder));
     }
-    decoder.into_sink().map_err(|_| Refusal::UnreadableBody)?.finish()
+    decoder.into_output().map_err(|_| Refusal::UnreadableBody)?.finish()
 }
 
 /// Reads the rest of a body and forgets it, so that a client that is still sending gets its answer: closing a
@@ -196,6 +200,8 @@ struct Sink<'a> {
     bytes: Vec<u8>,
     limit: usize,
     memory: Memory,
+    /// What a decoder takes while it decodes.
+    decoder: Held,
     /// Until it was asked.
     entrance: Option<&'a Entrance<'a>>,
     refusal: Option<Refusal>,
@@ -207,7 +213,7 @@ impl Sink<'_> {
         if length > self.limit {
             return Err(Refusal::TooLarge);
         }
-        self.memory.grow_to(length)?;
+        self.make_room(length)?;
         self.bytes.extend_from_slice(data);
         if self.entrance.is_some() && length >= ENTRANCE_BYTES {
             let bytes = std::mem::take(&mut self.bytes);
@@ -215,6 +221,20 @@ impl Sink<'_> {
             self.bytes = bytes;
             return answer;
         }
+        Ok(())
+    }
+
+    /// Room for `length` bytes and, as long as there is memory, for as many again.
+    fn make_room(&mut self, length: usize) -> Result<(), Refusal> {
+        if length <= self.bytes.capacity() {
+            return Ok(());
+        }
+        let roomy = length.saturating_mul(2).min(self.limit).max(length);
+        let room = match self.memory.grow_to(roomy) {
+            Ok(()) => roomy,
+            Err(_) => self.memory.grow_to(length).map(|()| length)?,
+        };
+        self.bytes.reserve_exact(room - self.bytes.len());
         Ok(())
     }
 
@@ -247,35 +267,32 @@ impl Write for Sink<'_> {
     }
 }
 
-impl BodyMemory {
-    /// A bound of `bytes`.
-    pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
-    }
-
-    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0)
-            .try_acquire_many_owned(u32::try_from(bytes).ok()?)
-            .ok()
+impl Output for Sink<'_> {
+    fn claim(&mut self, bytes: usize) -> io::Result<()> {
+        if bytes <= self.decoder.bytes() || self.decoder.grow(Use::Decoders, bytes) {
+            return Ok(());
+        }
+        self.refusal = Some(Refusal::unavailable(Unavailable::Busy));
+        Err(io::ErrorKind::OutOfMemory.into())
     }
 }
 
 impl Memory {
     fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let taken = self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        if bytes <= taken {
-            return Ok(());
-        }
-        // The first step is exact, because most bodies are one piece; so is the last that there is memory for.
-        let needed = bytes - taken;
-        let step = (taken > 0 && needed < STEP).then(|| self.all.take(STEP)).flatten();
-        let step = step
-            .or_else(|| self.all.take(needed))
-            .ok_or(Refusal::unavailable(Unavailable::Busy))?;
-        match &mut self.taken {
-            Some(taken) => taken.merge(step),
-            None => self.taken = Some(step),
-        }
-        Ok(())
+        let of = if bytes <= SMALL_BODY {
+            Use::SmallBodies
+        } else {
+            Use::Bodies
+        };
+        let has_room = bytes <= self.0.bytes() || self.0.grow(of, bytes);
+        has_room.then_some(()).ok_or(Refusal::unavailable(Unavailable::Busy))
+    }
+}
+
+impl Payer {
+    /// Nothing yet.
+    fn begin(&self, of: Use) -> Held {
+        let held = self.account.take_for(of, self.peer, 0);
+        held.expect("nothing is never too much")
     }
 }

@@ -2,10 +2,11 @@
 
 pub(super) mod body;
 mod coding;
+mod head;
 mod pace;
 pub(super) mod peer;
 mod places;
 mod progress;
 pub(super) mod server;
 
-pub use self::{body::BodyMemory, pace::BodyPace, server::Connections};
+pub use self::{pace::BodyPace, server::Connections};

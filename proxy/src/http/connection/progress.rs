@@ -14,6 +14,8 @@ use tokio::{
     time::Instant,
 };
 
+use super::head::Head;
+
 /// What a connection does now, and since when.
 #[derive(Debug)]
 pub(super) struct Progress {
@@ -39,6 +41,7 @@ pub(super) enum Phase {
 pub(super) struct Watched<'a> {
     pub(super) stream: &'a TcpStream,
     pub(super) progress: &'a Progress,
+    pub(super) head: &'a Head,
 }
 
 impl Progress {
@@ -78,12 +81,19 @@ impl AsyncRead for Watched<'_> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.stream.poll_read_ready(cx))?;
+            if self.progress.now().0 == Phase::Head && !self.head.may_grow() {
+                return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+            }
+            let before = buffer.filled().len();
             match self.stream.try_read_buf(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(read) => {
                     if read > 0 && self.progress.now().0 == Phase::Idle {
                         self.progress.begin(Phase::Head);
+                    }
+                    if self.progress.now().0 == Phase::Head {
+                        self.head.read(buffer.filled().len() - before);
                     }
                     return Poll::Ready(Ok(()));
                 }

@@ -26,11 +26,13 @@ use tokio::{
 };
 
 use super::{
+    head::{self, Head},
     peer::Peer,
     places::{Place, Places},
     progress::{self, Progress, Watched},
 };
 use crate::{
+    account::Account,
     descriptors::{is_shortage, say_shortage},
     shutdown::{Phase, Shutdown},
 };
@@ -87,6 +89,8 @@ pub(in crate::http) trait Handler: Send + Sync + 'static {
     fn handle(&self, request: Request<Incoming>, peer: Peer<'_>) -> impl Future<Output = Response<Full<Bytes>>> + Send;
     /// A connection brought something that is no request.
     fn no_request(&self, why: NoRequest, peer: SocketAddr);
+    /// Where heads beyond their first kilobytes take their memory; `None` where their size is bound enough.
+    fn account(&self) -> Option<Account>;
     /// A connection was opened (1) or closed (-1).
     fn connections_changed(&self, by: i64);
 }
@@ -102,6 +106,8 @@ pub(in crate::http) enum NoRequest {
     HeadTooLarge,
     /// A head that did not end in time.
     SlowHead,
+    /// A head for which there was no memory.
+    HeadsBusy,
 }
 
 impl NoRequest {
@@ -112,6 +118,7 @@ impl NoRequest {
             Self::Http2 => "Http2",
             Self::HeadTooLarge => "HeadTooLarge",
             Self::SlowHead => "SlowHead",
+            Self::HeadsBusy => "HeadsBusy",
         }
     }
 
@@ -184,6 +191,7 @@ async fn connection<H: Handler>(
     let unread = u32::try_from(limits.unread_timeout.as_millis()).unwrap_or(u32::MAX);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, unread);
     let progress = place.progress();
+    let head = Head::new(handler.account());
     let max_age = spread(limits.max_age);
     // The client's next request shall open a connection, which a Service leads to any pod, and at the end of this one
     // to another.
@@ -199,12 +207,14 @@ async fn connection<H: Handler>(
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        head.end();
         progress.begin(progress::Phase::Idle);
         Ok::<_, Infallible>(reply)
     });
     let watched = Watched {
         stream: &stream,
         progress,
+        head: &head,
     };
     let connection = http1::Builder::new()
         // A request that was read whole is answered and its events are kept, whether or not its client has closed its
@@ -237,7 +247,10 @@ async fn connection<H: Handler>(
         }
     };
     if let Err(error) = ended {
-        if let Some(why) = NoRequest::of(&error) {
+        if head.is_refused() {
+            handler.no_request(NoRequest::HeadsBusy, peer);
+            head::refuse(&stream).await;
+        } else if let Some(why) = NoRequest::of(&error) {
             handler.no_request(why, peer);
         }
         // The client's doing (it left, it does not speak HTTP); it was told if it could be. How much of its address may

@@ -37,6 +37,17 @@ pub(super) fn request_ip(headers: &HeaderMap, peer: IpAddr, trusted: &TrustedPro
     farthest
 }
 
+/// Whose share of memory a request is charged to: that of the client before trusted proxies, else of the peer. `None`
+/// for those who stand for many: a trusted proxy that names nobody, and a mesh's sidecar on loopback. Without networks
+/// the header is anybody's word and does not count.
+pub(super) fn payer(headers: &HeaderMap, peer: IpAddr, trusted: &TrustedProxies) -> Option<IpAddr> {
+    let address = match trusted.is_empty() {
+        true => peer.to_canonical(),
+        false => request_ip(headers, peer, trusted),
+    };
+    (!address.is_loopback() && !trusted.contains(address)).then_some(address)
+}
+
 /// As much of an address as may be kept.
 pub(super) fn kept(address: IpAddr, extent: RequestIp) -> Option<IpAddr> {
     match (extent, address.to_canonical()) {
@@ -106,6 +117,31 @@ mod tests {
         ] {
             assert_eq!(said(lines, "192.0.2.1", &[]), expected, "{lines:?}");
             assert_eq!(said(lines, "::ffff:192.0.2.1", &[]), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn memory_is_charged_to_clients_and_not_to_those_who_stand_for_many() {
+        for (line, peer, trusted, expected) in [
+            ("203.0.113.9", "192.0.2.1", &[][..], Some("192.0.2.1")),
+            ("203.0.113.9", "::ffff:192.0.2.1", &[], Some("192.0.2.1")),
+            ("203.0.113.9", "127.0.0.1", &[], None),
+            ("203.0.113.9", "::1", &[], None),
+            ("203.0.113.9", "10.0.0.1", &["10.0.0.0/8"], Some("203.0.113.9")),
+            ("10.0.0.2", "10.0.0.1", &["10.0.0.0/8"], None),
+            ("unknown", "10.0.0.1", &["10.0.0.0/8"], None),
+            ("203.0.113.9", "192.0.2.1", &["10.0.0.0/8"], Some("192.0.2.1")),
+            ("127.0.0.1", "10.0.0.1", &["10.0.0.0/8"], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.append("x-forwarded-for", HeaderValue::from_static(line));
+            let trusted: Vec<_> = trusted.iter().map(|network| (*network).to_owned()).collect();
+            let payer = payer(&headers, peer.parse().unwrap(), &TrustedProxies::parse(&trusted));
+            assert_eq!(
+                payer.map(|payer| payer.to_string()).as_deref(),
+                expected,
+                "{line} {peer}"
+            );
         }
     }
 

@@ -12,13 +12,17 @@ use super::{
     auth::{self, Presented},
     forwarded,
     routes::Payload,
+    taken_out::TakenOut,
 };
 use crate::{
     config::Snapshot,
     dead_letters::Letter,
-    event::{self, Admission, Context, Refused},
+    event::{self, Admission, Context, Kept, Refused},
     http::{
-        connection::{body::Body, peer::Peer},
+        connection::{
+            body::{Body, Payer},
+            peer::Peer,
+        },
         reply::Refusal,
     },
 };
@@ -44,6 +48,7 @@ impl Gateway {
             // A client must not be told that it lacks a key by a pod that has none itself.
             Presented::InBody => auth::are_there(&configuration, &self.endpoint.keys)?,
         }
+        let taken_out = TakenOut::under(&configuration, &self.hash_key)?;
         self.within_rate(&configuration)?;
         self.opened()?;
 
@@ -56,10 +61,21 @@ impl Gateway {
             ),
             Presented::Needless | Presented::InHead(_) => Ok(()),
         };
-        let (bodies, pace) = (&self.endpoint.bodies, self.endpoint.body_pace);
-        let body = Body::read(&head.headers, incoming, limit, bodies, pace, &entrance).await?;
+        let pace = self.endpoint.body_pace;
+        let payer = Payer {
+            account: self.endpoint.account.clone(),
+            peer: forwarded::payer(&head.headers, peer.address.ip(), &configuration.trusted_proxies),
+        };
+        let body = Body::read(&head.headers, incoming, limit, &payer, pace, &entrance).await?;
         self.endpoint.metrics.received(body.bytes().len());
-        let admission = self.judge(&configuration, head, peer.address, payload, body.bytes())?;
+        let admission = self.judge(
+            &configuration,
+            taken_out.as_ref(),
+            head,
+            peer.address,
+            payload,
+            body.bytes(),
+        )?;
         // The records are in the batch; unless something else is kept of it, the body's memory is free for others while
         // this request waits.
         let body = sets_aside(&configuration, &admission).then_some(body);
@@ -77,8 +93,9 @@ impl Gateway {
         let configuration = self.configuration()?;
         let key = auth::query_key(head).or_else(|| auth::basic_user(&head.headers));
         auth::check(&configuration, &self.endpoint.keys, key.as_deref())?;
+        let taken_out = TakenOut::under(&configuration, &self.hash_key)?;
         self.within_rate(&configuration)?;
-        let admission = self.judge(&configuration, head, peer.address, payload, event)?;
+        let admission = self.judge(&configuration, taken_out.as_ref(), head, peer.address, payload, event)?;
         self.accept(&configuration, admission, None, peer).await
     }
 
@@ -93,6 +110,7 @@ impl Gateway {
     fn judge(
         &self,
         configuration: &Snapshot,
+        taken_out: Option<&TakenOut>,
         head: &Parts,
         peer: SocketAddr,
         payload: Payload,
@@ -106,6 +124,7 @@ impl Gateway {
             delimiter: configuration.document.delivery.record_delimiter,
             received_at: (self.endpoint.clock)(),
             request_ip: &request_ip,
+            privacy: taken_out.and_then(TakenOut::privacy),
             max_frame_bytes: body_limit(configuration).saturating_mul(MOST_GROWTH),
             random: &mut || (self.endpoint.random)(),
         };
@@ -169,8 +188,12 @@ fn letter(refused: &Refused, body: &[u8]) -> Letter {
         event: String::new(),
         r#type: String::new(),
         reason: refused.reason.as_str().to_owned(),
-        detail: "not a valid event".to_owned(),
-        bytes: body[refused.place.clone()].to_vec(),
+        detail: match refused.kept {
+            Kept::At(_) | Kept::Redacted(_) => "not a valid event",
+            Kept::Nothing => "not a valid event, and not kept under the destination's privacy rules",
+        }
+        .to_owned(),
+        bytes: refused.bytes(body).to_vec(),
     }
 }
 

@@ -17,6 +17,7 @@ mod auth;
 mod complaints;
 mod cors;
 mod forwarded;
+mod held;
 mod ingest;
 mod keys;
 mod pixel;
@@ -24,6 +25,7 @@ mod query;
 mod rate;
 mod routes;
 mod startup;
+mod taken_out;
 
 use std::{
     fmt,
@@ -41,20 +43,22 @@ use tokio::time::Instant;
 pub use self::keys::KeyRing;
 use self::{
     complaints::Complaints,
+    held::Held,
     rate::Rate,
     routes::{Payload, Route},
+    taken_out::TakenOut,
 };
 use super::{
     Metrics,
     connection::{
-        BodyPace,
-        body::{self, BodyMemory},
+        BodyPace, body,
         peer::Peer,
         server::{self, Connections, Handler, NoRequest},
     },
     reply::{self, Refusal, Reply, Unavailable},
 };
 use crate::{
+    account::Account,
     config::{Live, Snapshot},
     dead_letters::DeadLetters,
     event::Timestamp,
@@ -73,8 +77,8 @@ pub struct Endpoint {
     pub keys: KeyRing,
     /// What is counted.
     pub metrics: Metrics,
-    /// Memory for the bodies of requests that are being read, all together.
-    pub bodies: BodyMemory,
+    /// The process's memory for what comes from outside.
+    pub account: Account,
     /// The time of day.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// 128 random bits.
@@ -100,12 +104,13 @@ pub struct Opened {
 /// An endpoint that serves, with what it remembers between requests.
 struct Gateway {
     endpoint: Endpoint,
+    hash_key: Held<taken_out::Key>,
     rate: Rate,
     complaints: Complaints,
 }
 
 impl Endpoint {
-    /// An endpoint with the system's clock and randomness, 64 MiB for bodies, and 10 s for its events to be safe.
+    /// An endpoint with the system's clock and randomness, an account of 256 MiB, and 10 s for its events to be safe.
     pub fn new(live: Arc<Live>, intake: Intake, metrics: Metrics) -> Self {
         let opened = Opened {
             intake,
@@ -121,7 +126,7 @@ impl Endpoint {
             opened,
             keys: KeyRing::default(),
             metrics,
-            bodies: BodyMemory::new(64 * 1024 * 1024),
+            account: Account::new(256 * 1024 * 1024),
             clock: Arc::new(now),
             random: Arc::new(|| uuid::Uuid::new_v4().into_bytes()),
             connections: Connections::default(),
@@ -140,15 +145,17 @@ impl fmt::Debug for Endpoint {
 /// Serves events until `shutdown` reaches [`crate::shutdown::Phase::Stopping`], then answers what is open and returns.
 pub async fn serve(listener: Listener, endpoint: Endpoint, shutdown: Shutdown) {
     let connections = endpoint.connections;
-    let changes = endpoint.live.subscribe();
+    let live = Arc::clone(&endpoint.live);
     let gateway = Arc::new(Gateway {
         endpoint,
+        hash_key: Held::default(),
         rate: Rate::new(Instant::now()),
         complaints: Complaints::default(),
     });
     tokio::select! {
         () = server::serve(listener, Arc::clone(&gateway), connections, Some(shutdown)) => {}
-        () = gateway.endpoint.keys.follow(changes) => {}
+        () = gateway.endpoint.keys.follow(live.subscribe()) => {}
+        () = gateway.hash_key.follow(taken_out::HASH_KEY, live.subscribe()) => {}
     }
 }
 
@@ -174,6 +181,10 @@ impl Handler for Gateway {
         self.endpoint.metrics.request_refused(why.as_str());
         self.complaints
             .note_refused(why.as_str(), None, "none", self.kept(peer), Instant::now());
+    }
+
+    fn account(&self) -> Option<Account> {
+        Some(self.endpoint.account.clone())
     }
 
     fn connections_changed(&self, by: i64) {
@@ -230,6 +241,7 @@ impl Gateway {
                     configuration => configuration,
                 }?;
                 auth::are_there(&configuration, &self.endpoint.keys)?;
+                TakenOut::under(&configuration, &self.hash_key)?;
                 self.opened()?;
                 Ok(reply::json(StatusCode::OK, r#"{"server":"UP"}"#))
             }

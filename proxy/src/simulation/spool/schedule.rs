@@ -120,6 +120,7 @@ impl Schedule {
             read_size: 200 + random.below(3000) as usize,
             write_size: 300 + random.below(3000) as usize,
             uncommitted: 1 << 20,
+            account: crate::account::Account::unlimited(),
             made_ahead: random.per_mille(800),
         };
         Self {

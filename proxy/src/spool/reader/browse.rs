@@ -92,6 +92,7 @@ impl<D: Disk> Log<D> {
                 return Ok(());
             };
             next = number + 1;
+            let _memory = self.reading(end);
             let Salvaged { bytes, .. } = self.salvage_segment(number, file, end)?;
             let mut readable = BTreeSet::new();
             for (offset, header) in scan::scan(&bytes, epoch).frames {

@@ -7,7 +7,11 @@
 pub(crate) mod browse;
 pub(in crate::spool) mod salvage;
 
-use std::{collections::BTreeSet, io, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    io,
+    sync::{Arc, atomic::Ordering},
+};
 
 use self::salvage::{Salvaged, read, salvage};
 use super::{
@@ -21,6 +25,7 @@ use super::{
     log::{Later, Log},
 };
 use crate::{
+    account::{Held, Use},
     queue::{EventBatch, Position, Slice},
     stream::StreamName,
 };
@@ -60,7 +65,8 @@ impl<D: Disk> Log<D> {
         if let Some(piece) = piece {
             self.hand_out_piece(piece);
         }
-        Ok(true)
+        // Without memory the same would be read again and again.
+        Ok(!self.put_off.load(Ordering::Relaxed))
     }
 
     /// The place of the next stream in turn that has room.
@@ -68,14 +74,20 @@ impl<D: Disk> Log<D> {
         let mut state = self.lock();
         state.outlet.as_ref()?;
         let least = (self.window.limit() / 16).max(1);
-        state
+        let has_memory = self.settings.account.room(Use::Events) >= least;
+        let place = state
             .index
-            .next_place(|stream| self.window.charge([(stream, least)]).is_some())
+            .next_place(|stream| self.window.charge([(stream, least)]).is_some());
+        if place.is_some() && !has_memory {
+            self.put_off.store(true, Ordering::Relaxed);
+        }
+        place.filter(|_| has_memory)
     }
 
     /// Frames from a place on; `None` when there is something else between them, or the disk fails.
     fn read_piece(&self, place: &Place<D::File>) -> Result<Option<Piece>, Later> {
         let whole = usize::try_from(place.end - place.start).unwrap_or(usize::MAX);
+        let _memory = self.reading(self.settings.read_size.min(whole) as u64);
         let bytes = self.segment_file(place.segment, place.file.clone()).and_then(|file| {
             let bytes = read(&*file, place.start, self.settings.read_size.min(whole))?;
             let first = FrameHeader::decode(place.epoch, &bytes).map_or(0, |header| header.stride());
@@ -179,6 +191,12 @@ impl<D: Disk> Log<D> {
         }
     }
 
+    /// Memory for so many bytes of a segment, and as much again for what is made of them.
+    pub(in crate::spool) fn reading(&self, bytes: u64) -> Held {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX / 4);
+        self.settings.account.hold(Use::Reads, bytes.saturating_mul(2))
+    }
+
     /// As much of a segment as can be read.
     pub(in crate::spool) fn salvage_segment(
         &self,
@@ -215,6 +233,7 @@ impl<D: Disk> Log<D> {
             else {
                 return Ok(None);
             };
+            let _memory = self.reading(end);
             let Salvaged { bytes, .. } = self.salvage_segment(number, file, end)?;
             let mut frames = Vec::new();
             for (offset, header) in scan::scan(&bytes, epoch).frames {

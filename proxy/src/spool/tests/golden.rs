@@ -60,6 +60,7 @@ fn settings() -> Settings {
         read_size: 1 << 20,
         write_size: 2048,
         uncommitted: 1 << 20,
+        account: crate::account::Account::unlimited(),
         made_ahead: false,
     }
 }

@@ -60,6 +60,7 @@ pub(super) fn open(disk: &SimulatedDisk, window: usize) -> Life {
         read_size: 1 << 20,
         write_size: 1 << 20,
         uncommitted: 1 << 20,
+        account: crate::account::Account::unlimited(),
         made_ahead: false,
     };
     let streams = Arc::new(Streams::default());

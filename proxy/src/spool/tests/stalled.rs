@@ -179,6 +179,7 @@ impl Rig {
             window: 0,
             read_size: 1 << 20,
             write_size: 1 << 20,
+            account: crate::account::Account::unlimited(),
             uncommitted: ROOM * crate::spool::format::charge(1, RECORD),
             made_ahead: false,
         };

@@ -20,6 +20,7 @@ use super::{
     pending::{Append, Content, Pending},
 };
 use crate::{
+    account::{Held, Use},
     queue::{AcceptError, Appended, Charge, EventBatch},
     stream::StreamId,
 };
@@ -39,6 +40,8 @@ pub(in crate::spool) struct Group<F> {
     pub(in crate::spool) segment: u64,
     pub(in crate::spool) offset: u64,
     pub(in crate::spool) file: Arc<F>,
+    /// What its bytes take of the process's memory.
+    _memory: Held,
 }
 
 impl<D: Disk> Log<D> {
@@ -289,6 +292,7 @@ impl<D: Disk> Log<D> {
             mut first_slice,
             file,
         } = self.lock().index.assign(reserved, appends.len());
+        let memory = self.settings.account.hold(Use::Events, length);
         let mut bytes = Vec::with_capacity(length);
         let mut placed = Vec::with_capacity(appends.len());
         for (sequence, append) in (sequence..).zip(appends) {
@@ -318,6 +322,7 @@ impl<D: Disk> Log<D> {
             segment: reserved.segment,
             offset: reserved.offset,
             file,
+            _memory: memory,
         }
     }
 

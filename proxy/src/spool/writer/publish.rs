@@ -1,9 +1,13 @@
 //! The second half of the writer's step: what is on the disk is counted, handed out and answered.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use super::Group;
 use crate::{
+    account::{Held, Use},
     queue::{Charge, EventBatch, InFlight, Slice, SliceOwner, Stored},
     spool::{
         disk::Disk,
@@ -74,11 +78,16 @@ impl<D: Disk> Log<D> {
         state: &State<D::File>,
         stream: StreamId,
         batch: &EventBatch,
-    ) -> Option<Charge> {
+    ) -> Option<(Charge, Held)> {
         state.outlet.as_ref()?;
         // A batch larger than the window would wait for ever; it is handed out alone.
         let size = batch.size().min(self.window.limit() / 2);
-        self.window.charge([(stream, size)])
+        let room = self.window.charge([(stream, size)])?;
+        let memory = self.settings.account.take(Use::Events, batch.memory_bytes());
+        if memory.is_none() {
+            self.put_off.store(true, Ordering::Relaxed);
+        }
+        Some((room, memory?))
     }
 
     /// Gives a slice to delivery that the index says is handed out.
@@ -88,7 +97,7 @@ impl<D: Disk> Log<D> {
         slice: Slice,
         batch: EventBatch,
         accepted_ms: u64,
-        room: Charge,
+        room: (Charge, Held),
     ) {
         let owner: Arc<dyn SliceOwner> = Arc::<Self>::clone(self);
         let age = Duration::from_millis(self.environment.unix_milliseconds().saturating_sub(accepted_ms));
