@@ -93,11 +93,12 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
                 proxy_image: run.proxy_image.clone(),
                 image_pull_policy: run.proxy_image_pull_policy.clone(),
                 architecture: Some(run.proxy_architecture.clone()).filter(|architecture| !architecture.is_empty()),
-                allowed: run.allowed.of_installation(run.default_endpoint_url.as_deref())?,
+                allowed: run.allowed()?,
                 proxy_user: match run.proxy_user {
                     args::ProxyUser::Fixed => ProxyUser::Fixed,
                     args::ProxyUser::Cluster => ProxyUser::Cluster,
                 },
+                networks: run.networks(),
                 web_identity_audience: run.web_identity_audience.clone(),
                 pod_identity_agent: match run.pod_identity_agent {
                     args::PodIdentityAgent::Ipv4 => PodIdentityAgent::Ipv4,

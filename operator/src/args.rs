@@ -7,6 +7,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::plan::{Allowed, Clients, Networks};
+
 pub use allowed::AllowFlags;
 pub use offline::{Document, IamPolicy, Identity, Streams, StreamsOutput};
 
@@ -115,6 +117,24 @@ pub struct Run {
     )]
     pub pod_identity_agent: PodIdentityAgent,
 
+    /// Whether each destination gets a network policy, or the cluster's own are relied on.
+    #[arg(
+        long,
+        env = "FIREHOSE_OPERATOR_NETWORK_POLICY",
+        value_enum,
+        ignore_case = true,
+        default_value = "Disabled"
+    )]
+    pub network_policy: NetworkPolicyFlag,
+
+    /// Namespaces that metrics of proxies are read from, separated by commas; for the network policies.
+    #[arg(
+        long = "monitoring-namespace",
+        env = "FIREHOSE_OPERATOR_MONITORING_NAMESPACES",
+        value_delimiter = ','
+    )]
+    pub monitoring_namespaces: Vec<String>,
+
     /// Address of the Firehose API for destinations that name none. For demos and tests.
     #[arg(long, env = "FIREHOSE_OPERATOR_DEFAULT_ENDPOINT_URL")]
     pub default_endpoint_url: Option<String>,
@@ -144,6 +164,30 @@ pub struct Run {
     pub log_format: LogFormat,
 }
 
+impl Run {
+    /// What destinations may ask for.
+    ///
+    /// # Errors
+    ///
+    /// When an entry of a list is none, or the default address is none.
+    pub fn allowed(&self) -> anyhow::Result<Allowed> {
+        let mut allowed = self.allowed.of_installation(self.default_endpoint_url.as_deref())?;
+        if self.network_policy == NetworkPolicyFlag::Disabled {
+            allowed.clients = Clients::Unenforced;
+        }
+        Ok(allowed)
+    }
+
+    /// What network policies have to know, unless they are left to the cluster.
+    pub fn networks(&self) -> Option<Networks> {
+        let namespaces = self.monitoring_namespaces.iter();
+        (self.network_policy == NetworkPolicyFlag::Enabled).then(|| Networks {
+            operator_namespace: self.lease_namespace.clone(),
+            monitoring_namespaces: namespaces.filter(|name| !name.is_empty()).cloned().collect(),
+        })
+    }
+}
+
 /// As whom the proxies run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProxyUser {
@@ -151,6 +195,17 @@ pub enum ProxyUser {
     Fixed,
     /// Whom the cluster assigns.
     Cluster,
+}
+
+/// Whether each destination gets a network policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NetworkPolicyFlag {
+    /// It does.
+    #[value(name = "Enabled")]
+    Enabled,
+    /// The cluster's own are relied on.
+    #[value(name = "Disabled")]
+    Disabled,
 }
 
 /// Where nodes answer for EKS Pod Identity.

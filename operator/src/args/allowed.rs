@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use crate::plan::{AllowList, Allowed, AllowedEndpoints, NamedEndpoint, NodeRole};
+use crate::plan::{AllowList, Allowed, AllowedEndpoints, Clients, NamedEndpoint, NodeRole};
 
 /// What destinations may ask for. A list that is given replaces its default; an empty one allows nothing of its kind.
 #[derive(Debug, Clone, Default, Args)]
@@ -118,6 +118,16 @@ pub struct AllowFlags {
     )]
     pub service_accounts: Option<Vec<String>>,
 
+    /// Whom destinations may let in: All, or Same for pods of the destination's own namespace. Default of an
+    /// installation: All.
+    #[arg(
+        long = "allowed-clients",
+        env = "FIREHOSE_OPERATOR_ALLOWED_CLIENTS",
+        value_enum,
+        ignore_case = true
+    )]
+    pub clients: Option<ClientsFlag>,
+
     /// Whether a destination with ambient credentials, for whose service account no role is named, may be the node that
     /// its pods run on. A destination that means it says InstanceProfile. Default of an installation: Denied.
     #[arg(
@@ -127,6 +137,17 @@ pub struct AllowFlags {
         ignore_case = true
     )]
     pub node_role: Option<NodeRoleFlag>,
+}
+
+/// Whom destinations may let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientsFlag {
+    /// Everybody.
+    #[value(name = "All")]
+    All,
+    /// Pods of the same namespace.
+    #[value(name = "Same")]
+    Same,
 }
 
 /// Whether a destination may be its node.
@@ -197,6 +218,12 @@ impl AllowFlags {
             if let Some(given) = given {
                 *list = AllowList::of(given).with_context(|| format!("--allowed-{flag}"))?;
             }
+        }
+        if let Some(clients) = self.clients {
+            allowed.clients = match clients {
+                ClientsFlag::All => Clients::All,
+                ClientsFlag::Same => Clients::Same,
+            };
         }
         if let Some(node_role) = self.node_role {
             allowed.node_role = match node_role {

@@ -21,6 +21,7 @@ use k8s_openapi::{
     api::{
         apps::v1::StatefulSet,
         core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount},
+        networking::v1::NetworkPolicy,
         policy::v1::PodDisruptionBudget,
     },
 };
@@ -60,6 +61,8 @@ pub struct Stores {
     pub service_accounts: Store<ServiceAccount>,
     /// The children.
     pub services: Store<Service>,
+    /// The children.
+    pub network_policies: Store<NetworkPolicy>,
     /// The children.
     pub budgets: Store<PodDisruptionBudget>,
     /// The children.
@@ -106,6 +109,8 @@ pub fn watch(client: &Client, scope: &Scope) -> (Controller<Guarded>, Stores) {
     let controller = controller.owns_stream(changed);
     let (services, changed) = cluster.children::<Service>();
     let controller = controller.owns_stream(changed);
+    let (network_policies, changed) = cluster.children::<NetworkPolicy>();
+    let controller = controller.owns_stream(changed);
     let (budgets, changed) = cluster.children::<PodDisruptionBudget>();
     let controller = controller.owns_stream(changed);
     let (stateful_sets, changed) = cluster.children::<StatefulSet>();
@@ -125,6 +130,7 @@ pub fn watch(client: &Client, scope: &Scope) -> (Controller<Guarded>, Stores) {
         config_maps,
         service_accounts,
         services,
+        network_policies,
         budgets,
         stateful_sets,
         pods,

@@ -21,6 +21,17 @@ pub struct Installation {
     pub web_identity_audience: String,
     /// Where nodes answer for EKS Pod Identity.
     pub pod_identity_agent: PodIdentityAgent,
+    /// What network policies have to know; `None` leaves them to the cluster.
+    pub networks: Option<Networks>,
+}
+
+/// What network policies have to know of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Networks {
+    /// The namespace that the operator asks pods from.
+    pub operator_namespace: String,
+    /// The namespaces that metrics are read from.
+    pub monitoring_namespaces: Vec<String>,
 }
 
 /// Where nodes answer for EKS Pod Identity: by the family of the pods' addresses.

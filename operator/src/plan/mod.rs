@@ -19,14 +19,14 @@ mod validated;
 mod withdrawal;
 
 pub use allowed::{
-    AllowList, Allowed, DEFAULT_LABELS, DEFAULT_NODE_SELECTORS, DEFAULT_POD_ANNOTATIONS,
+    AllowList, Allowed, Clients, DEFAULT_LABELS, DEFAULT_NODE_SELECTORS, DEFAULT_POD_ANNOTATIONS,
     DEFAULT_SERVICE_ACCOUNT_ANNOTATIONS, NoEntry, NodeRole,
 };
 pub use children::{Children, REVISION_ANNOTATION, WRITE_KEYS_VOLUME, children};
 pub use document::{Paths, document};
 pub use effective::effective;
 pub use endpoints::{AllowedEndpoints, NamedEndpoint, NoHost};
-pub use installation::{Installation, PodIdentityAgent, ProxyUser};
+pub use installation::{Installation, Networks, PodIdentityAgent, ProxyUser};
 pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Names, POD_SELECTOR, selector};
 pub use rejection::{Rejection, unchangeable};
 pub use subjects::{Subjects, subjects};

@@ -39,9 +39,6 @@ const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
     }),
     ("spec.ingest.sources", |spec| !spec.ingest.sources.is_empty()),
     ("spec.ingest.sourceField", |spec| spec.ingest.source_field.is_some()),
-    ("spec.ingest.allowedClients", |spec| {
-        spec.ingest.allowed_clients.is_some()
-    }),
     ("spec.ingest.deduplication", |spec| {
         let deduplication = spec.ingest.deduplication.as_ref();
         deduplication.is_some_and(|deduplication| deduplication.state == Toggle::Enabled)

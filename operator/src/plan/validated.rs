@@ -1,6 +1,6 @@
 //! A destination that can be planned: every size a number, every choice made.
 
-use firehose_operator_api::{PersistentVolumeClaim, ProxySettings, SecretKeyRef, StaticCredentials};
+use firehose_operator_api::{AllowedClients, PersistentVolumeClaim, ProxySettings, SecretKeyRef, StaticCredentials};
 use firehose_proxy_config::{Document, Toggle};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
@@ -15,6 +15,8 @@ pub struct Validated {
     pub(super) write_keys_secret: Option<SecretKeyRef>,
     /// The Secret to mount for the key of hashes.
     pub(super) hash_key_secret: Option<SecretKeyRef>,
+    /// Whom the destination lets in, if it says.
+    pub(super) allowed_clients: Option<AllowedClients>,
     /// The claim of each pod; `None` for a spool that goes with its pod.
     pub(super) claim: Option<PersistentVolumeClaim>,
     /// Settings of the pods.

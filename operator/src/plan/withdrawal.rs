@@ -9,12 +9,13 @@ use firehose_proxy_config::{self as config, CredentialsType, Document, FILE_NAME
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{ConfigMap, EnvVar, PodSpec, PodTemplateSpec, Service, ServiceAccount},
+    networking::v1::NetworkPolicy,
 };
 
 use super::{
-    AllowList, Allowed, NodeRole, REVISION_ANNOTATION,
+    AllowList, Allowed, Clients, NodeRole, REVISION_ANNOTATION,
     allowed::{is_reserved, is_reserved_label},
-    children::{ARCHITECTURE_LABEL, IDENTITY_ANNOTATION, NO_METADATA},
+    children::{ARCHITECTURE_LABEL, IDENTITY_ANNOTATION, NO_METADATA, of_namespace},
     endpoints,
     names::is_own,
     owned::owned,
@@ -29,6 +30,8 @@ pub struct Running<'a> {
     pub service_account: Option<&'a ServiceAccount>,
     /// The event endpoint.
     pub service: Option<&'a Service>,
+    /// Who may talk to the pods.
+    pub network_policy: Option<&'a NetworkPolicy>,
     /// The pods.
     pub stateful_set: Option<&'a StatefulSet>,
 }
@@ -42,6 +45,8 @@ pub struct Withdrawal {
     pub service_account: Option<ServiceAccount>,
     /// The event endpoint.
     pub service: Option<Service>,
+    /// Who may talk to the pods.
+    pub network_policy: Option<NetworkPolicy>,
     /// The pods.
     pub stateful_set: Option<StatefulSet>,
 }
@@ -87,6 +92,7 @@ pub fn withdraw(running: &Running<'_>, allowed: &Allowed, manager: &str) -> With
         config_map: running.config_map.and_then(|one| stopped(one, allowed, manager)),
         service_account,
         service,
+        network_policy: running.network_policy.and_then(|one| narrowed(one, allowed, manager)),
         stateful_set,
     }
 }
@@ -169,6 +175,19 @@ fn deny_node_role(pod: &mut PodSpec) {
 
 fn read(config_map: &ConfigMap) -> Option<Document> {
     config::parse(config_map.data.as_ref()?.get(FILE_NAME)?).ok()
+}
+
+/// The policy under which only the destination's own namespace gets in, if this one lets in more than is allowed.
+fn narrowed(policy: &NetworkPolicy, allowed: &Allowed, manager: &str) -> Option<NetworkPolicy> {
+    let mut ours: NetworkPolicy = owned(policy, manager)?;
+    let own = vec![of_namespace(ours.metadata.namespace.as_deref().unwrap_or_default())];
+    // Of events; the second rule is that of the admin port.
+    let events = ours.spec.as_mut()?.ingress.as_mut()?.first_mut()?;
+    if allowed.clients != Clients::Same || events.from.as_ref() == Some(&own) {
+        return None;
+    }
+    events.from = Some(own);
+    Some(ours)
 }
 
 /// The document under which nothing is accepted and nothing sent, if this one names an address that is forbidden.

@@ -99,6 +99,10 @@ async fn apply(
     }
     let budget = apply::apply(client, &stores.budgets, &wanted.disruption_budget, uid, known).await?;
     writes.inc_by(budget.count());
+    if let Some(policy) = &wanted.network_policy {
+        let policy = apply::apply(client, &stores.network_policies, policy, uid, known).await?;
+        writes.inc_by(policy.count());
+    }
     let workload = apply::apply(client, &stores.stateful_sets, &wanted.stateful_set, uid, known).await?;
     writes.inc_by(workload.count());
     if let Applied::Written(workload) = workload {

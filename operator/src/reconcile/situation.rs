@@ -8,6 +8,7 @@ use k8s_openapi::{
     api::{
         apps::v1::StatefulSet,
         core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+        networking::v1::NetworkPolicy,
     },
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
@@ -35,6 +36,7 @@ pub(super) struct Observed {
     pub(super) config_map: Option<Arc<ConfigMap>>,
     service_account: Option<Arc<ServiceAccount>>,
     service: Option<Arc<Service>>,
+    network_policy: Option<Arc<NetworkPolicy>>,
 }
 
 /// How far a round got with the children.
@@ -64,6 +66,7 @@ pub(super) fn observe(destination: &FirehoseDestination, context: &Context) -> O
         config_map: own(&stores.config_maps, destination),
         service_account: own(&stores.service_accounts, destination),
         service: own(&stores.services, destination),
+        network_policy: own(&stores.network_policies, destination),
     }
 }
 
@@ -85,6 +88,7 @@ impl Observed {
             config_map: self.config_map.as_deref(),
             service_account: self.service_account.as_deref(),
             service: self.service.as_deref(),
+            network_policy: self.network_policy.as_deref(),
             stateful_set: self.stateful_set.as_deref(),
         }
     }

@@ -37,6 +37,10 @@ pub(super) async fn withdraw(
         let applied = apply::apply(client, &stores.services, service, uid, known).await?;
         writes.inc_by(applied.count());
     }
+    if let Some(policy) = &withdrawal.network_policy {
+        let applied = apply::apply(client, &stores.network_policies, policy, uid, known).await?;
+        writes.inc_by(applied.count());
+    }
     if let Some(workload) = &withdrawal.stateful_set {
         let applied = apply::apply(client, &stores.stateful_sets, workload, uid, known).await?;
         writes.inc_by(applied.count());

@@ -1,6 +1,6 @@
 //! What a stolen token of the operator could write, once the chart's admission policies stand behind its role.
 
-use firehose_operator::plan::{Allowed, Installation, PodIdentityAgent, ProxyUser, children, validate};
+use firehose_operator::plan::{Allowed, Installation, Networks, PodIdentityAgent, ProxyUser, children, validate};
 use firehose_operator_api::{admission::admit, manifests::objects};
 use serde_json::{Value, json};
 
@@ -25,6 +25,10 @@ fn wanted(example: &str) -> Vec<Value> {
         proxy_user: ProxyUser::Fixed,
         web_identity_audience: "sts.amazonaws.com".to_owned(),
         pod_identity_agent: PodIdentityAgent::Ipv4,
+        networks: Some(Networks {
+            operator_namespace: "firehose-system".to_owned(),
+            monitoring_namespaces: vec!["monitoring".to_owned()],
+        }),
     };
     let validated = validate(&destination, &installation.allowed).unwrap();
     let children = children(&validated, &installation);
@@ -35,6 +39,7 @@ fn wanted(example: &str) -> Vec<Value> {
         json!(children.service),
         json!(children.headless_service),
         json!(children.disruption_budget),
+        json!(children.network_policy),
     ]
     .into()
 }
@@ -125,8 +130,8 @@ fn whatever_the_role_may_write_has_a_policy_but_for_the_status_of_destinations_a
         }
     }
     assert_eq!(
-        written, 11,
-        "five kinds of children, created and changed, and the status of pods"
+        written, 13,
+        "six kinds of children, created and changed, and the status of pods"
     );
 }
 

@@ -17,6 +17,7 @@ fn rendered(text: &str) -> String {
         serde_yaml::to_string(&children.service_account),
         serde_yaml::to_string(&children.headless_service),
         serde_yaml::to_string(&children.service),
+        serde_yaml::to_string(&children.network_policy.unwrap()),
         serde_yaml::to_string(&children.disruption_budget),
         serde_yaml::to_string(&children.stateful_set),
     ]

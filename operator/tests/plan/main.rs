@@ -5,13 +5,14 @@
 mod children;
 mod endpoints;
 mod identity;
+mod network_policy;
 mod not_implemented;
 mod permitted;
 mod refused;
 mod withdrawal;
 
 use firehose_operator::plan::{
-    Allowed, AllowedEndpoints, Installation, PodIdentityAgent, ProxyUser, Rejection, Validated, validate,
+    Allowed, AllowedEndpoints, Installation, Networks, PodIdentityAgent, ProxyUser, Rejection, Validated, validate,
 };
 use firehose_operator_api::{FirehoseDestination, Reason, admission::admit, manifests::objects};
 use serde_json::{Value, json};
@@ -25,6 +26,10 @@ pub(crate) fn installation() -> Installation {
         proxy_user: ProxyUser::Fixed,
         web_identity_audience: "sts.amazonaws.com".to_owned(),
         pod_identity_agent: PodIdentityAgent::Ipv4,
+        networks: Some(Networks {
+            operator_namespace: "firehose-system".to_owned(),
+            monitoring_namespaces: vec!["monitoring".to_owned()],
+        }),
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{allowed, destination, installation};
 
-const MANAGER: &str = "the-operator";
+pub(crate) const MANAGER: &str = "the-operator";
 
 /// A tenant that uses what an installation allowed.
 fn running() -> Children {
@@ -38,7 +38,7 @@ fn running() -> Children {
 }
 
 /// As the API server has it: with the managers of its fields, and with something that somebody else wrote.
-fn stored<K: ResourceExt + serde::Serialize + Clone>(applied: &K) -> K {
+pub(crate) fn stored<K: ResourceExt + serde::Serialize + Clone>(applied: &K) -> K {
     let fields = fields_of(&serde_json::to_value(applied).unwrap());
     let entry: ManagedFieldsEntry =
         serde_json::from_value(json!({"manager": MANAGER, "operation": "Apply", "fieldsV1": fields})).unwrap();
@@ -68,6 +68,7 @@ fn withdrawn(children: &Children, allowed: &Allowed) -> Withdrawal {
         service_account: Some(&service_account),
         service: Some(&service),
         stateful_set: Some(&stateful_set),
+        network_policy: None,
     };
     withdraw(&running, allowed, MANAGER)
 }

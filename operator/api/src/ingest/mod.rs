@@ -47,8 +47,8 @@ pub struct Ingest {
     #[schemars(schema_with = "formats::field_path")]
     pub source_field: Option<String>,
 
-    /// Which pods a network policy lets in. Absent: those that the installation allows. Not implemented in this
-    /// version, and refused.
+    /// Which pods the destination's network policy lets in. Absent: those that the installation allows. Policies add
+    /// up: what another one opens is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_clients: Option<AllowedClients>,
 

@@ -34,8 +34,21 @@ pub struct Allowed {
     pub storage_classes: AllowList,
     /// Service accounts that are not the operator's, as `namespace/name`.
     pub service_accounts: AllowList,
+    /// Whom a destination may let in.
+    pub clients: Clients,
     /// The role of the node, for destinations that name no identity.
     pub node_role: NodeRole,
+}
+
+/// Whom a destination may let in. It may only narrow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clients {
+    /// Everybody.
+    All,
+    /// Pods of its own namespace.
+    Same,
+    /// Everybody, since network policies are left to the cluster: to ask for less would promise what nobody keeps.
+    Unenforced,
 }
 
 /// Whether a destination with ambient credentials may be the node that its pods run on.
@@ -114,6 +127,7 @@ impl Default for Allowed {
             priority_classes: AllowList::default(),
             storage_classes: AllowList::default(),
             service_accounts: AllowList::default(),
+            clients: Clients::All,
             node_role: NodeRole::Denied,
         }
     }
@@ -143,6 +157,7 @@ impl Allowed {
             priority_classes: AllowList::anything(),
             storage_classes: AllowList::anything(),
             service_accounts: AllowList::anything(),
+            clients: Clients::All,
             node_role: NodeRole::Allowed,
         }
     }

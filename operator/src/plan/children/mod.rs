@@ -4,6 +4,7 @@
 mod budget;
 mod config_map;
 mod identity;
+mod network_policy;
 mod object;
 mod pod;
 mod scheduling;
@@ -14,6 +15,7 @@ mod workload;
 
 pub use config_map::REVISION_ANNOTATION;
 pub(super) use identity::{NO_METADATA, account};
+pub(super) use network_policy::of_namespace;
 pub(super) use pod::IDENTITY_ANNOTATION;
 pub(super) use scheduling::ARCHITECTURE_LABEL;
 pub use volumes::WRITE_KEYS_VOLUME;
@@ -21,6 +23,7 @@ pub use volumes::WRITE_KEYS_VOLUME;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{ConfigMap, Service, ServiceAccount},
+    networking::v1::NetworkPolicy,
     policy::v1::PodDisruptionBudget,
 };
 
@@ -37,6 +40,8 @@ pub struct Children {
     pub headless_service: Service,
     /// The event endpoint.
     pub service: Service,
+    /// Who may talk to the pods, and they to whom; `None` where the installation leaves it to the cluster.
+    pub network_policy: Option<NetworkPolicy>,
     /// At most one pod is evicted at a time.
     pub disruption_budget: PodDisruptionBudget,
     /// The pods.
@@ -53,6 +58,7 @@ pub fn children(validated: &Validated, installation: &Installation) -> Children 
         service_account: service_account::service_account(validated),
         headless_service: service::headless(validated),
         service: service::events(validated),
+        network_policy: network_policy::network_policy(validated, &document, installation),
         disruption_budget: budget::disruption_budget(validated),
         stateful_set: workload::stateful_set(validated, installation),
         revision: document.revision,

@@ -48,6 +48,7 @@ pub fn validate(destination: &FirehoseDestination, allowed: &Allowed) -> Result<
         credentials_secret: spec.credentials.static_.clone(),
         write_keys_secret: write_keys(&spec.ingest),
         hash_key_secret: hash_key(&spec.ingest),
+        allowed_clients: spec.ingest.allowed_clients.clone(),
         claim: spec.spool.persistent_volume_claim.clone(),
         proxy: spec.proxy.clone(),
         owner: destination.controller_owner_ref(&()).unwrap_or_default(),

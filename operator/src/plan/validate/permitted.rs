@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use firehose_operator_api::{FirehoseDestinationSpec, NodeAffinity, NodeSelectorTerm, Reason, TolerationOperator};
+use firehose_operator_api::{
+    FirehoseDestinationSpec, NamespacesFrom, NodeAffinity, NodeSelectorTerm, Reason, TolerationOperator,
+};
 
 use crate::plan::{
-    AllowList, Allowed, Rejection,
+    AllowList, Allowed, Clients, Rejection,
     allowed::{is_reserved, is_reserved_label},
     names::is_own,
 };
@@ -72,6 +74,26 @@ pub(super) fn check(
     {
         let field = "spec.proxy.serviceAccountName";
         checker.refuse(field, &allowed.service_accounts, "--allowed-service-account");
+    }
+    let from = spec
+        .ingest
+        .allowed_clients
+        .as_ref()
+        .map(|clients| clients.namespaces.from);
+    let message = match (from, allowed.clients) {
+        (Some(NamespacesFrom::All | NamespacesFrom::Selector), Clients::Same) => {
+            Some("the installation lets in pods of the same namespace only, and that can only be narrowed")
+        }
+        (Some(NamespacesFrom::Same | NamespacesFrom::Selector), Clients::Unenforced) => {
+            Some("the installation leaves network policies to the cluster, so nothing would keep others out")
+        }
+        _ => None,
+    };
+    if let Some(message) = message {
+        let field = "spec.ingest.allowedClients.namespaces.from";
+        checker
+            .rejections
+            .push(Rejection::new(field, Reason::NotAllowedHere, message));
     }
     if let Some(claim) = &spec.spool.persistent_volume_claim {
         let template = &claim.template;
