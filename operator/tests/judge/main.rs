@@ -53,6 +53,7 @@ pub(crate) fn proxy(name: &str) -> Proxy {
             )],
             backlog: report::Backlog::Empty,
             dead_letters: report::DeadLetters::Empty,
+            deduplication: None,
         }),
     }
 }

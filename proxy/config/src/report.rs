@@ -42,6 +42,27 @@ pub struct Report {
     /// Whether events that were given up wait for a person in this pod.
     #[serde(default)]
     pub dead_letters: DeadLetters,
+    /// What this pod recognizes when a client sends it again; absent while it recognizes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deduplication: Option<DeduplicationReport>,
+}
+
+/// What a pod recognizes when a client sends it again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeduplicationReport {
+    /// Events that it remembers.
+    #[serde(default)]
+    pub entries: u64,
+    /// How many seconds back they reach: those of the destination, or fewer when its memory for them is full.
+    #[serde(default)]
+    pub reaches_seconds: u64,
+    /// Events that were sent again and not delivered again, since the pod started.
+    #[serde(default)]
+    pub repeated: u64,
+    /// Events with the `messageId` of another, since the pod started. They were delivered.
+    #[serde(default)]
+    pub message_ids_reused: u64,
 }
 
 /// State of the AWS credentials.
@@ -278,11 +299,17 @@ mod tests {
             }],
             backlog: Backlog::Waiting,
             dead_letters: DeadLetters::Full,
+            deduplication: Some(DeduplicationReport {
+                entries: 3,
+                reaches_seconds: 600,
+                repeated: 2,
+                message_ids_reused: 1,
+            }),
         };
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"writeKeys":{"state":"Loaded","revision":"8899aabb"},"streams":[{"name":"orders","state":"Failing","reason":"CredentialsUnavailable","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full"}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"writeKeys":{"state":"Loaded","revision":"8899aabb"},"streams":[{"name":"orders","state":"Failing","reason":"CredentialsUnavailable","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1}}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

@@ -10,12 +10,13 @@ use firehose_proxy_config::{
     },
 };
 
-use super::storage::Volume;
+use super::{storage::Volume, window};
 use crate::{
     config::Live,
     deliver::{self, DeliveryStatus, StreamStatus},
     firehose::Reason,
     http::gateway::KeyRing,
+    queue::Recent,
     shutdown::Phase,
 };
 
@@ -25,6 +26,7 @@ pub(super) fn report(
     delivery_status: &DeliveryStatus,
     keys: &KeyRing,
     volume: &Volume,
+    recent: &Recent,
     phase: Phase,
 ) -> Report {
     let snapshot = live.load();
@@ -54,6 +56,7 @@ pub(super) fn report(
             Some(letters) if letters.count > 0 => DeadLetters::Waiting,
             Some(_) => DeadLetters::Empty,
         },
+        deduplication: window::report(recent),
     }
 }
 

@@ -6,6 +6,7 @@ mod credentials;
 mod failures;
 mod identities;
 mod outages;
+mod repeats;
 mod rig;
 mod throttled;
 mod transport;

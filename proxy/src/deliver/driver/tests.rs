@@ -29,7 +29,7 @@ use crate::{
     config,
     deliver::{LogAndSettle, StreamStatus},
     firehose::{Problem, Target},
-    queue::{self, AcceptError, BatchTooLarge, EventBatch, Intake},
+    queue::{self, AcceptError, Accepted, BatchTooLarge, EventBatch, Intake},
     shutdown::{Controller, shutdown},
     stream::RoutingKey,
 };
@@ -156,7 +156,7 @@ impl Fixture {
     }
 
     /// Puts events for one stream into the queue; what becomes of their request.
-    fn send(&self, stream: &str, events: usize) -> JoinHandle<Result<(), AcceptError>> {
+    fn send(&self, stream: &str, events: usize) -> JoinHandle<Result<Accepted, AcceptError>> {
         let stream = self.streams.intern(&StreamName::try_from(stream).unwrap());
         let mut batch = EventBatch::default();
         for _ in 0..events {
