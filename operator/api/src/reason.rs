@@ -178,6 +178,8 @@ pub enum Reason {
     CallTooLarge,
     /// Firehose refuses a call for a reason that the proxy does not know.
     CallRefused,
+    /// A call could not be put together, so nothing was sent.
+    CallNotMade,
     /// Firehose answers with an error of its own.
     #[serde(alias = "ServiceError")]
     ServiceFailure,
@@ -281,6 +283,7 @@ impl Reason {
             Self::RecordTooLarge => "a record is larger than Firehose takes",
             Self::CallTooLarge => "a call is larger than Firehose takes",
             Self::CallRefused => "Firehose refuses a call for a reason that the proxy does not know",
+            Self::CallNotMade => "a call could not be put together, so nothing was sent",
             Self::ServiceFailure => "Firehose answers with an error of its own",
             Self::UnexpectedAnswer => "Firehose answers with something that accounts for no record",
             Self::FirehoseUnreachable => "Firehose cannot be reached",
@@ -352,6 +355,7 @@ impl From<StreamReason> for Reason {
             StreamReason::RecordTooLarge => Self::RecordTooLarge,
             StreamReason::CallTooLarge => Self::CallTooLarge,
             StreamReason::CallRefused => Self::CallRefused,
+            StreamReason::CallNotMade => Self::CallNotMade,
             StreamReason::ServiceFailure => Self::ServiceFailure,
             StreamReason::UnexpectedAnswer => Self::UnexpectedAnswer,
             StreamReason::Unreachable => Self::FirehoseUnreachable,

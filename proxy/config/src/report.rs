@@ -265,6 +265,8 @@ pub enum StreamReason {
     CallTooLarge,
     /// Firehose refused a call for a reason that the proxy does not know.
     CallRefused,
+    /// A call could not be put together, so nothing was sent.
+    CallNotMade,
     /// Firehose answered with an error of its own.
     #[serde(alias = "ServiceError")]
     ServiceFailure,
