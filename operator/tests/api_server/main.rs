@@ -11,8 +11,10 @@ mod cases;
 mod leader;
 mod manifest;
 mod namespace;
+mod policies;
 mod reconcile;
 #[path = "../rights/mod.rs"]
 mod rights;
 mod server;
+mod tenant;
 mod tightened;
