@@ -10,7 +10,7 @@ use crate::{
 };
 
 const NOT_OURS: &str = "the operator writes only objects with its label that a FirehoseDestination controls";
-const NOT_CONTROLLED: &str = "the operator takes over no object that no FirehoseDestination controls";
+const NOT_CONTROLLED: &str = "the operator takes over no object but a child that lost its FirehoseDestination";
 
 /// The children that the operator writes for an example, on their way to the API server.
 fn wanted(example: &str) -> Vec<Value> {
@@ -179,18 +179,25 @@ fn a_child_without_its_label_or_its_destination_is_refused() {
 }
 
 #[test]
-fn an_object_of_somebody_else_is_not_taken_over_even_under_our_label() {
+fn an_object_of_somebody_else_is_not_taken_over_and_a_child_that_lost_its_owner_is() {
     let child = &examples()[0][0];
     let aws_auth = json!({"metadata": {"name": "aws-auth", "namespace": "kube-system"}, "data": {"mapRoles": ""}});
-    let labelled = json!({"metadata": {"name": "aws-auth", "labels": child["metadata"]["labels"]}});
+    let half_labelled = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "firehose-operator"}}});
+    let of_another = with(
+        &json!({"metadata": {"labels": child["metadata"]["labels"]}}),
+        "/metadata/labels/firehose-operator.dev~1destination",
+        json!("another"),
+    );
     let of_another_kind = with(child, "/metadata/ownerReferences/0/kind", json!("Deployment"));
-    for old in [&aws_auth, &labelled, &of_another_kind] {
+    for old in [&aws_auth, &half_labelled, &of_another, &of_another_kind] {
         assert_eq!(policy("-children").refusals(child, old), [NOT_CONTROLLED], "{old}");
     }
     assert_eq!(
         policy("-children").refusals(&aws_auth, &aws_auth),
         [NOT_OURS, NOT_CONTROLLED]
     );
+    let lost = json!({"metadata": {"labels": child["metadata"]["labels"]}});
+    assert_eq!(policy("-children").refusals(child, &lost), [""; 0]);
 }
 
 #[test]
