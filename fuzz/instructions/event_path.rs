@@ -10,6 +10,7 @@ use std::{env, hint::black_box};
 
 use firehose_proxy::{
     event::{self, Context, Timestamp},
+    queue::IdentityKey,
     routing::Table,
     stream::Streams,
 };
@@ -39,6 +40,7 @@ fn proxy(body: &[u8], times: usize) -> usize {
     });
     let table = Table::new(&mappings, &Streams::default()).expect("the names are valid");
     let received_at = Timestamp::from_unix_milliseconds(1_786_700_000_000).expect("a time of 2026");
+    let identity_key = IdentityKey::random();
     let mut bytes = 0;
     for _ in 0..times {
         let mut context = Context {
@@ -46,7 +48,9 @@ fn proxy(body: &[u8], times: usize) -> usize {
             delimiter: RecordDelimiter::Newline,
             received_at,
             request_ip: "203.0.113.20",
+            privacy: None,
             max_frame_bytes: 64 << 20,
+            identity_key: Some(&identity_key),
             random: &mut || [7; 16],
         };
         let admission = event::batch(black_box(body), &mut context).expect("the body is valid");

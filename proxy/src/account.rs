@@ -33,6 +33,8 @@ pub enum Use {
     Reads,
     /// Calls of Firehose in their encoded form.
     Calls,
+    /// The window of recent events.
+    Window,
 }
 
 /// Largest body with a reserve.
@@ -40,7 +42,7 @@ pub const SMALL_BODY: usize = 64 * 1024;
 
 impl Use {
     /// All of them, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Heads,
         Self::SmallBodies,
         Self::Bodies,
@@ -48,6 +50,7 @@ impl Use {
         Self::Events,
         Self::Reads,
         Self::Calls,
+        Self::Window,
     ];
 
     /// The word that metrics show.
@@ -60,6 +63,7 @@ impl Use {
             Self::Events => "Events",
             Self::Reads => "Reads",
             Self::Calls => "Calls",
+            Self::Window => "Window",
         }
     }
 
@@ -68,7 +72,7 @@ impl Use {
         match self {
             Self::Heads | Self::Decoders => 1,
             Self::SmallBodies => 2,
-            Self::Bodies => 0,
+            Self::Bodies | Self::Window => 0,
             Self::Events | Self::Calls => 4,
             Self::Reads => 3,
         }

@@ -2,7 +2,7 @@
 //! what its running pods cannot follow. A destination that asks for either is refused by field, never half served.
 
 use firehose_operator_api::{
-    Billing, ByteSize, DeletionType, FirehoseDestinationSpec, Reason, Reconciliation, Retention, Toggle, Undeliverable,
+    Billing, ByteSize, DeletionType, FirehoseDestinationSpec, Reason, Reconciliation, Retention, Undeliverable,
 };
 use k8s_openapi::api::apps::v1::StatefulSet;
 
@@ -39,10 +39,6 @@ const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
     }),
     ("spec.ingest.sources", |spec| !spec.ingest.sources.is_empty()),
     ("spec.ingest.sourceField", |spec| spec.ingest.source_field.is_some()),
-    ("spec.ingest.deduplication", |spec| {
-        let deduplication = spec.ingest.deduplication.as_ref();
-        deduplication.is_some_and(|deduplication| deduplication.state == Toggle::Enabled)
-    }),
     ("spec.ingest.connections", |spec| spec.ingest.connections.is_some()),
     ("spec.ingest.tls", |spec| spec.ingest.tls.is_some()),
     ("spec.delivery.undeliverable", |spec| {

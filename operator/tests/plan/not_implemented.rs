@@ -17,7 +17,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
         [
             "spec.ingest.sources",
             "spec.ingest.sourceField",
-            "spec.ingest.deduplication",
             "spec.ingest.connections",
             "spec.ingest.tls",
             "spec.delivery.undeliverable",
@@ -29,13 +28,9 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             "spec.streams[0].billing",
         ]
     );
-    for (spec, field) in [
-        (json!({"reconciliation": "Paused"}), "spec.reconciliation"),
-        (json!({"ingest": {"deduplication": {}}}), "spec.ingest.deduplication"),
-    ] {
-        assert_eq!(refusals(&spec), [(field.to_owned(), Reason::NotImplemented)], "{spec}");
-        assert!(comment(field).contains(NOT_IMPLEMENTED), "{field}: {}", comment(field));
-    }
+    let (spec, field) = (json!({"reconciliation": "Paused"}), "spec.reconciliation");
+    assert_eq!(refusals(&spec), [(field.to_owned(), Reason::NotImplemented)], "{spec}");
+    assert!(comment(field).contains(NOT_IMPLEMENTED), "{field}: {}", comment(field));
     for (field, reason) in &refused {
         assert_eq!(*reason, Reason::NotImplemented, "{field}");
         assert!(comment(field).contains(NOT_IMPLEMENTED), "{field}: {}", comment(field));

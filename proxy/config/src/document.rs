@@ -104,6 +104,8 @@ pub struct Ingest {
     pub privacy: Option<Privacy>,
     /// Cross-origin requests of browsers.
     pub cors: Cors,
+    /// How events that a client sends again are recognized.
+    pub deduplication: Deduplication,
 }
 
 impl Default for Ingest {
@@ -118,6 +120,29 @@ impl Default for Ingest {
             request_ip: RequestIp::default(),
             privacy: None,
             cors: Cors::default(),
+            deduplication: Deduplication::default(),
+        }
+    }
+}
+
+/// How events that a client sends again are recognized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Deduplication {
+    /// Whether they are.
+    pub state: Toggle,
+    /// How long a pod remembers an event.
+    pub window_seconds: u32,
+    /// Most memory that it remembers events in.
+    pub max_memory_bytes: u64,
+}
+
+impl Default for Deduplication {
+    fn default() -> Self {
+        Self {
+            state: Toggle::Enabled,
+            window_seconds: 600,
+            max_memory_bytes: 32 * 1024 * 1024,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How much memory a proxy needs for what a destination asks of it: one formula for the operator, which renders the
 //! pod's limit, and for the proxy, which never takes more.
 
-use crate::{Acknowledge, Document};
+use crate::{Acknowledge, Document, Toggle};
 
 /// The process without a byte from outside: code, runtime, TLS, what the allocator keeps, and 10,000 idle connections'
 /// beginnings.
@@ -33,13 +33,19 @@ pub fn account_bytes(acknowledge: Acknowledge, max_request_bytes: u64, max_size_
     bodies.saturating_add(events).saturating_add(CALL_BYTES)
 }
 
-/// The account of a document; see [`account_bytes`].
+/// The account of a document: [`account_bytes`], and the window of recent events.
 pub fn account_of(document: &Document) -> u64 {
+    let deduplication = &document.ingest.deduplication;
+    let window = match deduplication.state {
+        Toggle::Enabled => deduplication.max_memory_bytes,
+        Toggle::Disabled => 0,
+    };
     account_bytes(
         document.delivery.acknowledge,
         document.ingest.max_request_size_bytes,
         document.spool.max_size_bytes,
     )
+    .saturating_add(window)
 }
 
 /// The memory limit of a pod in which a process with such an account stays, in whole MiB.

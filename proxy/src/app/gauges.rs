@@ -1,27 +1,35 @@
-//! What is on the disk and in memory, looked at when somebody scrapes.
+//! What is on the disk, in memory and in the window of recent events, looked at when somebody scrapes.
 
 use std::fmt;
 
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric as _, MetricEncoder},
-    metrics::{MetricType, gauge::ConstGauge},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
 };
 
 use super::storage::{Filled, Volume};
-use crate::account::{Account, Use};
+use crate::{
+    account::{Account, Use},
+    queue::{Extent, Recent, Repeats},
+};
 
 #[derive(Debug)]
 struct Gauges {
     volume: Volume,
+    recent: Recent,
     account: Account,
 }
 
 /// Describes the gauges in `registry`, each name with the prefix `firehose_proxy_`. What there is no disk for has none.
-pub(super) fn register(volume: Volume, account: Account, registry: &mut Registry) {
+pub(super) fn register(volume: Volume, recent: Recent, account: Account, registry: &mut Registry) {
     let registry = registry.sub_registry_with_prefix("firehose_proxy");
-    registry.register_collector(Box::new(Gauges { volume, account }));
+    registry.register_collector(Box::new(Gauges {
+        volume,
+        recent,
+        account,
+    }));
 }
 
 impl Gauges {
@@ -85,6 +93,36 @@ impl Collector for Gauges {
                 limit_bytes,
             )?;
         }
-        Ok(())
+        if let Some(Extent { entries, reach }) = self.recent.extent() {
+            gauge(
+                "deduplication_entries",
+                "Events that are remembered, so that they are recognized when a client sends them again",
+                entries as u64,
+            )?;
+            gauge(
+                "deduplication_window_seconds",
+                "How far back they reach: as far as the destination says, or less when the memory for them is full",
+                reach.as_secs(),
+            )?;
+        }
+        let Repeats {
+            safe,
+            under_way,
+            other_content,
+        } = self.recent.repeats();
+        let mut counter = |name: &str, help: &str, value: u64| {
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
+        };
+        counter(
+            "deduplicated_events",
+            "Events that a client sent again and that were not delivered again",
+            safe + under_way,
+        )?;
+        counter(
+            "reused_message_ids",
+            "Events with the messageId of another event, delivered like any other",
+            other_content,
+        )
     }
 }

@@ -6,6 +6,7 @@ mod gauges;
 mod opening;
 mod report;
 mod storage;
+mod window;
 
 use std::{future::Future, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
@@ -29,6 +30,7 @@ use crate::{
     descriptors,
     firehose::Transport,
     http::{self, Connections, admin::Admin, gateway::Endpoint},
+    queue::Recent,
     shutdown::{Controller, Phase, shutdown},
     stream::Streams,
     telemetry::Exposition,
@@ -135,7 +137,8 @@ impl Proxy {
         let account = allowance::account(&live);
         let (controller, shutdown) = shutdown();
         let (volume, delivery_status) = (Volume::default(), DeliveryStatus::default());
-        gauges::register(volume.clone(), account.clone(), &mut registry);
+        let recent = Recent::new();
+        gauges::register(volume.clone(), recent.clone(), account.clone(), &mut registry);
         let opening = Opening {
             live: Arc::clone(&live),
             streams,
@@ -148,6 +151,7 @@ impl Proxy {
             most_calls: descriptors.calls,
             volume: volume.clone(),
             opened: Arc::default(),
+            recent: recent.clone(),
             shutdown: shutdown.clone(),
         };
         let endpoint = Endpoint {
@@ -169,7 +173,7 @@ impl Proxy {
         let report = {
             let (live, volume, shutdown) = (Arc::clone(&live), volume.clone(), shutdown.clone());
             let keys = endpoint.keys.clone();
-            move || report::report(&live, &delivery_status, &keys, &volume, shutdown.phase())
+            move || report::report(&live, &delivery_status, &keys, &volume, &recent, shutdown.phase())
         };
         let admin_pages = Admin {
             exposition: Exposition::new(registry),

@@ -12,12 +12,15 @@ use std::{
 
 use anyhow::Context as _;
 use tokio::{
-    task::{JoinHandle, spawn_blocking},
+    task::{JoinHandle, JoinSet, spawn_blocking},
     time::{sleep, timeout},
 };
 use tracing::{error, info, warn};
 
-use super::storage::{self, Storage, Volume};
+use super::{
+    storage::{self, Storage, Volume},
+    window,
+};
 use crate::{
     account::Account,
     config::Live,
@@ -25,7 +28,7 @@ use crate::{
     deliver::{self, Deliver, DeliveryStatus, GiveUp, LogAndSettle, SetAside},
     firehose::Transport,
     http::gateway::Opened,
-    queue::{Intake, Unanswered},
+    queue::{Intake, Recent, Unanswered},
     shutdown::Shutdown,
     stream::Streams,
 };
@@ -48,6 +51,8 @@ pub(super) struct Opening {
     pub(super) volume: Volume,
     /// Where the endpoint finds it.
     pub(super) opened: Arc<OnceLock<Opened>>,
+    /// What recognizes the events that clients send again.
+    pub(super) recent: Recent,
     pub(super) shutdown: Shutdown,
 }
 
@@ -57,6 +62,7 @@ pub(super) struct Parts {
     pub(super) unanswered: Unanswered,
     pub(super) delivering: JoinHandle<anyhow::Result<deliver::Undelivered>>,
     pub(super) letters: Option<TasksOfLetters>,
+    _following: JoinSet<()>,
 }
 
 /// What the tasks get beyond the drain timeout to notice that it has passed.
@@ -82,6 +88,8 @@ impl Opening {
         } = self.storage().await?;
         let intake = intake.with_account(self.account.clone());
         self.volume.fill(spool, letters.clone());
+        let intake = intake.with_recent(self.recent.clone());
+        let following = window::follow(self.recent, self.account.clone(), changes);
         let dead_letters = letters.clone();
         let (give_up, letters): (Box<dyn GiveUp>, _) = match letters {
             Some(letters) => {
@@ -110,6 +118,7 @@ impl Opening {
             unanswered,
             delivering: tokio::spawn(deliver::run(outlet, delivery, self.shutdown)),
             letters,
+            _following: following,
         })
     }
 

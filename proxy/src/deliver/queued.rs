@@ -44,9 +44,7 @@ impl Queued {
     /// Settles events, those of one batch together.
     pub(crate) fn settle(events: &[Self]) {
         for run in events.chunk_by(|one, other| Arc::ptr_eq(&one.batch, &other.batch)) {
-            run[0]
-                .batch
-                .settle(u32::try_from(run.len()).expect("a call has few events"));
+            run[0].batch.settle_events(run.iter().map(|event| event.index));
         }
     }
 }

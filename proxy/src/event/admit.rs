@@ -11,7 +11,7 @@ use super::{
     json::scan::{Cursor, Syntax},
     redaction::{Leaves, outside, redact},
     rudder::{
-        enrich::{Surroundings, enrich},
+        enrich::{Enriched, Surroundings, enrich},
         envelope::{self, Element},
         fields::{Event, Field},
         gate,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     privacy::Privacy,
-    queue::EventBatch,
+    queue::{EventBatch, IdentityKey, Sent},
     routing::{Table, push_lowercase},
     stream::{MAX_RECORD_BYTES, RoutingKey},
 };
@@ -40,6 +40,8 @@ pub struct Context<'a> {
     pub privacy: Option<Privacy<'a>>,
     /// Most bytes that the records of one request may take. Small events grow when they are enriched.
     pub max_frame_bytes: usize,
+    /// What the events are known by when they come again is made with it. `None` when they are not to be known.
+    pub identity_key: Option<&'a IdentityKey>,
     /// 128 random bits for an event without a `messageId`.
     pub random: &'a mut dyn FnMut() -> [u8; 16],
 }
@@ -304,7 +306,11 @@ impl<'d, 'c> Admitting<'d, 'c> {
             keeps_unread: self.keeps_unread,
             rudder_id: identity.rudder_id,
         };
-        let (edits, unread) = enrich(event, &surroundings, self.context.random);
+        let Enriched {
+            edits,
+            unread,
+            has_message_id,
+        } = enrich(event, &surroundings, self.context.random);
         let delimiter: &[u8] = match self.context.delimiter {
             RecordDelimiter::Newline => b"\n",
             RecordDelimiter::None => b"",
@@ -317,6 +323,17 @@ impl<'d, 'c> Admitting<'d, 'c> {
             }
             Ok(())
         })?;
+        if let Some(identity_key) = self.context.identity_key
+            && has_message_id
+            && let Some(message_id) = event.value(Field::MessageId)
+        {
+            self.admission.batch.identify(identity_key.of(&Sent {
+                stream,
+                path_type: self.path_type.unwrap_or_default(),
+                message_id: message_id.text,
+                text: event.around(Field::SentAt),
+            }));
+        }
         for (count, unread) in self.admission.counts.unread_times.iter_mut().zip(unread) {
             *count += u32::from(unread);
         }

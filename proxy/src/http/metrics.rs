@@ -8,7 +8,10 @@ use prometheus_client::{
 };
 
 use super::reply::Refusal;
-use crate::event::{Counts, Invalid};
+use crate::{
+    event::{Counts, Invalid},
+    queue::Accepted,
+};
 
 /// Counters of the event endpoint. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -16,7 +19,7 @@ pub struct Metrics {
     requests: Family<StatusLabel, Counter>,
     requests_refused: Family<ReasonLabel, Counter>,
     /// By [`Outcome`].
-    events: [Counter; 3],
+    events: [Counter; 4],
     /// By [`Invalid`].
     invalid: [Counter; Invalid::ALL.len()],
     /// By [`Counts::STATED_TIMES`].
@@ -47,6 +50,8 @@ enum Outcome {
     Unmapped,
     /// Kept back by the event's own `integrations`.
     Withheld,
+    /// Sent again by its client, and not delivered again.
+    Repeated,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -81,7 +86,7 @@ impl Metrics {
         registry.register(
             "firehose_proxy_events",
             "Valid events of requests that were answered 200: Routed to a delivery stream, Unmapped because no mapping \
-             leads anywhere, or Withheld by their own integrations",
+             leads anywhere, Withheld by their own integrations, or Repeated and not delivered again",
             events.clone(),
         );
         let invalid: Family<ReasonLabel, Counter> = Family::default();
@@ -126,7 +131,7 @@ impl Metrics {
         Self {
             requests,
             requests_refused,
-            events: [Outcome::Routed, Outcome::Unmapped, Outcome::Withheld].map(outcome),
+            events: [Outcome::Routed, Outcome::Unmapped, Outcome::Withheld, Outcome::Repeated].map(outcome),
             invalid: Invalid::ALL.map(|reason| {
                 invalid.get_or_create_owned(&ReasonLabel {
                     reason: reason.as_str(),
@@ -159,12 +164,10 @@ impl Metrics {
     }
 
     /// Counts the valid events of a request once they are safe.
-    pub(super) fn accepted(&self, counts: &Counts) {
-        for (counter, events) in self
-            .events
-            .iter()
-            .zip([counts.routed, counts.unmapped, counts.withheld])
-        {
+    pub(super) fn accepted(&self, counts: &Counts, accepted: Accepted) {
+        let Accepted { repeats } = accepted;
+        let events = [counts.routed - repeats, counts.unmapped, counts.withheld, repeats];
+        for (counter, events) in self.events.iter().zip(events) {
             counter.inc_by(u64::from(events));
         }
         for (counter, values) in self.unread_times.iter().zip(counts.unread_times) {

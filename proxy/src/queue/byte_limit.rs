@@ -90,6 +90,15 @@ impl ByteLimit {
         within_shares.then_some(charge) // dropped, it gives everything back
     }
 
+    /// Whether [`Self::charge`] would give a stream so many bytes now.
+    pub fn has_room(&self, stream: StreamId, bytes: usize) -> bool {
+        let Some(total) = self.used().checked_add(bytes).filter(|total| *total <= self.0.limit) else {
+            return false;
+        };
+        let held = self.used_by(stream);
+        held == 0 || held + bytes <= (self.0.limit - total).saturating_mul(SHARE)
+    }
+
     /// Takes bytes whatever the limit says: they are there already. They come back by [`Self::give_back`].
     pub(crate) fn hold(&self, stream: StreamId, bytes: usize) {
         self.0.used.fetch_add(bytes, Ordering::Relaxed);

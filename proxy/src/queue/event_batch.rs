@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::Identity;
 use crate::stream::{RoutingKey, StreamId};
 
 /// The events of one request in the order of the request.
@@ -12,6 +13,8 @@ use crate::stream::{RoutingKey, StreamId};
 pub struct EventBatch {
     bytes: Vec<u8>,
     entries: Vec<Entry>,
+    /// What the first of the entries are known by; the others by nothing.
+    identities: Vec<Option<Identity>>,
 }
 
 /// Where one event's parts stand inside [`EventBatch::bytes`].
@@ -64,6 +67,7 @@ impl EventBatch {
         Self {
             bytes: Vec::with_capacity(bytes),
             entries: Vec::with_capacity(entries),
+            identities: Vec::new(),
         }
     }
 
@@ -101,10 +105,43 @@ impl EventBatch {
         pushed
     }
 
+    /// Says what the event that was added last is known by when it comes again.
+    pub fn identify(&mut self, identity: Identity) {
+        let last = self.entries.len().saturating_sub(1);
+        self.identities.resize(last, None);
+        self.identities.push(Some(identity));
+    }
+
+    /// What the events are known by, in order; shorter than the batch when the last are known by nothing.
+    pub(super) fn take_identities(&mut self) -> Vec<Option<Identity>> {
+        std::mem::take(&mut self.identities)
+    }
+
+    /// Takes out the events at `indices`, which ascend.
+    pub(super) fn remove(&mut self, indices: &[u32]) {
+        let mut removed = indices.iter().copied().peekable();
+        let (mut index, mut end) = (0_u32, 0_u32);
+        self.entries.retain_mut(|entry| {
+            let is_removed = removed.next_if_eq(&index).is_some();
+            index += 1;
+            if is_removed {
+                return false;
+            }
+            let length = entry.event_length + entry.type_length + entry.record_length;
+            let bytes = entry.start as usize..(entry.start + length) as usize;
+            self.bytes.copy_within(bytes, end as usize);
+            entry.start = end;
+            end += length;
+            true
+        });
+        self.bytes.truncate(end as usize);
+    }
+
     /// Drops every event and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();
+        self.identities.clear();
     }
 
     /// Number of events.
@@ -258,6 +295,33 @@ mod tests {
         assert_eq!(entries[1].key, RoutingKey::default());
         assert_eq!(entries[1].record, b"{}\n");
         assert_eq!(events.entry(1), Some(entries[1]));
+    }
+
+    #[test]
+    fn what_is_taken_out_leaves_the_others_as_they_were_one_behind_the_other() {
+        let key = RoutingKey {
+            event: "e",
+            r#type: "track",
+        };
+        let records: [&'static [u8]; 4] = [b"one\n", b"two, longer\n", b"3\n", b"four\n"];
+        let all = |wanted: &[usize]| {
+            let mut events = EventBatch::default();
+            for index in wanted {
+                events.push(orders(), key, write(records[*index])).unwrap();
+            }
+            events
+        };
+        for (removed, left) in [
+            (&[][..], &[0, 1, 2, 3][..]),
+            (&[0], &[1, 2, 3]),
+            (&[1, 3], &[0, 2]),
+            (&[0, 1, 2], &[3]),
+            (&[0, 1, 2, 3], &[]),
+        ] {
+            let mut events = all(&[0, 1, 2, 3]);
+            events.remove(removed);
+            assert_eq!(events, all(left), "without {removed:?}");
+        }
     }
 
     #[test]

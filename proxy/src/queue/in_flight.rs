@@ -15,7 +15,7 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Charge, EntryRef, EventBatch};
+use super::{Charge, Claim, EntryRef, EventBatch};
 use crate::{account::Held, stream::StreamId};
 
 /// A batch that delivery works on. Its request is answered when every event is settled.
@@ -32,6 +32,9 @@ pub struct InFlight {
     nobody_waits: AtomicBool,
     /// Given back when the last holder lets go of the batch's bytes.
     _charge: Charge,
+    /// Its events in the window of those that may come again. What is not settled when the batch is dropped is
+    /// forgotten there.
+    claim: Option<Claim>,
     /// Likewise, what the batch takes of the process's memory.
     _memory: Held,
     /// Where the batch is kept, if its request was answered when it was on a disk.
@@ -114,6 +117,7 @@ impl InFlight {
             deadline: None,
             nobody_waits: AtomicBool::new(false),
             _charge: charge,
+            claim: None,
             _memory: memory,
             stored,
         }
@@ -147,6 +151,15 @@ impl InFlight {
         }
     }
 
+    /// Like [`Self::settle`], of the events at these indices.
+    pub fn settle_events(&self, indices: impl ExactSizeIterator<Item = u32>) {
+        let count = u32::try_from(indices.len()).expect("a batch's entries have 32-bit offsets");
+        if let Some(claim) = &self.claim {
+            claim.safe(indices);
+        }
+        self.settle(count);
+    }
+
     /// Whether nobody waits for the answer any more: the request's deadline passed or its client left. What has not
     /// been sent yet must not be sent, since the client keeps the events and sends them again. The batch's share of
     /// the byte limit is free again when its last holder drops it, so a queue that nobody sends from looks at its
@@ -177,6 +190,12 @@ impl InFlight {
     /// The request is answered 503 at `deadline` if not all of its events are settled.
     pub(super) fn due_at(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// Its events are in the window.
+    pub(super) fn claimed(mut self, claim: Option<Claim>) -> Self {
+        self.claim = claim;
         self
     }
 

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     account::Account,
-    queue::{AcceptError, Appended, ByteLimit, EntryRef, EventBatch, InFlight, Intake, Outlet, Store},
+    queue::{AcceptError, Appended, ByteLimit, Claim, EntryRef, EventBatch, InFlight, Intake, Outlet, Store},
     stream::{StreamId, Streams},
 };
 
@@ -229,8 +229,8 @@ impl Spool {
 struct Handle(Arc<Log<RealDisk>>);
 
 impl Store for Handle {
-    fn append(&self, batch: EventBatch) -> Result<Appended, AcceptError> {
-        self.0.append(batch)
+    fn append(&self, batch: EventBatch, claim: Option<Claim>) -> Result<Appended, AcceptError> {
+        self.0.append_claimed(batch, claim)
     }
 
     fn byte_limit(&self) -> &ByteLimit {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
-    queue::{AcceptError, Charge, EventBatch, Slice},
+    queue::{AcceptError, Charge, Claim, EventBatch, Slice},
     stream::StreamId,
 };
 
@@ -27,6 +27,8 @@ pub(in crate::spool) enum Content {
         /// In memory, until it is synced or refused.
         _uncommitted: Charge,
         accepted_ms: u64,
+        /// Its events in the window of those that may come again.
+        claim: Option<Claim>,
         reply: oneshot::Sender<Result<(), AcceptError>>,
     },
     /// Slices that make room by leaving their segments: where each is now, its stream and its charge.

@@ -69,6 +69,7 @@ fn routed(rows: &[Row], event: &Value) -> Option<String> {
         request_ip: "",
         privacy: None,
         max_frame_bytes: 1 << 20,
+        identity_key: None,
         random: &mut || [7; 16],
     };
     let admission = event::batch(json!({"batch": [event]}).to_string().as_bytes(), &mut context).unwrap();

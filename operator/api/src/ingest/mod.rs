@@ -63,8 +63,8 @@ pub struct Ingest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<Privacy>,
 
-    /// Recognizes events that a client sends again. Enabled is not implemented in this version, and refused; absent,
-    /// events are not looked at for it in this version.
+    /// Recognizes events that a client sends again, by their message ID and content, and does not deliver them again.
+    /// Absent, it is enabled with its defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deduplication: Option<Deduplication>,
 

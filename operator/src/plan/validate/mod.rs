@@ -213,7 +213,21 @@ fn ingest(ingest: &api::Ingest, sizes: &sizes::Sizes) -> config::Ingest {
         cors: config::Cors {
             allowed_origins: ingest.cors.allowed_origins.clone(),
         },
+        deduplication: deduplication(ingest.deduplication.as_ref()),
     }
+}
+
+/// What is not stated is the document's to say.
+fn deduplication(stated: Option<&api::Deduplication>) -> config::Deduplication {
+    let default = config::Deduplication::default();
+    stated.map_or(default, |stated| config::Deduplication {
+        state: match stated.state {
+            api::Toggle::Enabled => config::Toggle::Enabled,
+            api::Toggle::Disabled => config::Toggle::Disabled,
+        },
+        window_seconds: stated.window_seconds.unsigned_abs(),
+        max_memory_bytes: stated.max_memory.bytes().unwrap_or(default.max_memory_bytes),
+    })
 }
 
 fn delivery(spec: &FirehoseDestinationSpec, sizes: &sizes::Sizes) -> config::Delivery {

@@ -29,7 +29,7 @@ use crate::{
     config,
     deliver::{LogAndSettle, StreamStatus},
     firehose::{Problem, Target},
-    queue::{self, AcceptError, BatchTooLarge, EventBatch, Intake},
+    queue::{self, AcceptError, Accepted, BatchTooLarge, EventBatch, Intake},
     shutdown::{Controller, shutdown},
     stream::RoutingKey,
 };
@@ -144,7 +144,9 @@ impl Fixture {
             generation: 1,
         }));
         let (controller, shutdown) = shutdown();
-        let running = tokio::spawn(Driver::new(deliver, receiver).run(outlet, shutdown));
+        let running = tokio::spawn(
+            Driver::new(deliver, receiver, watch::Sender::new(0), AwsClock::default()).run(outlet, shutdown),
+        );
         Self {
             intake,
             streams,
@@ -156,7 +158,7 @@ impl Fixture {
     }
 
     /// Puts events for one stream into the queue; what becomes of their request.
-    fn send(&self, stream: &str, events: usize) -> JoinHandle<Result<(), AcceptError>> {
+    fn send(&self, stream: &str, events: usize) -> JoinHandle<Result<Accepted, AcceptError>> {
         let stream = self.streams.intern(&StreamName::try_from(stream).unwrap());
         let mut batch = EventBatch::default();
         for _ in 0..events {

@@ -27,19 +27,31 @@ pub(in crate::event) struct Surroundings<'a> {
     pub(in crate::event) rudder_id: Uuid,
 }
 
-/// The edits that make an event a record, and which of [`STATED_TIMES`] could not be read.
+/// What becomes of an event.
+pub(in crate::event) struct Enriched<'a> {
+    /// The edits that make it a record.
+    pub(in crate::event) edits: Edits<'a>,
+    /// Which of [`STATED_TIMES`] could not be read.
+    pub(in crate::event) unread: [bool; STATED_TIMES.len()],
+    /// Whether its client gave it a `messageId`.
+    pub(in crate::event) has_message_id: bool,
+}
+
+/// The edits that make an event a record, and what was noticed on the way.
 pub(in crate::event) fn enrich<'a>(
     event: &Event<'a>,
     surroundings: &Surroundings<'a>,
     random: &mut dyn FnMut() -> [u8; 16],
-) -> (Edits<'a>, [bool; STATED_TIMES.len()]) {
+) -> Enriched<'a> {
     let mut edits = Edits::default();
     if let Some(name) = surroundings.path_type
         && event.text_of(Field::Type).and_then(Text::plain) != Some(name)
     {
         edits.set(event, Field::Type, New::Text(name));
     }
-    match MessageId::of(event) {
+    let message_id = MessageId::of(event);
+    let has_message_id = !matches!(message_id, MessageId::Missing);
+    match message_id {
         MessageId::Good => {}
         MessageId::Soiled(text) => edits.set(event, Field::MessageId, New::Visible(text)),
         MessageId::Missing => {
@@ -54,7 +66,11 @@ pub(in crate::event) fn enrich<'a>(
         edits.set(event, Field::RequestIp, New::Text(surroundings.request_ip));
     }
     let unread = times(event, surroundings, &mut edits);
-    (edits, unread.map(|value| value.is_some()))
+    Enriched {
+        edits,
+        unread: unread.map(|value| value.is_some()),
+        has_message_id,
+    }
 }
 
 fn times<'a>(event: &Event<'a>, surroundings: &Surroundings<'a>, edits: &mut Edits<'a>) -> Unread<'a> {

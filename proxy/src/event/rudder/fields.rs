@@ -141,6 +141,14 @@ impl<'a> Event<'a> {
         self.values[field as usize]
     }
 
+    /// The text before a field's value and behind it; all of it and nothing when it has none.
+    pub(in crate::event) fn around(&self, field: Field) -> [&'a str; 2] {
+        match self.value(field) {
+            Some(value) => [&self.text[..value.start], &self.text[value.end()..]],
+            None => [self.text, ""],
+        }
+    }
+
     /// A field's value when it is a string.
     pub(in crate::event) fn text_of(&self, field: Field) -> Option<Text<'a>> {
         self.value(field)?.as_text()

@@ -126,6 +126,7 @@ impl Gateway {
             request_ip: &request_ip,
             privacy: taken_out.and_then(TakenOut::privacy),
             max_frame_bytes: body_limit(configuration).saturating_mul(MOST_GROWTH),
+            identity_key: self.opened()?.intake.recent().key(),
             random: &mut || (self.endpoint.random)(),
         };
         Ok(match payload {
@@ -163,8 +164,8 @@ impl Gateway {
             has_left
         };
         let Opened { intake, dead_letters } = self.opened()?;
-        intake.accept_from(batch, deadline, has_left).await?;
-        self.endpoint.metrics.accepted(&counts);
+        let accepted = intake.accept_from(batch, deadline, has_left).await?;
+        self.endpoint.metrics.accepted(&counts, accepted);
         if let (Some(body), Some(dead_letters)) = (body, dead_letters) {
             let letters = refused.iter().map(|refused| letter(refused, body.bytes()));
             // The client cannot mend them and the others are safe: without room for them they are what was counted

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     account::{Held, Use},
-    queue::{AcceptError, Appended, Charge, EventBatch},
+    queue::{AcceptError, Appended, Charge, Claim, EventBatch},
     stream::StreamId,
 };
 
@@ -52,6 +52,15 @@ impl<D: Disk> Log<D> {
     /// When the log, the share of one of the streams, or the memory for what is not synced is full, and when the disk
     /// does not answer.
     pub(crate) fn append(&self, batch: EventBatch) -> Result<Appended, AcceptError> {
+        self.append_claimed(batch, None)
+    }
+
+    /// Like [`Self::append`], of events that their client may send again. The claim hears when they are synced.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub(crate) fn append_claimed(&self, batch: EventBatch, claim: Option<Claim>) -> Result<Appended, AcceptError> {
         self.refuse_while_stalled()?;
         let batches: Vec<(StreamId, EventBatch)> = batch
             .split()
@@ -80,6 +89,7 @@ impl<D: Disk> Log<D> {
                 charge,
                 _uncommitted: uncommitted,
                 accepted_ms,
+                claim,
                 reply,
             },
         };

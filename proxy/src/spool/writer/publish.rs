@@ -33,6 +33,7 @@ impl<D: Disk> Log<D> {
                     batches,
                     charge,
                     accepted_ms,
+                    claim,
                     reply,
                     _uncommitted,
                 } => {
@@ -51,7 +52,7 @@ impl<D: Disk> Log<D> {
                             state.index.place_waiting(group.segment, stream, charge, offset);
                         }
                     }
-                    replies.push(reply);
+                    replies.push((claim, reply));
                 }
                 Content::Moved { slices, .. } => {
                     state.index.move_ends();
@@ -66,7 +67,8 @@ impl<D: Disk> Log<D> {
         if more_waits {
             self.to_maintain.notify();
         }
-        for reply in replies {
+        for (claim, reply) in replies {
+            claim.as_ref().inspect(|claim| claim.all_safe());
             // Whoever has left needs no answer; the events are safe all the same.
             let _ = reply.send(Ok(()));
         }
