@@ -147,6 +147,12 @@ pub enum Reason {
     /// The write keys that senders are to present are not there: every request is refused.
     WriteKeysMissing,
 
+    // Ready
+    /// The key of hashes is not there: every request is refused.
+    HashKeyMissing,
+    /// The certificate of the endpoint, or the authorities of clients' ones, are not there: every request is refused.
+    CertificateMissing,
+
     // Delivering and streams
     /// Firehose takes the records.
     Succeeded,
@@ -257,6 +263,10 @@ impl Reason {
             }
             Self::SwitchingKeys => {
                 "pods that were made before write keys were asked for are open until they are replaced"
+            }
+            Self::HashKeyMissing => "the key of hashes is not there or cannot be used, and every request is refused",
+            Self::CertificateMissing => {
+                "the certificate of the endpoint is not there or cannot be used, and every request is refused"
             }
             Self::WriteKeysMissing => "the write keys are not there, and every request is refused",
             Self::Succeeded => "Firehose takes the records",
