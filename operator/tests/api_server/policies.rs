@@ -1,5 +1,5 @@
-//! What a stolen token of the operator could write, on a real API server behind the chart's admission policies; and that
-//! the operator itself works behind them.
+//! What a stolen token of the operator could write, on a real API server behind the chart's admission policies; and
+//! that the operator itself works behind them.
 
 use k8s_openapi::api::{
     admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding},
