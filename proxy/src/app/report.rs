@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use firehose_proxy_config::{
     CredentialsType, Document,
     report::{
-        Backlog, CredentialsReason, CredentialsReport, CredentialsState, DeadLetters, Report, StreamReason,
-        StreamReport, StreamState,
+        Backlog, CredentialsReason, CredentialsReport, CredentialsState, DeadLetters, Report, SecretState,
+        StreamReason, StreamReport, StreamState,
     },
 };
 
@@ -15,7 +15,7 @@ use crate::{
     config::Live,
     deliver::{self, DeliveryStatus, StreamStatus},
     firehose::Reason,
-    http::gateway::KeyRing,
+    http::gateway::{KeyRing, Secrets},
     queue::Recent,
     shutdown::Phase,
 };
@@ -25,6 +25,7 @@ pub(super) fn report(
     live: &Live,
     delivery_status: &DeliveryStatus,
     keys: &KeyRing,
+    secrets: &Secrets,
     volume: &Volume,
     recent: &Recent,
     phase: Phase,
@@ -47,6 +48,9 @@ pub(super) fn report(
         config_error: live.refused(),
         credentials: credentials_report(delivery_status, document),
         write_keys: keys.report(),
+        hash_key: document.map_or(SecretState::Unknown, |document| secrets.hash_key(document)),
+        certificate: document.map_or(SecretState::Unknown, |document| secrets.certificate(document)),
+        clock_skew_seconds: delivery_status.clock_ahead_seconds(),
         streams: streams(document, &known),
         backlog,
         dead_letters: match volume.letters() {
@@ -97,6 +101,7 @@ fn stream_report(stream: &StreamStatus) -> StreamReport {
     use deliver::StreamState as Delivery;
     let (state, reason) = match (stream.state, stream.reason) {
         (Delivery::Paused, _) => (StreamState::Paused, StreamReason::Paused),
+        (Delivery::Idle, _) => (StreamState::Idle, StreamReason::NoTraffic),
         (Delivery::Delivering, _) if stream.single_puts => (StreamState::Delivering, StreamReason::SinglePutsOnly),
         (Delivery::Delivering | Delivery::Throttled, reason) => (StreamState::Delivering, stream_reason(reason)),
         (Delivery::Failing, reason) => (StreamState::Failing, stream_reason(reason)),
@@ -113,23 +118,29 @@ fn stream_reason(reason: Reason) -> StreamReason {
     match reason {
         Reason::Succeeded => StreamReason::Succeeded,
         Reason::Throttled => StreamReason::Throttled,
+        Reason::ServiceFailure => StreamReason::ServiceFailure,
+        Reason::Unreachable => StreamReason::Unreachable,
+        Reason::Unanswered => StreamReason::Unanswered,
+        Reason::UnexpectedAnswer => StreamReason::UnexpectedAnswer,
         Reason::StreamNotFound => StreamReason::StreamNotFound,
         Reason::AccessDenied => StreamReason::AccessDenied,
-        Reason::SecretMissing
-        | Reason::SecretIncomplete
-        | Reason::SourceUnavailable
-        | Reason::AssumeRoleDenied
-        | Reason::AssumeRoleUnavailable
-        | Reason::CredentialsRejected
-        | Reason::CredentialsExpired => StreamReason::CredentialsUnavailable,
+        Reason::SecretMissing => StreamReason::SecretMissing,
+        Reason::SecretIncomplete => StreamReason::SecretIncomplete,
+        Reason::SourceUnavailable => StreamReason::SourceUnavailable,
+        Reason::AssumeRoleDenied => StreamReason::AssumeRoleDenied,
+        Reason::AssumeRoleUnavailable => StreamReason::AssumeRoleUnavailable,
+        Reason::CredentialsRejected => StreamReason::CredentialsRejected,
+        Reason::CredentialsExpired => StreamReason::CredentialsExpired,
+        Reason::ClockSkew => StreamReason::ClockSkew,
         Reason::KeyUnavailable => StreamReason::KeyUnavailable,
-        Reason::RecordRejected
-        | Reason::RecordTooLarge
-        | Reason::CallTooLarge
-        | Reason::CallRefused
-        | Reason::TooOld => StreamReason::RecordRejected,
-        Reason::ServiceFailure | Reason::UnexpectedAnswer | Reason::InvalidSource => StreamReason::ServiceError,
-        Reason::Unreachable | Reason::Unanswered => StreamReason::Unreachable,
+        Reason::NotDirectPut => StreamReason::NotDirectPut,
+        Reason::RecordRejected => StreamReason::RecordRejected,
+        Reason::RecordTooLarge => StreamReason::RecordTooLarge,
+        Reason::CallTooLarge => StreamReason::CallTooLarge,
+        Reason::CallRefused => StreamReason::CallRefused,
+        Reason::CallNotMade => StreamReason::CallNotMade,
+        // Said of an event that is given up, and never of a stream.
+        Reason::TooOld => StreamReason::Unknown,
     }
 }
 
@@ -148,10 +159,12 @@ fn credentials_report(delivery_status: &DeliveryStatus, document: Option<&Docume
             reason => (CredentialsState::Failing, reason),
         },
     };
+    let ahead = delivery_status.clock_ahead_seconds();
     let (reason, detail) = match (&credentials.stale, state) {
         (Some((stale, why)), CredentialsState::Ready | CredentialsState::Unknown) => {
             (credentials_reason(*stale), Some(why.clone()))
         }
+        (None, CredentialsState::Ready) if ahead != 0 => (CredentialsReason::ClockSkew, Some(skew(ahead))),
         _ => (
             reason,
             Some(credentials.message).filter(|_| state == CredentialsState::Failing),
@@ -165,6 +178,12 @@ fn credentials_report(delivery_status: &DeliveryStatus, document: Option<&Docume
     }
 }
 
+fn skew(ahead_seconds: i64) -> String {
+    let side = if ahead_seconds > 0 { "behind" } else { "ahead of" };
+    let seconds = ahead_seconds.unsigned_abs();
+    format!("this pod's clock is {seconds} s {side} AWS's; requests are signed by AWS's")
+}
+
 fn credentials_reason(reason: Reason) -> CredentialsReason {
     match reason {
         Reason::SecretMissing => CredentialsReason::SecretMissing,
@@ -174,6 +193,7 @@ fn credentials_reason(reason: Reason) -> CredentialsReason {
         Reason::AssumeRoleUnavailable => CredentialsReason::AssumeRoleUnavailable,
         Reason::CredentialsRejected => CredentialsReason::Rejected,
         Reason::CredentialsExpired => CredentialsReason::Expired,
+        Reason::ClockSkew => CredentialsReason::ClockSkew,
         _ => CredentialsReason::Unknown,
     }
 }
@@ -204,6 +224,19 @@ mod tests {
             backlog_bytes: 0,
             oldest_age: None,
             bytes_per_second: 0.0,
+        }
+    }
+
+    /// One vocabulary: what is counted, logged and kept with a dead letter is what the report says.
+    #[test]
+    fn a_reason_has_the_same_word_in_metrics_log_and_report() {
+        for reason in Reason::ALL.into_iter().filter(|reason| *reason != Reason::TooOld) {
+            let told = serde_json::to_value(stream_reason(reason)).unwrap();
+            assert_eq!(told, reason.as_str(), "{reason:?}");
+            if reason.is_about_credentials() {
+                let told = serde_json::to_value(credentials_reason(reason)).unwrap();
+                assert_eq!(told, reason.as_str(), "{reason:?}");
+            }
         }
     }
 

@@ -142,9 +142,11 @@ impl<E: Event> Core<E> {
             | Reason::AssumeRoleUnavailable
             | Reason::CredentialsRejected
             | Reason::CredentialsExpired
+            | Reason::ClockSkew
             | Reason::KeyUnavailable
-            | Reason::InvalidSource
+            | Reason::NotDirectPut
             | Reason::CallRefused
+            | Reason::CallNotMade
             | Reason::TooOld => self.backoff.failed(sent_at, now),
         }
         self.health = reason;
