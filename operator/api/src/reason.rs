@@ -205,6 +205,8 @@ pub enum Reason {
     // Ready, Reconciling, Stalled
     /// Nothing is in the way.
     Ready,
+    /// Changes of the spec wait: spec.reconciliation is Paused.
+    ReconciliationPaused,
     /// Proxies are being started or replaced.
     RollingOut,
     /// The operator could not write an object; it tries again.
@@ -294,6 +296,7 @@ impl Reason {
             Self::DeadLettersFull => "there is no room for more events that cannot be delivered",
             Self::DeadLettersUnavailable => "what is given up is lost",
             Self::Ready => "events are accepted",
+            Self::ReconciliationPaused => "changes of the spec wait, because spec.reconciliation is Paused",
             Self::RollingOut => "proxies are being started or replaced",
             Self::ApplyFailed => "an object could not be written; the operator tries again",
             Self::Settled => "nothing is left to do",
