@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 use tokio::{
     signal::unix,
     sync::{oneshot, watch},
+    task::JoinSet,
 };
 use tracing::{debug, error, info};
 
@@ -27,7 +28,7 @@ use crate::{
     metrics::Metrics,
     observe::{Scope, Stores, watch as watch_cluster},
     plan::{Installation, PodIdentityAgent, ProxyUser},
-    reconcile::{Context, Progress, Shared, reconcile, retry},
+    reconcile::{Asker, Context, Progress, Shared, reconcile, retry},
 };
 
 /// How many destinations of one scope are reconciled at a time.
@@ -81,14 +82,17 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
         metrics: metrics.clone(),
         progress: Arc::clone(&admin.progress),
     };
+    // They only read, and end with this function.
+    let mut askers = JoinSet::new();
     let mut controllers = Vec::new();
     let mut stores = Vec::new();
     for scope in scopes(&run) {
         let (controller, seen) = watch_cluster(&client, &scope);
         stores.push(seen.clone());
+        let (asker, asked) = Asker::new();
         let context = Arc::new(Context::new(
             fenced.clone(),
-            seen,
+            seen.clone(),
             Installation {
                 proxy_image: run.proxy_image.clone(),
                 image_pull_policy: run.proxy_image_pull_policy.clone(),
@@ -106,6 +110,7 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
                 },
             },
             run.default_endpoint_url.clone(),
+            asker.clone(),
             shared.clone(),
         ));
         let remembering = Arc::clone(&context);
@@ -114,6 +119,9 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
             .with_config(controller::Config::default().concurrency(CONCURRENCY))
             .reconcile_all_on(elected)
             .graceful_shutdown_on(told(stopped.clone()));
+        let answered = stream::unfold(asked, |mut asked| async { Some((asked.recv().await?, asked)) });
+        let controller = controller.reconcile_on(answered);
+        askers.spawn(asker.run(seen.destinations, fence.clone(), metrics.clone()));
         let rounds = controller.run(reconcile, retry, context);
         controllers.push(tokio::spawn(rounds.for_each(|round| async move {
             if let Err(error) = round {
@@ -121,10 +129,18 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
             }
         })));
     }
+    let listed = stores.clone();
     tokio::spawn(announce(stores, admin.ready, changes, metrics));
     // The lease outlives the rounds and what they have sent, so that no other operator begins before all of it is done.
     let (release, released) = oneshot::channel();
-    let election = tokio::spawn(elector.run(async { released.await.unwrap_or(false) }));
+    let election = tokio::spawn(async move {
+        let mut released = released;
+        // One that cannot see must not keep another from leading that can.
+        tokio::select! {
+            () = all_listed(&listed) => elector.run(async { released.await.unwrap_or(false) }).await,
+            _ = &mut released => {}
+        }
+    });
 
     end.await;
     info!("stopping");
@@ -164,9 +180,7 @@ fn identity(run: &Run) -> String {
 
 /// Ready once every watch has listed; the leader gauge follows the election.
 async fn announce(stores: Vec<Stores>, ready: Arc<AtomicBool>, mut changes: watch::Receiver<bool>, metrics: Metrics) {
-    for seen in &stores {
-        seen.listed().await;
-    }
+    all_listed(&stores).await;
     info!("every watch has listed");
     ready.store(true, Ordering::Relaxed);
     drop(stores);
@@ -175,6 +189,12 @@ async fn announce(stores: Vec<Stores>, ready: Arc<AtomicBool>, mut changes: watc
         if changes.changed().await.is_err() {
             return;
         }
+    }
+}
+
+async fn all_listed(stores: &[Stores]) {
+    for seen in stores {
+        seen.listed().await;
     }
 }
 

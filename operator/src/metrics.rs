@@ -1,5 +1,7 @@
 //! The operator's own metrics.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
     metrics::{
@@ -47,6 +49,8 @@ pub struct Metrics {
     pub events_withheld: Counter,
     /// Objects that could not be read.
     pub unreadable: Counter,
+    /// How often pods are asked that nothing happens to, in seconds. It grows with their number.
+    pub ask_period: Gauge<f64, AtomicU64>,
     /// 1 while this process leads.
     pub leader: Gauge,
 }
@@ -63,6 +67,7 @@ impl Metrics {
             events: Counter::default(),
             events_withheld: Counter::default(),
             unreadable: Counter::default(),
+            ask_period: Gauge::default(),
             leader: Gauge::default(),
         };
         let prefix = registry.sub_registry_with_prefix("firehose_operator");
@@ -89,6 +94,11 @@ impl Metrics {
             "unreadable_objects",
             "Destinations that could not be read",
             metrics.unreadable.clone(),
+        );
+        prefix.register(
+            "ask_period_seconds",
+            "How often pods are asked that nothing happens to; it grows with their number",
+            metrics.ask_period.clone(),
         );
         prefix.register("leader", "1 while this process leads", metrics.leader.clone());
         metrics

@@ -25,6 +25,9 @@ pub struct AccessSettings {
     pub signatures: Signatures,
     /// How far the simulator's clock is ahead of the machine's; over five minutes every signature is refused.
     pub clock_offset_seconds: i64,
+    /// How a signature is refused whose date is too far from the simulator's clock. Absent:
+    /// `InvalidSignatureException`; the service also says `RequestExpired`.
+    pub clock_error_code: Option<ErrorCode>,
     /// Long-lived credentials.
     pub credentials: Vec<Credential>,
     /// Roles that STS gives out. With none, any well-formed role is given out.
@@ -70,6 +73,25 @@ pub enum CredentialState {
     Expired,
     /// `UnrecognizedClientException`, as for a key that was deleted or never existed.
     Revoked,
+    /// `AccessDeniedException`, as for a session that is older than its role's revocation.
+    Denied,
+}
+
+/// What becomes of all sessions that roles have given out so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SessionEnding {
+    /// From now on.
+    pub state: CredentialState,
+}
+
+impl Default for SessionEnding {
+    /// They are revoked.
+    fn default() -> Self {
+        Self {
+            state: CredentialState::Revoked,
+        }
+    }
 }
 
 /// A role that STS gives out.
@@ -139,11 +161,20 @@ impl Access {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the settings; sessions of roles that are no longer there end.
+    /// Replaces the settings. Other credentials or roles end all sessions; another clock does not.
     pub(crate) fn configure(&self, settings: AccessSettings) {
         let mut state = self.state();
-        state.sessions.clear();
+        if (&settings.credentials, &settings.roles) != (&state.settings.credentials, &state.settings.roles) {
+            state.sessions.clear();
+        }
         state.settings = settings;
+    }
+
+    /// What becomes of the sessions that there are. Those that are asked for later are good.
+    pub(crate) fn end_sessions(&self, ending: &SessionEnding) {
+        for session in &mut self.state().sessions {
+            session.credential.state = ending.state;
+        }
     }
 
     pub(crate) fn settings(&self) -> AccessSettings {
@@ -158,6 +189,12 @@ impl Access {
     pub(crate) fn now(&self) -> Timestamp {
         let offset = jiff::SignedDuration::from_secs(self.state().settings.clock_offset_seconds);
         Timestamp::now().saturating_add(offset).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The code for a date that is too far from the clock.
+    pub(crate) fn clock_error_code(&self) -> ErrorCode {
+        let stated = self.state().settings.clock_error_code;
+        stated.unwrap_or(ErrorCode::InvalidSignatureException)
     }
 
     /// Everybody, when signatures are ignored.
@@ -205,6 +242,13 @@ impl Access {
             }
             CredentialState::Expired => Err(expired()),
             CredentialState::Revoked => Err(invalid()),
+            CredentialState::Denied => Ok((
+                credential.secret_access_key.clone(),
+                Caller {
+                    arn,
+                    allowed_actions: Some(Vec::new()),
+                },
+            )),
         }
     }
 

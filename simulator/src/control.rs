@@ -69,6 +69,10 @@ pub(crate) fn call(service: &Service, method: &Method, path: &str, query: &str, 
             service.configure_access(settings);
             done()
         }),
+        ("PUT", ["sessions"]) => parsed(body).map_or_else(Reply::from, |ending| {
+            service.access.end_sessions(&ending);
+            done()
+        }),
         ("POST", ["reset"]) => {
             service.reset();
             done()

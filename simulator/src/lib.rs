@@ -36,7 +36,7 @@ mod signature;
 mod stream;
 mod sts;
 
-pub use access::{AccessSettings, Credential, CredentialState, Role, Signatures};
+pub use access::{AccessSettings, Credential, CredentialState, Role, SessionEnding, Signatures};
 pub use availability::{Availability, ServiceSettings};
 pub use error::ErrorCode;
 pub use faults::{Fault, Operation, Records, Rule, StreamSettings, TakesEffect, Throttle};

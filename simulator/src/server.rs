@@ -25,7 +25,7 @@ use tokio::{
 };
 
 use crate::{
-    access::AccessSettings,
+    access::{AccessSettings, SessionEnding},
     availability::ServiceSettings,
     control,
     dispatch::{self, MAX_REQUEST_BODY_BYTES},
@@ -106,9 +106,15 @@ impl Simulator {
         self.service.configure_service(settings);
     }
 
-    /// Sets who may call, as `PUT /_simulator/access` does. Sessions that roles have given out end.
+    /// Sets who may call, as `PUT /_simulator/access` does. Other credentials or roles end the
+    /// sessions that were given out.
     pub fn configure_access(&self, settings: AccessSettings) {
         self.service.configure_access(settings);
+    }
+
+    /// Ends the sessions that roles have given out so far, as `PUT /_simulator/sessions` does.
+    pub fn end_sessions(&self, ending: SessionEnding) {
+        self.service.access.end_sessions(&ending);
     }
 
     /// Every stream in the order of their names.

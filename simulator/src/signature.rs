@@ -55,7 +55,13 @@ pub(crate) fn verify(
     let token = header(headers, "x-amz-security-token");
     let (secret, caller) = access.look_up(authorization.access_key_id, token, now)?;
     authorization.check_scope(date, service, regions)?;
-    check_date(date, now)?;
+    check_date(date, now).map_err(|error| ApiError {
+        code: match error.code {
+            ErrorCode::InvalidSignatureException => access.clock_error_code(),
+            other => other,
+        },
+        ..error
+    })?;
     authorization.check_signed_headers(headers)?;
     let canonical = canonical_request(head, authorization.signed_headers, body);
     let expected = sign(&secret, date, authorization.scope, &canonical);

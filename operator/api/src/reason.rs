@@ -126,6 +126,8 @@ pub enum Reason {
     CredentialsRejected,
     /// The session token has expired.
     CredentialsExpired,
+    /// A pod's clock is too far from AWS's.
+    ClockSkew,
 
     // Durable
     /// A 200 is on a persistent volume.
@@ -158,16 +160,27 @@ pub enum Reason {
     StreamNotFound,
     /// The policy does not allow the call.
     AccessDenied,
-    /// There are no usable credentials.
-    CredentialsUnavailable,
     /// The stream's KMS key cannot be used.
     KeyUnavailable,
-    /// Firehose refuses records for what they are.
+    /// The stream takes no direct puts: its source is a Kinesis data stream, or Amazon MSK.
+    NotDirectPut,
+    /// Firehose refuses a record for what it is.
     RecordRejected,
+    /// A record is larger than Firehose takes.
+    RecordTooLarge,
+    /// A call is larger than Firehose takes.
+    CallTooLarge,
+    /// Firehose refuses a call for a reason that the proxy does not know.
+    CallRefused,
     /// Firehose answers with an error of its own.
-    ServiceError,
+    #[serde(alias = "ServiceError")]
+    ServiceFailure,
+    /// Firehose answers with something that accounts for no record.
+    UnexpectedAnswer,
     /// Firehose cannot be reached.
     FirehoseUnreachable,
+    /// Firehose does not answer in time.
+    Unanswered,
     /// Delivery is paused by the spec.
     DeliveryPaused,
 
@@ -234,6 +247,7 @@ impl Reason {
             Self::AssumeRoleUnavailable => "STS does not answer",
             Self::CredentialsRejected => "AWS does not take the access key or the signature",
             Self::CredentialsExpired => "the session token has expired",
+            Self::ClockSkew => "a pod's clock is far from AWS's",
             Self::PersistentSpool => "a 200 means that events are on a persistent volume",
             Self::EphemeralSpool => "a 200 means that events are on a volume that goes with its pod",
             Self::AcknowledgedByFirehose => "a 200 means that Firehose has the events",
@@ -251,11 +265,16 @@ impl Reason {
             Self::Throttled => "Firehose asks for a slower pace",
             Self::StreamNotFound => "there is no delivery stream of this name in the region",
             Self::AccessDenied => "the policy does not allow the call",
-            Self::CredentialsUnavailable => "there are no usable credentials",
             Self::KeyUnavailable => "the stream's KMS key cannot be used",
-            Self::RecordRejected => "Firehose refuses records for what they are",
-            Self::ServiceError => "Firehose answers with an error of its own",
+            Self::NotDirectPut => "the stream takes no direct puts: its source is another one",
+            Self::RecordRejected => "Firehose refuses a record for what it is",
+            Self::RecordTooLarge => "a record is larger than Firehose takes",
+            Self::CallTooLarge => "a call is larger than Firehose takes",
+            Self::CallRefused => "Firehose refuses a call for a reason that the proxy does not know",
+            Self::ServiceFailure => "Firehose answers with an error of its own",
+            Self::UnexpectedAnswer => "Firehose answers with something that accounts for no record",
             Self::FirehoseUnreachable => "Firehose cannot be reached",
+            Self::Unanswered => "Firehose does not answer in time",
             Self::DeliveryPaused => "delivery is paused by the spec",
             Self::NoDeadLetters => "nothing was given up, or all of it was seen to",
             Self::DeadLettersWaiting => "events that were given up wait to be sent again or dropped",
@@ -294,6 +313,7 @@ impl From<CredentialsReason> for Reason {
             CredentialsReason::AssumeRoleUnavailable => Self::AssumeRoleUnavailable,
             CredentialsReason::Rejected => Self::CredentialsRejected,
             CredentialsReason::Expired => Self::CredentialsExpired,
+            CredentialsReason::ClockSkew => Self::ClockSkew,
             CredentialsReason::Unknown => Self::Unknown,
         }
     }
@@ -308,11 +328,24 @@ impl From<StreamReason> for Reason {
             StreamReason::Throttled => Self::Throttled,
             StreamReason::StreamNotFound => Self::StreamNotFound,
             StreamReason::AccessDenied => Self::AccessDenied,
-            StreamReason::CredentialsUnavailable => Self::CredentialsUnavailable,
+            StreamReason::SecretMissing => Self::SecretMissing,
+            StreamReason::SecretIncomplete => Self::SecretIncomplete,
+            StreamReason::SourceUnavailable => Self::SourceUnavailable,
+            StreamReason::AssumeRoleDenied => Self::AssumeRoleDenied,
+            StreamReason::AssumeRoleUnavailable => Self::AssumeRoleUnavailable,
+            StreamReason::CredentialsRejected => Self::CredentialsRejected,
+            StreamReason::CredentialsExpired => Self::CredentialsExpired,
+            StreamReason::ClockSkew => Self::ClockSkew,
             StreamReason::KeyUnavailable => Self::KeyUnavailable,
+            StreamReason::NotDirectPut => Self::NotDirectPut,
             StreamReason::RecordRejected => Self::RecordRejected,
-            StreamReason::ServiceError => Self::ServiceError,
+            StreamReason::RecordTooLarge => Self::RecordTooLarge,
+            StreamReason::CallTooLarge => Self::CallTooLarge,
+            StreamReason::CallRefused => Self::CallRefused,
+            StreamReason::ServiceFailure => Self::ServiceFailure,
+            StreamReason::UnexpectedAnswer => Self::UnexpectedAnswer,
             StreamReason::Unreachable => Self::FirehoseUnreachable,
+            StreamReason::Unanswered => Self::Unanswered,
             StreamReason::Paused => Self::DeliveryPaused,
             StreamReason::Unknown => Self::Unknown,
         }

@@ -2,7 +2,9 @@
 //! to write.
 
 mod child;
+mod compare;
 mod events;
+mod ownership;
 mod poke;
 mod status;
 

@@ -13,7 +13,12 @@ pub use guarded::{Guarded, Unreadable};
 pub use pods::{address, has_write_keys, is_ready};
 pub use trouble::{Trouble, is_on_a_lost_node, not_made, trouble};
 
-use std::{fmt::Debug, sync::Arc};
+use std::{
+    error::Error,
+    fmt::Debug,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use k8s_openapi::{
@@ -35,11 +40,15 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
+use tracing::warn;
 
 use crate::plan::{DESTINATION_LABEL, MANAGED_SELECTOR, POD_SELECTOR};
 
 /// Seconds after which a watch is opened anew. A connection that died silently is noticed then.
 const WATCH_SECONDS: u32 = 60;
+
+/// How often it is said that a watch fails.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// Where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,6 +164,45 @@ fn config() -> watcher::Config {
     watcher::Config::default().timeout(WATCH_SECONDS)
 }
 
+/// Drops who wrote what, but for this operator's own entry: of every child that is more than half of its bytes.
+fn trim<K: Resource>(child: &mut K) {
+    let managed = child.meta_mut().managed_fields.take().unwrap_or_default();
+    let ours = managed.into_iter().filter(|entry| {
+        let is_ours = entry
+            .manager
+            .as_deref()
+            .is_some_and(|manager| manager.starts_with("firehose-operator"));
+        is_ours && entry.operation.as_deref() == Some("Apply")
+    });
+    child.meta_mut().managed_fields = Some(ours.collect());
+}
+
+/// Says that a watch fails, once and then again every minute: it is opened again all the time.
+#[derive(Debug, Default)]
+struct Complaint(Option<Instant>);
+
+impl Complaint {
+    fn make(&mut self, kind: &str, error: &watcher::Error) {
+        let is_due = self.0.is_none_or(|made| made.elapsed() >= COMPLAIN_EVERY);
+        if is_due {
+            self.0 = Some(Instant::now());
+            warn!(kind, error = %words(error), "failed to watch; is the definition installed, and may this account list and watch it?");
+        }
+    }
+}
+
+/// An error with its causes, which it does not say itself.
+fn words(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        words.push_str(": ");
+        words.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    words
+}
+
 /// Events of a watch, on their way from its store to the controller.
 type Events<K> = BoxStream<'static, Result<watcher::Event<K>, watcher::Error>>;
 
@@ -187,6 +235,9 @@ impl Cluster<'_> {
         let stream = watcher(api, config).default_backoff().modify(trim).reflect(writer);
         self.unlisted.send_modify(|watches| *watches += 1);
         let (unlisted, mut first) = (self.unlisted.clone(), true);
+        let kind = K::kind(&()).into_owned();
+        let mut complaint = Complaint::default();
+        let stream = stream.inspect_err(move |error| complaint.make(&kind, error));
         let events = stream.inspect_ok(move |event| {
             if first && matches!(event, watcher::Event::InitDone) {
                 first = false;
@@ -208,7 +259,7 @@ impl Cluster<'_> {
             + Sync
             + 'static,
     {
-        let (reader, events) = self.watch(config().labels(MANAGED_SELECTOR), |_| {});
+        let (reader, events) = self.watch(config().labels(MANAGED_SELECTOR), trim);
         let changes = events.touched_objects();
         (
             reader,

@@ -8,7 +8,7 @@ use std::{
 
 use kube::{Client, ResourceExt as _};
 
-use super::{absence::Absence, progress::Progress, written::WrittenStatus};
+use super::{absence::Absence, asker::Asker, progress::Progress, written::WrittenStatus};
 use crate::{
     apply::{AppliedChildren, EventLimit, Events},
     lease::Fence,
@@ -45,6 +45,8 @@ pub struct Context {
     pub fence: Fence,
     /// Where changes are told.
     pub events: Events,
+    /// Who asks the pods.
+    pub asker: Asker,
     /// What is counted.
     pub metrics: Metrics,
     /// Whether rounds end.
@@ -60,6 +62,8 @@ pub(super) struct Remembered {
     pub(super) applied: AppliedChildren,
     /// Pokes of the current revision.
     pub(super) schedule: Schedule,
+    /// Pokes of pods that wait for a Secret.
+    pub(super) secrets: Schedule,
     /// The status that was written and not seen yet.
     pub(super) status: WrittenStatus,
     /// When the list of pods may be written again, on the process's clock.
@@ -79,6 +83,7 @@ impl Context {
         stores: Stores,
         installation: Installation,
         default_endpoint: Option<String>,
+        asker: Asker,
         shared: Shared,
     ) -> Self {
         let Shared {
@@ -94,6 +99,7 @@ impl Context {
             default_endpoint,
             fence,
             events,
+            asker,
             metrics,
             progress,
             remembered: Mutex::default(),

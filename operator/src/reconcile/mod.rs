@@ -4,11 +4,12 @@
 //! between two rounds only saves work; a new leader starts with nothing and ends at the same state.
 
 mod absence;
+mod asker;
 mod context;
 mod error;
 mod jitter;
+mod pokes;
 mod progress;
-mod proxies;
 mod refuse;
 mod report;
 mod round;
@@ -31,6 +32,7 @@ use crate::{
     verify::settled,
 };
 
+pub use asker::Asker;
 pub use context::{Context, Shared};
 pub use error::Error;
 use jitter::random;

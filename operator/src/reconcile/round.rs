@@ -3,16 +3,21 @@
 //! The first three decide and change nothing; what they read is what the watches have shown. Whatever the spec says, a
 //! round ends with the status of what is in force.
 
+use std::time::Duration;
+
 use firehose_operator_api::{FirehoseDestination, Reason};
-use kube::{ResourceExt as _, runtime::controller::Action};
+use kube::{
+    ResourceExt as _,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
 
 use super::{
     context::{Context, Remembered},
     error::Error,
     jitter::random,
-    proxies::{ask_all, poke_all},
+    pokes::{Told, tell},
     report::report,
-    situation::{Observed, Planned, Progress, Situation, observe, willing},
+    situation::{Observed, Planned, Progress, Situation, observe},
     troubles::look,
     withdraw::withdraw,
 };
@@ -22,6 +27,9 @@ use crate::{
     plan::{self, Children, Rejection, Validated, children, unchangeable},
     verify::{Acceptance, settled},
 };
+
+/// When to look again for answers that have not come: a pod has two seconds, and others may be asked before.
+const RETRY_UNASKED: Duration = Duration::from_secs(3);
 
 /// Most rejections that a condition names; the others are counted.
 const MAX_REJECTIONS_IN_MESSAGE: usize = 5;
@@ -91,6 +99,7 @@ async fn apply(
     let config_map = apply::apply(client, &stores.config_maps, &wanted.config_map, uid, known).await?;
     writes.inc_by(config_map.count());
     progress.has_config_map = true;
+    progress.has_written_config_map = config_map.count() > 0;
     let account = apply::apply(client, &stores.service_accounts, &wanted.service_account, uid, known).await?;
     writes.inc_by(account.count());
     for service in [&wanted.headless_service, &wanted.service] {
@@ -126,21 +135,19 @@ async fn verify(
     );
     let (pods, leaving) = situation.pods(context);
     let revision = situation.revision.as_deref();
-    let schedule = &mut remembered.schedule;
-    let due = revision.and_then(|revision| Some((revision, schedule.due(revision, context.now())?)));
-    if let Some((revision, 0)) = due {
-        // Just applied: every pod is to look, none has to be asked first.
-        poke_all(context, &namespace, &pods, revision, 0).await;
-    }
-    let proxies = ask_all(&pods, &uid).await;
+    let target = ObjectRef::new(&destination.name_any()).within(&namespace);
+    let answers = context.asker.follow(&uid, target, &pods, revision);
+    let proxies = answers.proxies;
     let behind = situation.behind(&pods, &proxies, remembered.schedule.is_patient());
-    if let Some((revision, number @ 1..)) = due {
-        if remembered.schedule.is_patient() {
-            let willing = willing(&behind, &pods, &proxies);
-            poke_all(context, &namespace, &willing, revision, number).await;
-        } else {
-            poke_all(context, &namespace, &behind, revision, number).await;
-        }
+    if let Some(revision) = revision {
+        let told = Told {
+            pods: &pods,
+            proxies: &proxies,
+            behind: &behind,
+            is_complete: answers.is_complete,
+            is_news: situation.is_news,
+        };
+        tell(context, &namespace, revision, &told, remembered).await;
     }
     let outcome = match (&acceptance, behind.is_empty()) {
         (_, false) => Outcome::Propagating,
@@ -157,13 +164,25 @@ async fn verify(
     )
     .await;
     let look_due = looked.due;
+    let is_told_before = destination
+        .status
+        .as_ref()
+        .is_some_and(|status| !status.conditions.is_empty());
+    if !answers.is_complete && is_told_before && apply_error.is_none() && acceptance == Acceptance::Accepted {
+        // Pods that were not asked yet are not silent ones. The answers bring the next round.
+        return Ok((Outcome::Propagating, Action::requeue(RETRY_UNASKED)));
+    }
     let findings = situation.findings(destination, acceptance, apply_error, &proxies, looked);
     let pods_due = report(context, destination, remembered, &findings).await?;
     let wait = match outcome {
         Outcome::Propagating => remembered.schedule.wait(context.now()).min(settled(random())),
         Outcome::Settled | Outcome::Refused | Outcome::Error => settled(random()),
     };
-    let due = [pods_due, look_due].into_iter().flatten().min();
+    let secrets_due = remembered
+        .secrets
+        .is_begun()
+        .then(|| remembered.secrets.wait(context.now()));
+    let due = [pods_due, look_due, secrets_due].into_iter().flatten().min();
     Ok((outcome, Action::requeue(due.map_or(wait, |due| due.min(wait)))))
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Observed {
 /// How far a round got with the children.
 #[derive(Default)]
 pub(super) struct Progress {
+    /// The ConfigMap was written: pods have to hear of it.
+    pub(super) has_written_config_map: bool,
     /// The ConfigMap is as planned.
     pub(super) has_config_map: bool,
     /// The StatefulSet as this round has written it, if it has: the watch shows it only later.
@@ -54,6 +56,8 @@ pub(super) struct Situation {
     effective: Option<Effective>,
     /// The revision that the proxies are to run; `None` while no spec was ever accepted.
     pub(super) revision: Option<String>,
+    /// Whether pods have to hear of it now.
+    pub(super) is_news: bool,
     stateful_set: Option<Arc<StatefulSet>>,
     desired: i32,
 }
@@ -126,6 +130,7 @@ impl Situation {
         Self {
             effective: validated.as_ref().map(|validated| effective(validated, installation)),
             validated,
+            is_news: written.has_written_config_map,
             revision: revision.or(observed_revision),
             stateful_set,
             desired,

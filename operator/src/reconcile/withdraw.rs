@@ -27,6 +27,7 @@ pub(super) async fn withdraw(
         writes.inc_by(applied.count());
         if let Applied::Written(config_map) = applied {
             observed.config_map = Some((*config_map).into());
+            progress.has_written_config_map = true;
         }
     }
     if let Some(account) = &withdrawal.service_account {

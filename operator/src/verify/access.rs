@@ -2,7 +2,7 @@
 //! role or the pod that it is about, and nothing of what is in a Secret.
 
 use firehose_operator_api::{ConditionStatus, ConditionType, Reason};
-use firehose_proxy_config::report::{CredentialsReason, CredentialsReport, CredentialsState, WriteKeysState};
+use firehose_proxy_config::report::{CredentialsReason, CredentialsReport, CredentialsState, Report, WriteKeysState};
 
 use super::{
     conditions::Conditions,
@@ -127,6 +127,20 @@ fn is_open(proxy: &Proxy) -> bool {
         WriteKeysState::Loaded | WriteKeysState::Missing | WriteKeysState::Incomplete => false,
         WriteKeysState::Unknown => !proxy.has_write_keys,
     }
+}
+
+/// Whether a proxy waits for a Secret: it is not there, lacks a key, or AWS does not take what is in it. Kubelet brings
+/// the next version sooner when it is told to look.
+pub fn waits_for_a_secret(report: &Report) -> bool {
+    use CredentialsReason::{Expired, Rejected, SecretIncomplete, SecretMissing};
+    let keys = matches!(
+        report.write_keys.state,
+        WriteKeysState::Missing | WriteKeysState::Incomplete
+    );
+    keys || matches!(
+        report.credentials.reason,
+        SecretMissing | SecretIncomplete | Rejected | Expired
+    )
 }
 
 /// Why senders are refused although the destination is open to those with a key, if they are.

@@ -9,12 +9,15 @@ mod news;
 mod pods;
 mod schedule;
 mod streams;
+mod turns;
 mod unreadable;
 
+pub use access::waits_for_a_secret;
 pub use ask::{Unasked, ask};
 pub use findings::{Acceptance, Findings, PodTrouble, Proxy};
 pub use judge::judge;
 pub use news::{News, news};
 pub use pods::hold_pods;
 pub use schedule::{Schedule, settled};
+pub use turns::{Change, Lane, Turns};
 pub use unreadable::unreadable;

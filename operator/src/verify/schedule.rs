@@ -26,18 +26,32 @@ const SETTLED_INTERVAL: Duration = Duration::from_secs(20);
 pub struct Schedule {
     revision: String,
     pokes: u32,
+    /// Pokes of the same revision before it was written again.
+    offset: u32,
     /// When the revision was first to be poked.
     begun: Duration,
     next: Duration,
 }
 
 impl Schedule {
+    /// Begins anew: the revision was written. Returns the number of this poke.
+    pub fn begin(&mut self, revision: &str, now: Duration) -> u32 {
+        let before = std::mem::take(self);
+        let number = self.due(revision, now).unwrap_or_default();
+        // The same revision again is another poke, with a number of its own.
+        if before.revision == revision {
+            self.offset = before.offset + before.pokes;
+        }
+        number + self.offset
+    }
+
     /// The number of this poke if one is due for `revision`, counted from zero. A new revision is due at once.
     pub fn due(&mut self, revision: &str, now: Duration) -> Option<u32> {
         if self.revision != revision {
             *self = Self {
                 revision: revision.to_owned(),
                 pokes: 0,
+                offset: 0,
                 begun: now,
                 next: now,
             };
@@ -56,7 +70,12 @@ impl Schedule {
         };
         self.next = now + step.copied().unwrap_or(later);
         self.pokes = number.saturating_add(1);
-        Some(number)
+        Some(number.saturating_add(self.offset))
+    }
+
+    /// Whether anything was due yet.
+    pub fn is_begun(&self) -> bool {
+        self.pokes > 0
     }
 
     /// Whether the quick pokes are over: a pod that still cannot be asked is not to be poked for ever.

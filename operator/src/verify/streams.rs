@@ -46,7 +46,7 @@ fn message(findings: &Findings<'_>, proxy: &Proxy, stream: &StreamReport, said: 
     let reason = Reason::from(stream.reason);
     let is_of_the_moment = matches!(
         reason,
-        Reason::FirehoseUnreachable | Reason::ServiceError | Reason::Throttled
+        Reason::FirehoseUnreachable | Reason::ServiceFailure | Reason::Throttled
     );
     if let Some(said) = said
         && (is_of_the_moment || findings.subjects.is_none())
@@ -77,7 +77,7 @@ pub(super) fn is_of_the_moment(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::FirehoseUnreachable
-            | Reason::ServiceError
+            | Reason::ServiceFailure
             | Reason::Throttled
             | Reason::SourceUnavailable
             | Reason::AssumeRoleUnavailable

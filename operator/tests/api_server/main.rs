@@ -8,6 +8,7 @@
 mod admission;
 #[path = "../../api/tests/shape/cases.rs"]
 mod cases;
+mod children;
 mod leader;
 mod manifest;
 mod namespace;

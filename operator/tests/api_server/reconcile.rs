@@ -21,7 +21,7 @@ async fn a_destination_is_reconciled_repaired_and_refused_on_a_real_api_server()
     let destinations = server.destinations();
 
     server.grant_everywhere().await;
-    let operator = server.operator("operator", &[]);
+    let operator = server.operator("operator", &["--allowed-storage-class=fast"]);
     apply(&destinations, &destination("orders", &json!({}))).await.unwrap();
     let config_maps: Api<ConfigMap> = Api::namespaced(server.client.clone(), "default");
     let services: Api<Service> = Api::namespaced(server.client.clone(), "default");

@@ -76,7 +76,9 @@ async fn what_an_installation_stops_allowing_is_taken_from_running_children() {
         ["kubectl.kubernetes.io/restartedAt"],
         "what others wrote is theirs"
     );
-    assert!(accounts.get("orders-firehose").await.unwrap().annotations().is_empty());
+    let account = accounts.get("orders-firehose").await.unwrap();
+    let annotations: Vec<&String> = account.annotations().keys().collect();
+    assert_eq!(annotations, ["firehose-operator.dev/rendered"]);
     let document = server.document("orders").await.unwrap();
     assert!(!document.contains("collector.example"), "{document}");
     assert!(

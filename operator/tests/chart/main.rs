@@ -55,8 +55,11 @@ fn no_rule_has_a_wildcard_and_none_is_about_secrets_or_rights() {
             ];
             assert!(!forbidden.contains(&resource.as_str()), "{rule:?}");
         }
-        for verb in ["escalate", "bind", "impersonate", "deletecollection", "delete"] {
+        for verb in ["escalate", "bind", "impersonate", "deletecollection"] {
             assert!(!rule.verbs.iter().any(|granted| granted == verb), "{rule:?}");
+        }
+        if rule.verbs.iter().any(|granted| granted == "delete") {
+            assert_eq!(rule.resources, ["statefulsets"], "an orphaned one that is made anew");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 const NOT_OURS: &str = "the operator writes only objects with its label that a FirehoseDestination controls";
-const NOT_CONTROLLED: &str = "the operator takes over no object that no FirehoseDestination controls";
+const NOT_CONTROLLED: &str = "the operator takes over no object that somebody else controls or that lacks its label";
 
 /// The children that the operator writes for an example, on their way to the API server.
 fn wanted(example: &str) -> Vec<Value> {
@@ -130,8 +130,8 @@ fn whatever_the_role_may_write_has_a_policy_but_for_the_status_of_destinations_a
         }
     }
     assert_eq!(
-        written, 13,
-        "six kinds of children, created and changed, and the status of pods"
+        written, 14,
+        "six kinds of children, created and changed, workloads deleted, and the status of pods"
     );
 }
 
@@ -182,15 +182,27 @@ fn a_child_without_its_label_or_its_destination_is_refused() {
 fn an_object_of_somebody_else_is_not_taken_over_even_under_our_label() {
     let child = &examples()[0][0];
     let aws_auth = json!({"metadata": {"name": "aws-auth", "namespace": "kube-system"}, "data": {"mapRoles": ""}});
-    let labelled = json!({"metadata": {"name": "aws-auth", "labels": child["metadata"]["labels"]}});
     let of_another_kind = with(child, "/metadata/ownerReferences/0/kind", json!("Deployment"));
-    for old in [&aws_auth, &labelled, &of_another_kind] {
+    for old in [&aws_auth, &of_another_kind] {
         assert_eq!(policy("-children").refusals(child, old), [NOT_CONTROLLED], "{old}");
     }
     assert_eq!(
         policy("-children").refusals(&aws_auth, &aws_auth),
         [NOT_OURS, NOT_CONTROLLED]
     );
+}
+
+/// What a backup has restored, or what outlived its destination.
+#[test]
+fn an_orphan_under_our_label_is_taken_over_and_what_is_ours_may_be_deleted_and_nothing_else() {
+    let child = &examples()[0][0];
+    let orphan = without(child, "/metadata/ownerReferences");
+    assert_eq!(policy("-children").refusals(child, &orphan), [""; 0]);
+    for old in [child, &orphan] {
+        assert_eq!(policy("-children").refusals(&Value::Null, old), [""; 0]);
+    }
+    let foreign = json!({"metadata": {"name": "coredns", "namespace": "kube-system"}});
+    assert_eq!(policy("-children").refusals(&Value::Null, &foreign), [NOT_CONTROLLED]);
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub(crate) fn proxy(name: &str) -> Proxy {
         ready: true,
         has_write_keys: true,
         report: Some(Report {
+            clock_skew_seconds: 0,
             destination_uid: "u-1".to_owned(),
             revision: REVISION.to_owned(),
             ready: true,

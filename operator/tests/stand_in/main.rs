@@ -2,6 +2,8 @@
 #![cfg(feature = "controller")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
+mod asking;
+mod children;
 mod deadlines;
 mod denied;
 mod fence;

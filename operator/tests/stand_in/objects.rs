@@ -106,6 +106,14 @@ impl Objects {
         Ok(object)
     }
 
+    /// Removes an object, and tells watches.
+    pub(crate) fn delete(&mut self, address: &Address) -> Option<Value> {
+        let object = self.stored.remove(address)?;
+        self.version += 1;
+        self.tell("DELETED", address, &object);
+        Some(object)
+    }
+
     fn tell(&mut self, event: &str, address: &Address, object: &Value) {
         let line = format!("{}\n", json!({"type": event, "object": object}));
         self.events.push((self.version, address.collection.clone(), line));

@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     StallBody,
     /// It is denied in these words.
     Deny(&'static str),
+    /// A field of it is at fault.
+    Invalid(&'static str),
     /// It is answered and done only after this time.
     Late(Duration),
 }
@@ -39,6 +41,7 @@ pub(crate) enum Fault {
 pub(crate) struct Seen {
     pub(crate) at: Instant,
     pub(crate) method: Method,
+    /// Of the object, also where it is created.
     pub(crate) path: String,
     pub(crate) body: Value,
 }
@@ -124,11 +127,16 @@ pub(crate) async fn until(what: &str, patience: Duration, condition: impl Fn() -
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let mut path = head.uri.path().to_owned();
+    if let (&Method::POST, Some(name)) = (&head.method, body["metadata"]["name"].as_str()) {
+        path = format!("{path}/{name}");
+    }
     let seen = Seen {
         at: Instant::now(),
         method: head.method,
-        path: head.uri.path().to_owned(),
-        body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        path,
+        body,
     };
     let query = head.uri.query().unwrap_or_default();
     shared.seen.lock().unwrap().push(seen.clone());
@@ -139,6 +147,14 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             return Body::from_stream(beginning.chain(stream::pending())).into_response();
         }
         Some(Fault::Deny(words)) => return failure(StatusCode::FORBIDDEN, "Forbidden", words),
+        Some(Fault::Invalid(field)) => {
+            let cause = json!({"reason": "FieldValueForbidden", "message": "may not change", "field": field});
+            let status = json!({
+                "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 422, "reason": "Invalid",
+                "message": "may not change", "details": {"causes": [cause]},
+            });
+            return (StatusCode::UNPROCESSABLE_ENTITY, status.to_string()).into_response();
+        }
         Some(Fault::Late(delay)) => tokio::time::sleep(delay).await,
         None => {}
     }
@@ -159,12 +175,15 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             None => failure(StatusCode::NOT_FOUND, "NotFound", "there is no such object"),
         };
     }
-    let address = Address {
-        name: seen.body["metadata"]["name"]
-            .as_str()
-            .map_or(address.name, str::to_owned),
-        ..address
-    };
+    if seen.method == Method::POST && objects.get(&address).is_some() {
+        return failure(StatusCode::CONFLICT, "AlreadyExists", "there is one already");
+    }
+    if seen.method == Method::DELETE {
+        return match objects.delete(&address) {
+            Some(object) => axum_json(&object),
+            None => failure(StatusCode::NOT_FOUND, "NotFound", "there is no such object"),
+        };
+    }
     match objects.patch(&address, &seen.body, is_status) {
         Ok(object) => axum_json(&object),
         Err(words) => failure(StatusCode::CONFLICT, "Conflict", words),

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Longest `detail`, in characters.
-pub const MAX_DETAIL_CHARS: usize = 256;
+pub const MAX_DETAIL_CHARS: usize = 300;
 
 /// What one proxy pod knows about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Report {
     /// The AWS credentials.
     #[serde(default)]
     pub credentials: CredentialsReport,
+    /// Seconds that AWS's clock is ahead of the pod's; below zero, behind. 0 while they agree.
+    #[serde(default)]
+    pub clock_skew_seconds: i64,
     /// The write keys that senders present.
     #[serde(default)]
     pub write_keys: WriteKeysReport,
@@ -105,6 +108,7 @@ pub enum WriteKeysState {
     /// is replaced.
     Open,
     /// There are some, and only their holders may send events.
+    #[serde(rename = "CredentialsLoaded", alias = "Loaded")]
     Loaded,
     /// There is no file: every request is refused.
     Missing,
@@ -129,12 +133,15 @@ pub enum CredentialsState {
     Unknown,
 }
 
-/// Why credentials are in their state.
+/// Why credentials are in their state. The words are those of conditions, metrics and the log; what an older proxy
+/// called otherwise is still read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CredentialsReason {
     /// Credentials are loaded; AWS has not been called with them yet.
+    #[serde(rename = "CredentialsLoaded", alias = "Loaded")]
     Loaded,
     /// AWS has taken a call that was signed with them.
+    #[serde(rename = "CredentialsAccepted", alias = "Accepted")]
     Accepted,
     /// The Secret does not exist or its mounted directory is empty.
     SecretMissing,
@@ -147,9 +154,13 @@ pub enum CredentialsReason {
     /// STS does not answer.
     AssumeRoleUnavailable,
     /// AWS does not know the access key, or the signature does not match.
+    #[serde(rename = "CredentialsRejected", alias = "Rejected")]
     Rejected,
     /// The session token has expired.
+    #[serde(rename = "CredentialsExpired", alias = "Expired")]
     Expired,
+    /// The pod's clock is too far from AWS's. With [`CredentialsState::Ready`]: requests are signed by AWS's clock.
+    ClockSkew,
     /// Nothing is known yet, or the name is of a newer version.
     #[default]
     #[serde(other)]
@@ -189,7 +200,8 @@ pub enum StreamState {
     Unknown,
 }
 
-/// The outcome of the last call to a delivery stream.
+/// The outcome of the last call to a delivery stream. The words are those of conditions, metrics, the log and dead
+/// letters; what an older proxy called otherwise is still read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StreamReason {
     /// Nothing was sent since the pod started.
@@ -204,17 +216,46 @@ pub enum StreamReason {
     StreamNotFound,
     /// The policy does not allow the call.
     AccessDenied,
-    /// There are no usable credentials; see [`CredentialsReport`].
-    CredentialsUnavailable,
+    /// See [`CredentialsReason::SecretMissing`]; so with the other reasons of credentials.
+    SecretMissing,
+    /// See [`CredentialsReason::SecretIncomplete`].
+    SecretIncomplete,
+    /// See [`CredentialsReason::SourceUnavailable`].
+    SourceUnavailable,
+    /// See [`CredentialsReason::AssumeRoleDenied`].
+    AssumeRoleDenied,
+    /// See [`CredentialsReason::AssumeRoleUnavailable`].
+    AssumeRoleUnavailable,
+    /// See [`CredentialsReason::Rejected`].
+    CredentialsRejected,
+    /// See [`CredentialsReason::Expired`].
+    CredentialsExpired,
+    /// See [`CredentialsReason::ClockSkew`].
+    ClockSkew,
     /// The stream's KMS key cannot be used.
     KeyUnavailable,
-    /// Firehose refused records for what they are.
+    /// The stream takes no direct puts: its source is a Kinesis data stream, or Amazon MSK.
+    NotDirectPut,
+    /// Firehose refused a record for what it is.
     RecordRejected,
+    /// A record is larger than Firehose takes.
+    RecordTooLarge,
+    /// A call is larger than Firehose takes.
+    CallTooLarge,
+    /// Firehose refused a call for a reason that the proxy does not know.
+    CallRefused,
     /// Firehose answered with an error of its own.
-    ServiceError,
-    /// Firehose could not be reached, or did not answer in time.
+    #[serde(alias = "ServiceError")]
+    ServiceFailure,
+    /// Firehose answered with something that accounts for no record.
+    UnexpectedAnswer,
+    /// Firehose could not be reached.
+    #[serde(rename = "FirehoseUnreachable", alias = "Unreachable")]
     Unreachable,
+    /// Firehose did not answer in time, or its connection died.
+    Unanswered,
     /// Delivery is paused by the destination.
+    #[serde(rename = "DeliveryPaused", alias = "Paused")]
     Paused,
     /// Nothing is known yet, or the name is of a newer version.
     #[default]
@@ -274,6 +315,22 @@ mod tests {
     }
 
     #[test]
+    fn words_of_an_older_proxy_are_read_as_those_of_today() {
+        let stream = |word: &str| serde_json::from_str::<StreamReason>(&format!("{word:?}")).unwrap();
+        for (old, new) in [
+            ("ServiceError", StreamReason::ServiceFailure),
+            ("Unreachable", StreamReason::Unreachable),
+            ("Paused", StreamReason::Paused),
+            ("FromTheFuture", StreamReason::Unknown),
+        ] {
+            assert_eq!(stream(old), new);
+        }
+        let credentials = |word: &str| serde_json::from_str::<CredentialsReason>(&format!("{word:?}")).unwrap();
+        assert_eq!(credentials("Rejected"), CredentialsReason::Rejected);
+        assert_eq!(credentials("CredentialsRejected"), CredentialsReason::Rejected);
+    }
+
+    #[test]
     fn a_report_round_trips_under_the_names_that_people_read() {
         let report = Report {
             destination_uid: "u-1".to_owned(),
@@ -286,6 +343,7 @@ mod tests {
                 detail: Some("the files are missing".to_owned()),
                 revision: None,
             },
+            clock_skew_seconds: -600,
             write_keys: WriteKeysReport {
                 state: WriteKeysState::Loaded,
                 detail: None,
@@ -294,7 +352,7 @@ mod tests {
             streams: vec![StreamReport {
                 name: "orders".to_owned(),
                 state: StreamState::Failing,
-                reason: StreamReason::CredentialsUnavailable,
+                reason: StreamReason::SecretMissing,
                 detail: Some("no key".to_owned()),
             }],
             backlog: Backlog::Waiting,
@@ -309,7 +367,7 @@ mod tests {
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"writeKeys":{"state":"Loaded","revision":"8899aabb"},"streams":[{"name":"orders","state":"Failing","reason":"CredentialsUnavailable","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1}}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1}}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

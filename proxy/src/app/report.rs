@@ -47,6 +47,7 @@ pub(super) fn report(
         config_error: live.refused(),
         credentials: credentials_report(delivery_status, document),
         write_keys: keys.report(),
+        clock_skew_seconds: delivery_status.clock_ahead_seconds(),
         streams: streams(document, &known),
         backlog,
         dead_letters: match volume.letters() {
@@ -113,23 +114,28 @@ fn stream_reason(reason: Reason) -> StreamReason {
     match reason {
         Reason::Succeeded => StreamReason::Succeeded,
         Reason::Throttled => StreamReason::Throttled,
+        Reason::ServiceFailure => StreamReason::ServiceFailure,
+        Reason::Unreachable => StreamReason::Unreachable,
+        Reason::Unanswered => StreamReason::Unanswered,
+        Reason::UnexpectedAnswer => StreamReason::UnexpectedAnswer,
         Reason::StreamNotFound => StreamReason::StreamNotFound,
         Reason::AccessDenied => StreamReason::AccessDenied,
-        Reason::SecretMissing
-        | Reason::SecretIncomplete
-        | Reason::SourceUnavailable
-        | Reason::AssumeRoleDenied
-        | Reason::AssumeRoleUnavailable
-        | Reason::CredentialsRejected
-        | Reason::CredentialsExpired => StreamReason::CredentialsUnavailable,
+        Reason::SecretMissing => StreamReason::SecretMissing,
+        Reason::SecretIncomplete => StreamReason::SecretIncomplete,
+        Reason::SourceUnavailable => StreamReason::SourceUnavailable,
+        Reason::AssumeRoleDenied => StreamReason::AssumeRoleDenied,
+        Reason::AssumeRoleUnavailable => StreamReason::AssumeRoleUnavailable,
+        Reason::CredentialsRejected => StreamReason::CredentialsRejected,
+        Reason::CredentialsExpired => StreamReason::CredentialsExpired,
+        Reason::ClockSkew => StreamReason::ClockSkew,
         Reason::KeyUnavailable => StreamReason::KeyUnavailable,
-        Reason::RecordRejected
-        | Reason::RecordTooLarge
-        | Reason::CallTooLarge
-        | Reason::CallRefused
-        | Reason::TooOld => StreamReason::RecordRejected,
-        Reason::ServiceFailure | Reason::UnexpectedAnswer | Reason::InvalidSource => StreamReason::ServiceError,
-        Reason::Unreachable | Reason::Unanswered => StreamReason::Unreachable,
+        Reason::NotDirectPut => StreamReason::NotDirectPut,
+        Reason::RecordRejected => StreamReason::RecordRejected,
+        Reason::RecordTooLarge => StreamReason::RecordTooLarge,
+        Reason::CallTooLarge => StreamReason::CallTooLarge,
+        Reason::CallRefused => StreamReason::CallRefused,
+        // Said of an event that is given up, and never of a stream.
+        Reason::TooOld => StreamReason::Unknown,
     }
 }
 
@@ -148,10 +154,12 @@ fn credentials_report(delivery_status: &DeliveryStatus, document: Option<&Docume
             reason => (CredentialsState::Failing, reason),
         },
     };
+    let ahead = delivery_status.clock_ahead_seconds();
     let (reason, detail) = match (&credentials.stale, state) {
         (Some((stale, why)), CredentialsState::Ready | CredentialsState::Unknown) => {
             (credentials_reason(*stale), Some(why.clone()))
         }
+        (None, CredentialsState::Ready) if ahead != 0 => (CredentialsReason::ClockSkew, Some(skew(ahead))),
         _ => (
             reason,
             Some(credentials.message).filter(|_| state == CredentialsState::Failing),
@@ -165,6 +173,12 @@ fn credentials_report(delivery_status: &DeliveryStatus, document: Option<&Docume
     }
 }
 
+fn skew(ahead_seconds: i64) -> String {
+    let side = if ahead_seconds > 0 { "behind" } else { "ahead of" };
+    let seconds = ahead_seconds.unsigned_abs();
+    format!("this pod's clock is {seconds} s {side} AWS's; requests are signed by AWS's")
+}
+
 fn credentials_reason(reason: Reason) -> CredentialsReason {
     match reason {
         Reason::SecretMissing => CredentialsReason::SecretMissing,
@@ -174,6 +188,7 @@ fn credentials_reason(reason: Reason) -> CredentialsReason {
         Reason::AssumeRoleUnavailable => CredentialsReason::AssumeRoleUnavailable,
         Reason::CredentialsRejected => CredentialsReason::Rejected,
         Reason::CredentialsExpired => CredentialsReason::Expired,
+        Reason::ClockSkew => CredentialsReason::ClockSkew,
         _ => CredentialsReason::Unknown,
     }
 }
@@ -204,6 +219,19 @@ mod tests {
             backlog_bytes: 0,
             oldest_age: None,
             bytes_per_second: 0.0,
+        }
+    }
+
+    /// One vocabulary: what is counted, logged and kept with a dead letter is what the report says.
+    #[test]
+    fn a_reason_has_the_same_word_in_metrics_log_and_report() {
+        for reason in Reason::ALL.into_iter().filter(|reason| *reason != Reason::TooOld) {
+            let told = serde_json::to_value(stream_reason(reason)).unwrap();
+            assert_eq!(told, reason.as_str(), "{reason:?}");
+            if reason.is_about_credentials() {
+                let told = serde_json::to_value(credentials_reason(reason)).unwrap();
+                assert_eq!(told, reason.as_str(), "{reason:?}");
+            }
         }
     }
 

@@ -32,7 +32,8 @@ use crate::{
     account::{Account, Use},
     config::{Live, Snapshot},
     firehose::{
-        self, Answer, Call, CurrentClient, Operation, Outcome, Problem, Reason, Rotation, Signer, Supplier, Transport,
+        self, Answer, AwsClock, Call, CurrentClient, Heard, Operation, Outcome, Problem, Reason, Rotation, Signer,
+        Supplier, Transport,
     },
     queue::{ByteLimit, InFlight, Outlet},
     shutdown::{Phase, Shutdown},
@@ -109,10 +110,14 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 ///
 /// When the transport cannot be set up (an unreadable CA bundle).
 pub async fn run(outlet: Outlet, deliver: Deliver, shutdown: Shutdown) -> anyhow::Result<Undelivered> {
-    let (supplier, clients) = Supplier::new(&deliver.transport)?;
+    let (rejections, rejected) = watch::channel(0);
+    let clock = AwsClock::default();
+    let (supplier, clients) = Supplier::new(&deliver.transport, rejected, clock.clone())?;
     let mut background = JoinSet::new();
     background.spawn(supplier.run(deliver.live.subscribe()));
-    Ok(Driver::new(deliver, clients).run(outlet, shutdown).await)
+    Ok(Driver::new(deliver, clients, rejections, clock)
+        .run(outlet, shutdown)
+        .await)
 }
 
 struct Driver {
@@ -120,6 +125,9 @@ struct Driver {
     configuration: watch::Receiver<Option<Arc<Snapshot>>>,
     clients: watch::Receiver<Arc<CurrentClient>>,
     rotation: Rotation<Client>,
+    /// The generation of clients whose identity AWS does not take, for who supplies them.
+    rejections: watch::Sender<u64>,
+    clock: AwsClock,
     streams: BTreeMap<StreamId, Stream>,
     timers: BTreeSet<(Instant, StreamId)>,
     starved: VecDeque<StreamId>,
@@ -137,6 +145,7 @@ struct Stream {
     metrics: StreamMetrics,
     timer: Option<Instant>,
     state: StreamState,
+    reason: Reason,
     /// What is to be said to a person of the last call, where that failed.
     detail: Option<String>,
     drain_rate: DrainRate,
@@ -153,12 +162,19 @@ struct Ended {
 }
 
 impl Driver {
-    fn new(deliver: Deliver, mut clients: watch::Receiver<Arc<CurrentClient>>) -> Self {
+    fn new(
+        deliver: Deliver,
+        mut clients: watch::Receiver<Arc<CurrentClient>>,
+        rejections: watch::Sender<u64>,
+        clock: AwsClock,
+    ) -> Self {
         clients.mark_changed();
         Self {
             configuration: deliver.live.subscribe(),
             clients,
             rotation: Rotation::new(),
+            rejections,
+            clock,
             streams: BTreeMap::new(),
             timers: BTreeSet::new(),
             starved: VecDeque::new(),
@@ -237,6 +253,7 @@ impl Driver {
                 metrics: deliver.metrics.of(&name),
                 timer: None,
                 state: StreamState::Delivering,
+                reason: Reason::Succeeded,
                 detail: None,
                 drain_rate: DrainRate::default(),
                 name,
@@ -355,7 +372,7 @@ impl Driver {
         let stream = self.stream(ended.stream);
         stream.metrics.call_ended(reason, ended.took.as_secs_f64());
         stream.detail.clone_from(&detail);
-        let took_over = self.rotation.ended(ended.signer, reason, now);
+        let heard = self.rotation.ended(ended.signer, reason, now);
         self.step(
             ended.stream,
             Input::Answer {
@@ -363,9 +380,13 @@ impl Driver {
                 outcome,
             },
         );
-        if took_over {
-            tracing::info!("the new credentials work and are in use");
-            self.retry_now();
+        match heard {
+            Heard::Nothing => {}
+            Heard::TookOver => {
+                tracing::info!("the new credentials work and are in use");
+                self.retry_now();
+            }
+            Heard::Rejected(generation) => _ = self.rejections.send_replace(generation),
         }
         self.heard_of_credentials(reason, detail);
         for _ in 0..self.starved.len() {

@@ -36,6 +36,7 @@ pub struct Metrics {
     backlog_bytes: Family<StreamLabel, Gauge>,
     oldest_age: Family<StreamLabel, Gauge<f64, AtomicU64>>,
     rate_limit: Family<StreamLabel, Gauge<f64, AtomicU64>>,
+    clock_skew: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -166,7 +167,17 @@ impl Metrics {
             "Bytes a second that this pod allows itself to send at the moment",
             metrics.rate_limit.clone(),
         );
+        registry.register_with_unit(
+            "clock_skew",
+            "Seconds that AWS's clock is ahead of this machine's; requests are signed by AWS's",
+            Unit::Seconds,
+            metrics.clock_skew.clone(),
+        );
         metrics
+    }
+
+    pub(super) fn clock_is_ahead(&self, seconds: i64) {
+        self.clock_skew.set(seconds);
     }
 
     pub(super) fn of(&self, stream: &StreamName) -> StreamMetrics {
@@ -248,6 +259,14 @@ mod tests {
             .unwrap();
         let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
         rows.map(|row| row.split('`').next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_manual_has_every_reason() {
+        let manual = include_str!("../../../docs/metrics.md");
+        let list = manual.split("`reason` is one of ").nth(1).unwrap();
+        let words = list.split('.').next().unwrap().split(',').map(str::trim);
+        assert_eq!(words.collect::<Vec<_>>(), Reason::ALL.map(Reason::as_str));
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub struct DeliveryStatus(Arc<Mutex<Written>>);
 struct Written {
     streams: BTreeMap<StreamId, StreamStatus>,
     credentials: Option<CredentialsStatus>,
+    clock_ahead_seconds: i64,
 }
 
 /// One stream.
@@ -109,6 +110,15 @@ impl DeliveryStatus {
 
     pub(super) fn put_stream(&self, id: StreamId, status: StreamStatus) {
         self.lock().streams.insert(id, status);
+    }
+
+    /// Seconds that AWS's clock is ahead of this machine's; 0 while they agree.
+    pub fn clock_ahead_seconds(&self) -> i64 {
+        self.lock().clock_ahead_seconds
+    }
+
+    pub(super) fn put_clock(&self, ahead_seconds: i64) {
+        self.lock().clock_ahead_seconds = ahead_seconds;
     }
 
     pub(super) fn put_credentials(&self, status: CredentialsStatus) {

@@ -9,7 +9,6 @@ use aws_sdk_firehose::{
     operation::{put_record::PutRecordOutput, put_record_batch::PutRecordBatchOutput},
     types::Record,
 };
-use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -25,7 +24,7 @@ use tracing::{Instrument as _, debug_span};
 use super::{
     Confirmation, Operation, Outcome, Reason,
     decode::{self, Entry},
-    encode,
+    encode, identity, message,
 };
 use crate::stream::StreamName;
 
@@ -63,12 +62,11 @@ impl Call {
     }
 }
 
-/// How a call ended.
+/// What became of a call, and what AWS has said to it.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// What became of it.
     pub(crate) outcome: Outcome,
-    /// What is to be said to a person where it failed.
+    /// In AWS's own words, when something failed. Bounded, without anything of a record.
     pub(crate) detail: Option<String>,
 }
 
@@ -102,8 +100,8 @@ async fn made(client: &Client, call: Call) -> Answer {
                 .await;
             match answer {
                 Ok(_) if confirmation.is_confirmed() => Outcome::Records(Vec::new()).into(),
-                Ok(answer) => batch_outcome(call.records, &answer).into(),
-                Err(error) => failure(&error),
+                Ok(answer) => batch_answer(call.records, &answer),
+                Err(error) => failed(&error),
             }
         }
         Operation::PutRecord => {
@@ -122,13 +120,13 @@ async fn made(client: &Client, call: Call) -> Answer {
                 .await;
             match answer {
                 Ok(answer) => single_outcome(&answer).into(),
-                Err(error) => failure(&error),
+                Err(error) => failed(&error),
             }
         }
     }
 }
 
-fn batch_outcome(records: usize, answer: &PutRecordBatchOutput) -> Outcome {
+fn batch_answer(records: usize, answer: &PutRecordBatchOutput) -> Answer {
     let entries = answer.request_responses().iter().map(|entry| {
         match (entry.error_code().filter(|code| !code.is_empty()), entry.record_id()) {
             (Some(code), _) => Entry::Error(code),
@@ -136,7 +134,14 @@ fn batch_outcome(records: usize, answer: &PutRecordBatchOutput) -> Outcome {
             (None, _) => Entry::Neither,
         }
     });
-    decode::outcome(records, answer.failed_put_count(), entries)
+    let refused = answer
+        .request_responses()
+        .iter()
+        .find_map(|entry| Some(message::of(entry.error_code()?, entry.error_message())));
+    Answer {
+        outcome: decode::outcome(records, answer.failed_put_count(), entries),
+        detail: refused,
+    }
 }
 
 fn single_outcome(answer: &PutRecordOutput) -> Outcome {
@@ -147,64 +152,43 @@ fn single_outcome(answer: &PutRecordOutput) -> Outcome {
     }
 }
 
-fn failure<E>(error: &SdkError<E, HttpResponse>) -> Answer
+fn failed<E>(error: &SdkError<E, HttpResponse>) -> Answer
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let (reason, detail) = match error {
+    let (reason, message) = match error {
         SdkError::ServiceError(answer) => {
             let raw = answer.raw();
             let kind = raw.body().bytes().and_then(decode::error_type);
             let code = kind.as_deref().or_else(|| answer.err().code());
-            let message = answer.err().message();
-            let reason = decode::error_reason(raw.status().as_u16(), code, message);
-            (reason, decode::detail(code, message))
+            let said = answer.err().message();
+            let reason = decode::error_reason(raw.status().as_u16(), code, said);
+            (reason, code.map(|code| message::of(code, said)))
         }
         SdkError::ResponseError(_) => (Reason::UnexpectedAnswer, None),
-        _ => cause(error).unwrap_or_else(|| (Reason::Unanswered, root(error))),
+        _ => cause(error).unwrap_or((Reason::Unanswered, None)),
     };
     Answer {
         outcome: Outcome::Failed(reason),
-        detail,
+        detail: message,
     }
 }
 
-/// Why a request was not even sent, if that can be told. Of several causes the innermost: a role cannot be assumed
-/// without the source's credentials.
+/// Why a request was not even sent, if that can be told, and what was said to it.
 fn cause(error: &(dyn Error + 'static)) -> Option<(Reason, Option<String>)> {
     let mut next = Some(error);
-    let mut found = None;
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<CredentialsError>() {
-            found = Some((Reason::SourceUnavailable, root(error)));
-        }
-        if let Some(answer) = error.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>() {
-            found = Some(match answer {
-                SdkError::ServiceError(answer) => {
-                    let (code, status) = (answer.err().code(), answer.raw().status().as_u16());
-                    let reason = decode::role_reason(status, code);
-                    return Some((reason, decode::detail(code, answer.err().message())));
-                }
-                _ => (Reason::AssumeRoleUnavailable, root(error)),
-            });
+            return Some(identity::cause(error));
         }
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>()
             && error.is_connect()
         {
-            return Some(found.unwrap_or_else(|| (Reason::Unreachable, root(error))));
+            return Some((Reason::Unreachable, Some(message::of_chain(error))));
         }
         next = error.source();
     }
-    found
-}
-
-/// The innermost cause in its own words, which say more than those around it.
-fn root(error: &(dyn Error + 'static)) -> Option<String> {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    Some(decode::bounded(&innermost.to_string())).filter(|words| !words.is_empty())
+    None
 }
 
 /// Puts the prebuilt body in the place of the serialized one, before the request is signed.

@@ -7,10 +7,10 @@ use aws_sdk_firehose::{
     config::{BehaviorVersion, Region, StalledStreamProtectionConfig},
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use firehose_proxy_config::{AssumeRole, Document, Toggle};
+use firehose_proxy_config::{AssumeRole, CredentialsType, Document, Toggle};
 
 use super::{
-    source,
+    AwsClock, source,
     sts::{no_retries, sts, timeouts},
 };
 
@@ -54,24 +54,34 @@ impl Target {
         url.is_none_or(is_of_aws)
     }
 
+    /// Whether what signs is handed out by somebody, for a time, instead of being a key.
+    pub(super) fn has_sessions(&self) -> bool {
+        self.credentials.kind != CredentialsType::Static || self.credentials.assume_role.is_some()
+    }
+
     /// A client for this target. Makes no call yet.
-    pub(super) async fn client(&self, base: Base, http: &SharedHttpClient) -> Client {
+    pub(super) async fn client(&self, base: Base, http: &SharedHttpClient, clock: &AwsClock) -> Client {
         let region = Region::new(self.region.clone());
         let is_key = matches!(base, Base::Key(_));
+        let endpoints = source::Endpoints {
+            use_fips: self.use_fips,
+            use_dual_stack: self.use_dual_stack,
+        };
         let source = match base {
-            Base::Source => source::provider(&self.credentials, &region, http).await,
+            Base::Source => source::provider(&self.credentials, endpoints, &region, http, clock).await,
             Base::Key(credentials) => SharedCredentialsProvider::new(credentials),
         };
         let roles = [&self.credentials.assume_role, &self.credentials.second_role];
         let mut provider = source;
         for role in roles.into_iter().flatten() {
-            provider = SharedCredentialsProvider::new(assume(role, &region, provider, http).await);
+            provider = SharedCredentialsProvider::new(assume(role, &region, provider, http, clock).await);
         }
         let mut config = aws_sdk_firehose::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(region)
             .credentials_provider(provider)
             .http_client(http.clone())
+            .time_source(clock.clone())
             .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
             // Delivery retries record by record; the SDK could only repeat the whole call.
             .retry_config(no_retries())
@@ -93,9 +103,10 @@ async fn assume(
     region: &Region,
     source: SharedCredentialsProvider,
     http: &SharedHttpClient,
+    clock: &AwsClock,
 ) -> AssumeRoleProvider {
     let mut provider = AssumeRoleProvider::builder(&role.role_arn)
-        .configure(&sts(&role.sts, region, http))
+        .configure(&sts(&role.sts, region, http, clock))
         .region(region.clone())
         .session_name(role.session_name.as_deref().unwrap_or("firehose-proxy"));
     if let Some(id) = &role.external_id {
@@ -207,7 +218,9 @@ mod tests {
             let connector = SharedHttpConnector::new(seen.clone());
             let http = http_client_fn(move |_, _| connector.clone());
             let key = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
-            let client = Target::of(&document).client(Base::Key(key), &http).await;
+            let client = Target::of(&document)
+                .client(Base::Key(key), &http, &AwsClock::default())
+                .await;
             let call = client.put_record_batch().delivery_stream_name("orders");
             call.set_records(Some(Vec::new())).send().await.unwrap_err();
             assert_eq!(*seen.0.lock().unwrap(), expected, "{more}");

@@ -8,13 +8,14 @@ use aws_credential_types::Credentials;
 use aws_sdk_firehose::Client;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use firehose_proxy_config::CredentialsType;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
-    Target, Transport,
+    AwsClock, Target, Transport,
     client::Base,
     credential_files::{self, FileProblem, Shape},
     current_client::{CurrentClient, Problem},
+    renewal::Renewal,
 };
 use crate::config::Snapshot;
 
@@ -25,19 +26,28 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Supplier {
     http: SharedHttpClient,
+    clock: AwsClock,
     current: watch::Sender<Arc<CurrentClient>>,
     key: Option<Credentials>,
+    /// Generation of the last client whose identity AWS did not take.
+    rejected: watch::Receiver<u64>,
+    renewal: Renewal,
     /// What is wrong with the files although an earlier key is still in use: said once.
     stale: Option<Problem>,
 }
 
 impl Supplier {
-    /// A supplier and where its newest client appears.
+    /// A supplier and where its newest client appears. It is told in `rejected` of the generation whose identity AWS
+    /// does not take: that is dropped then, whatever it was, and asked for again.
     ///
     /// # Errors
     ///
     /// When the transport's certificates cannot be read.
-    pub fn new(transport: &Transport) -> anyhow::Result<(Self, watch::Receiver<Arc<CurrentClient>>)> {
+    pub(crate) fn new(
+        transport: &Transport,
+        rejected: watch::Receiver<u64>,
+        clock: AwsClock,
+    ) -> anyhow::Result<(Self, watch::Receiver<Arc<CurrentClient>>)> {
         let none = CurrentClient {
             target: None,
             client: Err(Problem::NotConfigured),
@@ -47,9 +57,12 @@ impl Supplier {
         };
         let (current, receiver) = watch::channel(Arc::new(none));
         let supplier = Self {
-            http: transport.client()?,
+            http: transport.client(&clock)?,
+            clock,
             current,
             key: None,
+            rejected,
+            renewal: Renewal::default(),
             stale: None,
         };
         Ok((supplier, receiver))
@@ -63,9 +76,11 @@ impl Supplier {
                 .as_ref()
                 .map(|snapshot| Target::of(&snapshot.document));
             if let Some(target) = target {
-                self.look(target).await;
+                self.look(target, Instant::now()).await;
             }
+            let rejected = &mut self.rejected;
             tokio::select! {
+                Ok(()) = rejected.changed() => {}
                 changed = configuration.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.current.closed() => return,
@@ -73,22 +88,27 @@ impl Supplier {
         }
     }
 
-    async fn look(&mut self, target: Target) {
+    async fn look(&mut self, target: Target, now: Instant) {
         let last = Arc::clone(&self.current.borrow());
         let same_target = last.target.as_ref() == Some(&target);
+        let is_rejected = same_target && *self.rejected.borrow_and_update() == last.generation;
+        let renew = is_rejected && target.has_sessions() && self.renewal.is_due(now);
+        if renew {
+            tracing::info!("AWS does not take the identity, another one is asked for");
+        }
         if target.credentials.kind != CredentialsType::Static {
-            if !same_target {
+            if !same_target || renew {
                 self.key = None;
-                let client = target.client(Base::Source, &self.http).await;
+                let client = target.client(Base::Source, &self.http, &self.clock).await;
                 self.replace(target, Ok(client));
             }
             return;
         }
         match read(&target).await {
-            Ok(key) if same_target && self.key.as_ref() == Some(&key) => self.say_stale(None),
+            Ok(key) if same_target && self.key.as_ref() == Some(&key) && !renew => self.say_stale(None),
             Ok(key) => {
                 self.key = Some(key.clone());
-                let client = target.client(Base::Key(key), &self.http).await;
+                let client = target.client(Base::Key(key), &self.http, &self.clock).await;
                 self.replace(target, Ok(client));
             }
             // Files that vanish leave the last good key in use, but only for the target it was given for.
@@ -171,15 +191,18 @@ mod tests {
     struct Fixture {
         supplier: Supplier,
         current: watch::Receiver<Arc<CurrentClient>>,
+        rejections: watch::Sender<u64>,
         files: tempfile::TempDir,
     }
 
     impl Fixture {
         fn new() -> Self {
-            let (supplier, current) = Supplier::new(&Transport::default()).unwrap();
+            let (rejections, rejected) = watch::channel(0);
+            let (supplier, current) = Supplier::new(&Transport::default(), rejected, AwsClock::default()).unwrap();
             Self {
                 supplier,
                 current,
+                rejections,
                 files: tempfile::tempdir().unwrap(),
             }
         }
@@ -193,7 +216,7 @@ mod tests {
         async fn look(&mut self, region: &str) -> (u64, Option<Problem>) {
             let document = DocumentText::default().region(region);
             let target = target(&document.static_credentials(self.files.path()));
-            self.supplier.look(target).await;
+            self.supplier.look(target, Instant::now()).await;
             let current = self.current.borrow();
             (current.generation, current.client.as_ref().err().cloned())
         }
@@ -263,11 +286,44 @@ mod tests {
     #[tokio::test]
     async fn static_credentials_that_are_missing_leave_no_client() {
         let mut fixture = Fixture::new();
-        fixture.supplier.look(target(&DocumentText::default())).await;
+        fixture
+            .supplier
+            .look(target(&DocumentText::default()), Instant::now())
+            .await;
         assert!(fixture.current.borrow().client.is_ok());
         let (generation, problem) = fixture.look("eu-west-1").await;
         assert_eq!(generation, 2);
         assert!(matches!(problem, Some(Problem::SecretMissing(_))), "{problem:?}");
+    }
+
+    /// A key has nothing that could be asked for again; a session has, and is asked for ever more rarely.
+    #[tokio::test]
+    async fn a_rejected_session_is_asked_for_again_with_backoff_and_a_rejected_key_is_not() {
+        for (role, renewed) in [("", false), ("arn:aws:iam::123456789012:role/events", true)] {
+            let mut fixture = Fixture::new();
+            fixture.write(SECRET);
+            let directory = fixture.files.path().display().to_string();
+            let role = match role {
+                "" => String::new(),
+                arn => format!(", assumeRole: {{roleARN: '{arn}'}}"),
+            };
+            let document = DocumentText::default().more(&format!(
+                "credentials: {{type: Static, static: {{directory: {directory:?}}}{role}}}"
+            ));
+            let mut generations = Vec::new();
+            let start = Instant::now();
+            for looks in 0..60 {
+                let now = start + LOOK_EVERY * looks;
+                fixture.supplier.look(target(&document), now).await;
+                let generation = fixture.current.borrow().generation;
+                generations.push(generation);
+                fixture.rejections.send_replace(generation);
+            }
+            let last = generations.last().copied().unwrap();
+            // At once, and then after 2, 4, 8, 16 and 32 seconds at the earliest.
+            assert_eq!(last, if renewed { 6 } else { 1 }, "{generations:?}");
+            assert_eq!(generations[1], if renewed { 2 } else { 1 });
+        }
     }
 
     /// The Secret and its keys are the destination's to name, so it could be anything.
@@ -292,7 +348,10 @@ mod tests {
         let document = DocumentText::default().endpoint("http://simulator.example:4573");
         fixture
             .supplier
-            .look(target(&document.static_credentials(fixture.files.path())))
+            .look(
+                target(&document.static_credentials(fixture.files.path())),
+                Instant::now(),
+            )
             .await;
         assert!(fixture.current.borrow().client.is_ok());
     }

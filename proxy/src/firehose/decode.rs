@@ -1,7 +1,5 @@
 //! What an answer of Firehose means for its call's records.
 
-use firehose_proxy_config::report::MAX_DETAIL_CHARS;
-
 use super::{FailedRecord, Outcome, Reason};
 
 /// One entry of `RequestResponses`, reduced to what decides.
@@ -70,32 +68,12 @@ pub(crate) fn error_type(body: &[u8]) -> Option<String> {
 ///
 /// Source: [AssumeRole](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html) and the errors that
 /// are common to its operations.
-pub(crate) fn role_reason(status: u16, code: Option<&str>) -> Reason {
-    match error_reason(status, code, None) {
-        reason @ (Reason::CredentialsExpired | Reason::CredentialsRejected) => reason,
+pub(super) fn role_reason(status: u16, code: Option<&str>, message: Option<&str>) -> Reason {
+    match error_reason(status, code, message) {
+        reason @ (Reason::CredentialsExpired | Reason::CredentialsRejected | Reason::ClockSkew) => reason,
         Reason::Throttled | Reason::ServiceFailure => Reason::AssumeRoleUnavailable,
         _ => Reason::AssumeRoleDenied,
     }
-}
-
-/// What an answer said, for a person: its code and the first line of its words. What follows may repeat the request,
-/// and with it a session token.
-pub(crate) fn detail(code: Option<&str>, message: Option<&str>) -> Option<String> {
-    let code = code.unwrap_or_default();
-    let line = message.unwrap_or_default().lines().next().unwrap_or_default().trim();
-    let text = match (code, line) {
-        ("", "") => return None,
-        ("", line) => line.to_owned(),
-        (code, "") => code.to_owned(),
-        (code, line) => format!("{code}: {line}"),
-    };
-    Some(bounded(&text))
-}
-
-/// At most as much of a text as a report has room for, without what a terminal might act on.
-pub(crate) fn bounded(text: &str) -> String {
-    let printed = text.chars().map(|one| if one.is_control() { ' ' } else { one });
-    printed.take(MAX_DETAIL_CHARS).collect()
 }
 
 /// The reason that an error answer gives.
@@ -106,7 +84,7 @@ pub(crate) fn error_reason(status: u16, code: Option<&str>, message: Option<&str
     match code.unwrap_or_default() {
         "ResourceNotFoundException" => Reason::StreamNotFound,
         "InvalidKMSResourceException" => Reason::KeyUnavailable,
-        "InvalidSourceException" => Reason::InvalidSource,
+        "InvalidSourceException" => Reason::NotDirectPut,
         "ServiceUnavailableException"
         | "ServiceUnavailable"
         | "ThrottlingException"
@@ -116,11 +94,12 @@ pub(crate) fn error_reason(status: u16, code: Option<&str>, message: Option<&str
         | "SlowDown" => Reason::Throttled,
         "AccessDeniedException" | "AccessDenied" | "NotAuthorized" | "OptInRequired" => Reason::AccessDenied,
         "ExpiredTokenException" | "ExpiredToken" => Reason::CredentialsExpired,
+        "RequestExpired" | "RequestTimeTooSkewed" | "RequestInTheFuture" => Reason::ClockSkew,
+        "InvalidSignatureException" | "SignatureDoesNotMatch" if is_about_time(message) => Reason::ClockSkew,
         "InvalidSignatureException"
         | "SignatureDoesNotMatch"
         | "IncompleteSignature"
         | "IncompleteSignatureException"
-        | "RequestExpired"
         | "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "MissingAuthenticationToken"
@@ -143,6 +122,12 @@ pub(crate) fn error_reason(status: u16, code: Option<&str>, message: Option<&str
             _ => Reason::CallRefused,
         },
     }
+}
+
+/// What AWS says of a signature whose date is too far from its own clock.
+fn is_about_time(message: Option<&str>) -> bool {
+    message
+        .is_some_and(|message| message.contains("Signature expired") || message.contains("Signature not yet current"))
 }
 
 #[cfg(test)]
@@ -203,6 +188,19 @@ mod tests {
             (403, "InvalidSignatureException", "", Reason::CredentialsRejected),
             (
                 400,
+                "InvalidSignatureException",
+                "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z",
+                Reason::ClockSkew,
+            ),
+            (
+                403,
+                "SignatureDoesNotMatch",
+                "Signature not yet current: 20260101T000000Z is still later than 20251231T235500Z",
+                Reason::ClockSkew,
+            ),
+            (400, "RequestExpired", "", Reason::ClockSkew),
+            (
+                400,
                 "InvalidArgumentException",
                 "Records size exceeds 4 MB limit",
                 Reason::CallTooLarge,
@@ -240,17 +238,7 @@ mod tests {
             (503, "", Reason::AssumeRoleUnavailable),
             (400, "Throttling", Reason::AssumeRoleUnavailable),
         ] {
-            assert_eq!(role_reason(status, Some(code)), reason, "{status} {code}");
+            assert_eq!(role_reason(status, Some(code), None), reason, "{status} {code}");
         }
-    }
-
-    /// A wrong signature is answered with the request as AWS read it, header by header.
-    #[test]
-    fn a_detail_is_one_line_and_repeats_no_request() {
-        let words = "The signature does not match.\n\nThe Canonical String was 'POST\n/\nx-amz-security-token:SECRET'";
-        let detail = detail(Some("InvalidSignatureException"), Some(words)).unwrap();
-        assert_eq!(detail, "InvalidSignatureException: The signature does not match.");
-        assert_eq!(super::detail(Some(""), None), None);
-        assert_eq!(bounded(&"ä\u{1b}".repeat(1000)).chars().count(), MAX_DETAIL_CHARS);
     }
 }

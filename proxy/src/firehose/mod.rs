@@ -9,15 +9,20 @@
 
 mod call;
 mod client;
+mod clock;
 mod confirmation;
 mod credential_files;
 mod credentials;
 mod current_client;
 pub(crate) mod decode;
 mod encode;
+mod identity;
 pub mod limits;
+mod message;
+mod nearby;
 mod outcome;
 mod reason;
+mod renewal;
 mod rotation;
 mod source;
 mod sts;
@@ -25,7 +30,8 @@ mod transport;
 
 pub(crate) use self::{
     call::{Answer, Call, put},
-    rotation::{Change, Rotation, Signer},
+    clock::AwsClock,
+    rotation::{Change, Heard, Rotation, Signer},
 };
 pub use self::{
     client::Target,

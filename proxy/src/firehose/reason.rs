@@ -1,4 +1,5 @@
-//! Why a stream, a call or an event is where it is: one closed vocabulary for status, metrics and logs.
+//! Why a stream, a call or an event is where it is: one closed vocabulary for status, metrics, logs, dead letters and,
+//! by way of the report, conditions.
 
 /// The outcome of delivery in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,24 +20,26 @@ pub enum Reason {
     StreamNotFound,
     /// The credentials are not allowed to put records.
     AccessDenied,
-    /// The Secret of the credentials is not there.
+    /// The Secret with the key does not exist, or its mounted directory is empty.
     SecretMissing,
-    /// The Secret lacks a key, or a value of it cannot be used.
+    /// The Secret lacks a key, or a value is empty or not usable.
     SecretIncomplete,
-    /// Whoever hands out credentials (the environment, instance metadata) gave none.
+    /// No ambient source has credentials, or the one that should have does not answer.
     SourceUnavailable,
-    /// STS does not hand out the role.
+    /// STS refuses to hand out the role.
     AssumeRoleDenied,
-    /// STS does not answer, or with an error of its own.
+    /// STS does not answer.
     AssumeRoleUnavailable,
-    /// AWS does not accept the credentials: unknown, wrong signature.
+    /// AWS does not know the access key, or the signature does not match.
     CredentialsRejected,
-    /// The session token has expired.
+    /// The session has expired.
     CredentialsExpired,
+    /// This machine's clock is too far from AWS's for a signature to be good.
+    ClockSkew,
     /// The stream's KMS key cannot be used (`InvalidKMSResourceException`).
     KeyUnavailable,
     /// The stream takes no direct puts (`InvalidSourceException`).
-    InvalidSource,
+    NotDirectPut,
     /// Firehose refuses the record itself.
     RecordRejected,
     /// The record is larger than Firehose takes.
@@ -50,13 +53,40 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason there is.
+    pub const ALL: [Self; 23] = [
+        Self::Succeeded,
+        Self::Throttled,
+        Self::ServiceFailure,
+        Self::Unreachable,
+        Self::Unanswered,
+        Self::UnexpectedAnswer,
+        Self::StreamNotFound,
+        Self::AccessDenied,
+        Self::SecretMissing,
+        Self::SecretIncomplete,
+        Self::SourceUnavailable,
+        Self::AssumeRoleDenied,
+        Self::AssumeRoleUnavailable,
+        Self::CredentialsRejected,
+        Self::CredentialsExpired,
+        Self::ClockSkew,
+        Self::KeyUnavailable,
+        Self::NotDirectPut,
+        Self::RecordRejected,
+        Self::RecordTooLarge,
+        Self::CallTooLarge,
+        Self::CallRefused,
+        Self::TooOld,
+    ];
+
     /// The word that status, metrics and logs show.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "Succeeded",
             Self::Throttled => "Throttled",
             Self::ServiceFailure => "ServiceFailure",
-            Self::Unreachable => "Unreachable",
+            Self::Unreachable => "FirehoseUnreachable",
             Self::Unanswered => "Unanswered",
             Self::UnexpectedAnswer => "UnexpectedAnswer",
             Self::StreamNotFound => "StreamNotFound",
@@ -68,8 +98,9 @@ impl Reason {
             Self::AssumeRoleUnavailable => "AssumeRoleUnavailable",
             Self::CredentialsRejected => "CredentialsRejected",
             Self::CredentialsExpired => "CredentialsExpired",
+            Self::ClockSkew => "ClockSkew",
             Self::KeyUnavailable => "KeyUnavailable",
-            Self::InvalidSource => "InvalidSource",
+            Self::NotDirectPut => "NotDirectPut",
             Self::RecordRejected => "RecordRejected",
             Self::RecordTooLarge => "RecordTooLarge",
             Self::CallTooLarge => "CallTooLarge",
@@ -104,6 +135,17 @@ impl Reason {
                 | Self::AssumeRoleUnavailable
                 | Self::CredentialsRejected
                 | Self::CredentialsExpired
+                | Self::ClockSkew
         )
+    }
+
+    /// Whether AWS refuses the identity itself, so that nothing is lost when it goes.
+    pub(super) fn is_rejection(self) -> bool {
+        matches!(self, Self::CredentialsRejected | Self::CredentialsExpired)
+    }
+
+    /// Whether another identity may help: sessions are revoked by a policy that denies the older ones, too.
+    pub(super) fn asks_for_another_identity(self) -> bool {
+        self.is_rejection() || self == Self::AccessDenied
     }
 }

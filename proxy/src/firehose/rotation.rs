@@ -14,6 +14,8 @@ pub(crate) struct Rotation<C> {
     target: Option<Target>,
     generation: u64,
     current: Result<C, Problem>,
+    /// AWS has refused the identity of `current`, and taken nothing that it signed since.
+    is_current_rejected: bool,
     /// Revision of the key of `current`.
     revision: Option<String>,
     candidate: Option<Candidate<C>>,
@@ -46,6 +48,17 @@ pub(crate) enum Change {
     Candidate,
 }
 
+/// What the end of a call says about identities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Nothing new.
+    Nothing,
+    /// The candidate has just taken over.
+    TookOver,
+    /// AWS does not take the newest identity, of this generation.
+    Rejected(u64),
+}
+
 const FIRST_RETRIAL: Duration = Duration::from_secs(2);
 const LONGEST_RETRIAL: Duration = Duration::from_secs(60);
 
@@ -55,6 +68,7 @@ impl<C: Clone> Rotation<C> {
             target: None,
             generation: 0,
             current: Err(Problem::NotConfigured),
+            is_current_rejected: false,
             revision: None,
             candidate: None,
         }
@@ -69,7 +83,7 @@ impl<C: Clone> Rotation<C> {
         self.generation = newest.generation;
         self.target.clone_from(&newest.target);
         match newest.client.clone() {
-            Ok(client) if same_target && self.current.is_ok() => {
+            Ok(client) if same_target && self.current.is_ok() && !self.is_current_rejected => {
                 self.candidate = Some(Candidate {
                     client,
                     revision: newest.revision.clone(),
@@ -81,6 +95,7 @@ impl<C: Clone> Rotation<C> {
             }
             client => {
                 self.current = client;
+                self.is_current_rejected = false;
                 self.revision.clone_from(&newest.revision);
                 self.candidate = None;
                 Change::Replaced
@@ -109,18 +124,36 @@ impl<C: Clone> Rotation<C> {
         self.current.clone().map(|client| (client, signer))
     }
 
-    /// Hears how a call ended. True when the candidate has just taken over.
-    pub(crate) fn ended(&mut self, signer: Signer, reason: Reason, now: Instant) -> bool {
-        if signer.generation != self.generation || !signer.is_trial {
-            return false;
+    /// Hears how a call ended.
+    pub(crate) fn ended(&mut self, signer: Signer, reason: Reason, now: Instant) -> Heard {
+        if signer.generation != self.generation {
+            return Heard::Nothing;
+        }
+        let rejected = match reason.asks_for_another_identity() {
+            true => Heard::Rejected(signer.generation),
+            false => Heard::Nothing,
+        };
+        if !signer.is_trial {
+            if reason.is_rejection() {
+                self.is_current_rejected = true;
+            } else if works(reason) {
+                self.is_current_rejected = false;
+            }
+            // A newer identity is there already and has its own trial.
+            return if self.candidate.is_none() {
+                rejected
+            } else {
+                Heard::Nothing
+            };
         }
         let Some(mut candidate) = self.candidate.take() else {
-            return false;
+            return Heard::Nothing;
         };
         if works(reason) {
             self.current = Ok(candidate.client);
+            self.is_current_rejected = false;
             self.revision = candidate.revision;
-            return true;
+            return Heard::TookOver;
         }
         candidate.on_trial = false;
         candidate.not_before = now
@@ -129,7 +162,7 @@ impl<C: Clone> Rotation<C> {
                 .min(LONGEST_RETRIAL);
         candidate.refused += 1;
         self.candidate = Some(candidate);
-        false
+        rejected
     }
 
     /// Whether the candidate was refused at least once.
@@ -214,9 +247,9 @@ mod tests {
         // Until it is answered, the others go on with what works.
         let (client, signer) = rotation.pick(now).unwrap();
         assert_eq!(client, 1);
-        assert!(!rotation.ended(signer, Reason::Succeeded, now));
+        assert_eq!(rotation.ended(signer, Reason::Succeeded, now), Heard::Nothing);
         assert_eq!(rotation.revision(), Some("revision-1"));
-        assert!(rotation.ended(trial, Reason::Throttled, now));
+        assert_eq!(rotation.ended(trial, Reason::Throttled, now), Heard::TookOver);
         assert_eq!(rotation.revision(), Some("revision-2"));
         assert_eq!(picked(&mut rotation, now), 2);
     }
@@ -229,7 +262,10 @@ mod tests {
         for seconds in [2, 4, 8, 16, 32, 60, 60] {
             let (client, trial) = rotation.pick(now).unwrap();
             assert_eq!(client, 2);
-            assert!(!rotation.ended(trial, Reason::CredentialsRejected, now));
+            assert_eq!(
+                rotation.ended(trial, Reason::CredentialsRejected, now),
+                Heard::Rejected(2)
+            );
             assert!(rotation.is_candidate_refused());
             let due = now + Duration::from_secs(seconds);
             assert_eq!(picked(&mut rotation, due - Duration::from_millis(1)), 1);
@@ -256,7 +292,8 @@ mod tests {
             let mut rotation = in_use(now);
             rotation.update(&supplied(2, "eu-west-1", Ok(2)), now);
             let (_, trial) = rotation.pick(now).unwrap();
-            assert_eq!(rotation.ended(trial, reason, now), takes_over, "{reason:?}");
+            let took_over = rotation.ended(trial, reason, now) == Heard::TookOver;
+            assert_eq!(took_over, takes_over, "{reason:?}");
         }
     }
 
@@ -267,13 +304,43 @@ mod tests {
         rotation.update(&supplied(2, "eu-west-1", Ok(2)), now);
         let (_, trial) = rotation.pick(now).unwrap();
         rotation.update(&supplied(3, "eu-west-1", Ok(3)), now);
-        assert!(!rotation.ended(trial, Reason::Succeeded, now));
+        assert_eq!(rotation.ended(trial, Reason::Succeeded, now), Heard::Nothing);
         assert_eq!(
             picked(&mut rotation, now),
             3,
             "the newest keys have a trial of their own"
         );
         assert_eq!(picked(&mut rotation, now), 1);
+    }
+
+    /// There is nothing to keep of it, and two identities that fail in turn would be two causes in the status.
+    #[test]
+    fn an_identity_that_is_rejected_makes_room_for_the_next_without_a_trial() {
+        for reason in [Reason::CredentialsRejected, Reason::CredentialsExpired] {
+            let now = Instant::now();
+            let mut rotation = in_use(now);
+            let (_, signer) = rotation.pick(now).unwrap();
+            assert_eq!(rotation.ended(signer, reason, now), Heard::Rejected(1));
+            let change = rotation.update(&supplied(2, "eu-west-1", Ok(2)), now);
+            assert_eq!(change, Change::Replaced);
+            assert_eq!([(); 2].map(|()| picked(&mut rotation, now)), [2, 2]);
+        }
+    }
+
+    /// The older one may be all there is, for what it may do.
+    #[test]
+    fn an_identity_that_may_not_do_something_stays_until_the_next_one_works() {
+        let now = Instant::now();
+        let mut rotation = in_use(now);
+        let (_, signer) = rotation.pick(now).unwrap();
+        assert_eq!(rotation.ended(signer, Reason::AccessDenied, now), Heard::Rejected(1));
+        let change = rotation.update(&supplied(2, "eu-west-1", Ok(2)), now);
+        assert_eq!(change, Change::Candidate);
+        // While the newer one waits for its trial, the older one says nothing new.
+        let (_, trial) = rotation.pick(now).unwrap();
+        let (_, signer) = rotation.pick(now).unwrap();
+        assert_eq!(rotation.ended(signer, Reason::AccessDenied, now), Heard::Nothing);
+        assert_eq!(rotation.ended(trial, Reason::AccessDenied, now), Heard::Rejected(2));
     }
 
     #[test]

@@ -15,19 +15,37 @@ use aws_sdk_firehose::config::Region;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use firehose_proxy_config::CredentialsType;
 
-use super::sts::sts;
+use super::{
+    AwsClock,
+    sts::{sts, timeouts},
+};
 
 /// Most bytes of a token that are read. One of Kubernetes has about 1,000.
 const MAX_TOKEN_BYTES: u64 = 64 * 1024;
 
+/// Which of AWS's addresses are called.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Endpoints {
+    pub(super) use_fips: bool,
+    pub(super) use_dual_stack: bool,
+}
+
 /// What provides the credentials of the source that is named. Makes no call yet.
 pub(super) async fn provider(
     named: &firehose_proxy_config::Credentials,
+    endpoints: Endpoints,
     region: &Region,
     http: &SharedHttpClient,
+    clock: &AwsClock,
 ) -> SharedCredentialsProvider {
+    // Of STS in the SDK's own order; a source that the document names has an STS of its own.
     let config = ProviderConfig::without_region()
         .with_region(Some(region.clone()))
+        .with_use_fips(endpoints.use_fips.then_some(true))
+        .with_use_dual_stack(endpoints.use_dual_stack.then_some(true))
+        .with_time_source(clock.clone())
+        .with_sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+        .with_timeout_config(timeouts())
         .with_http_client(http.clone());
     match (named.kind, &named.web_identity) {
         (CredentialsType::Ambient, _) => {
@@ -37,7 +55,7 @@ pub(super) async fn provider(
             SharedCredentialsProvider::new(chain.build().await)
         }
         (CredentialsType::WebIdentity, Some(identity)) => SharedCredentialsProvider::new(WebIdentity {
-            sts: aws_sdk_sts::Client::new(&sts(&identity.sts, region, http)),
+            sts: aws_sdk_sts::Client::new(&sts(&identity.sts, region, http, clock)),
             role_arn: identity.role_arn.clone(),
             session_name: identity.session_name.clone(),
             token_file: PathBuf::from(&identity.token_file),

@@ -8,16 +8,19 @@ use aws_smithy_types::{
 };
 use firehose_proxy_config::{Sts, Toggle};
 
-use super::transport::{CALL_TIMEOUT, CONNECT_TIMEOUT};
+use super::{
+    AwsClock,
+    transport::{CALL_TIMEOUT, CONNECT_TIMEOUT},
+};
 
 /// How STS is called.
-pub(super) fn sts(sts: &Sts, region: &Region, http: &SharedHttpClient) -> aws_config::SdkConfig {
+pub(super) fn sts(sts: &Sts, region: &Region, http: &SharedHttpClient, clock: &AwsClock) -> aws_config::SdkConfig {
     let mut sdk = aws_config::SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(region.clone())
         .http_client(http.clone())
         .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
-        .time_source(aws_smithy_async::time::SystemTimeSource::new())
+        .time_source(clock.clone())
         .retry_config(no_retries())
         .timeout_config(timeouts())
         .use_fips(sts.use_fips == Toggle::Enabled)

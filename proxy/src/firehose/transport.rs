@@ -1,7 +1,12 @@
 //! The HTTP client under the SDK: one connection pool, trust in the system's certificates and a bundle of one's own, a
 //! proxy from the environment, and the short cut for the usual answer.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use aws_smithy_http_client::{Connector, proxy::ProxyConfig, tls};
 use aws_smithy_runtime_api::client::{
@@ -16,7 +21,7 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 
-use super::{Confirmation, confirmation::CONFIRMED_BODY};
+use super::{AwsClock, Confirmation, confirmation::CONFIRMED_BODY, nearby};
 
 /// Firehose closes idle connections; one that is reused at that moment loses a call.
 const POOL_IDLE: Duration = Duration::from_secs(10);
@@ -32,7 +37,8 @@ const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 pub struct Transport {
     /// PEM file with certificates to trust besides the system's.
     pub ca_bundle: Option<PathBuf>,
-    /// Whether `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are followed.
+    /// Whether `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are followed. What hands out credentials on this machine or
+    /// its node is never reached through a proxy, which would learn them.
     pub proxy_from_environment: bool,
     /// Who resolves names of hosts; the system if nobody is given.
     pub resolver: Option<SharedDnsResolver>,
@@ -44,7 +50,7 @@ impl Transport {
     /// # Errors
     ///
     /// When the bundle cannot be read or holds no certificate.
-    pub(super) fn client(&self) -> anyhow::Result<SharedHttpClient> {
+    pub(super) fn client(&self, clock: &AwsClock) -> anyhow::Result<SharedHttpClient> {
         let mut store = tls::TrustStore::default();
         if let Some(path) = &self.ca_bundle {
             let pem = std::fs::read(path)
@@ -57,11 +63,19 @@ impl Transport {
             store = store.with_pem_certificate(pem);
         }
         let context = tls::TlsContext::builder().with_trust_store(store).build()?;
-        let proxy = if self.proxy_from_environment {
-            ProxyConfig::from_env()
-        } else {
-            ProxyConfig::disabled()
+        let direct = Arc::new(self.connector(&context, ProxyConfig::disabled()));
+        let connector = Confirming {
+            by_proxy: match self.proxy_from_environment {
+                true => Arc::new(self.connector(&context, ProxyConfig::from_env())),
+                false => Arc::clone(&direct),
+            },
+            direct,
+            clock: clock.clone(),
         };
+        Ok(SharedHttpClient::new(Shared(SharedHttpConnector::new(connector))))
+    }
+
+    fn connector(&self, context: &tls::TlsContext, proxy: ProxyConfig) -> Connector {
         let settings = HttpConnectorSettings::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(CALL_TIMEOUT)
@@ -73,14 +87,11 @@ impl Transport {
             .pool_idle_timeout(POOL_IDLE)
             .proxy_config(proxy)
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-            .tls_context(context);
-        let connector = match &self.resolver {
+            .tls_context(context.clone());
+        match &self.resolver {
             Some(resolver) => builder.build_with_resolver(resolver.clone()),
             None => builder.build(),
-        };
-        Ok(SharedHttpClient::new(Shared(SharedHttpConnector::new(Confirming(
-            Arc::new(connector),
-        )))))
+        }
     }
 }
 
@@ -94,8 +105,13 @@ impl HttpClient for Shared {
     }
 }
 
-/// Looks at the answers of requests that carry a [`Confirmation`].
-struct Confirming(Arc<Connector>);
+/// Looks at the answers of requests that carry a [`Confirmation`], and at the time that refusals tell.
+struct Confirming {
+    by_proxy: Arc<Connector>,
+    /// For what only this machine or its node may hear.
+    direct: Arc<Connector>,
+    clock: AwsClock,
+}
 
 impl fmt::Debug for Confirming {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,11 +122,25 @@ impl fmt::Debug for Confirming {
 impl HttpConnector for Confirming {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let confirmation = request.extension::<Confirmation>().cloned();
-        let call = self.0.call(request);
-        match confirmation {
-            None => call,
-            Some(confirmation) => HttpConnectorFuture::new(async move { shorten(call.await?, &confirmation).await }),
-        }
+        let is_signed = request.headers().contains_key("authorization");
+        let is_local = nearby::is_nearby(request.uri());
+        let call = if is_local { &self.direct } else { &self.by_proxy }.call(request);
+        let clock = self.clock.clone();
+        HttpConnectorFuture::new(async move {
+            let response = call.await?;
+            // An agent nearby has no clock of AWS's.
+            let is_refused = (400..=403).contains(&response.status().as_u16());
+            if is_signed
+                && is_refused
+                && let Some(date) = response.headers().get("date")
+            {
+                clock.refused_at(date, SystemTime::now());
+            }
+            match confirmation {
+                None => Ok(response),
+                Some(confirmation) => shorten(response, &confirmation).await,
+            }
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use firehose_simulator::{
     AccessSettings, Availability, Credential, CredentialState, ErrorCode, Fault, Role, Rule, ServiceSettings,
-    Signatures, StreamSettings,
+    SessionEnding, Signatures, StreamSettings,
 };
 use http::StatusCode;
 
@@ -98,7 +98,12 @@ async fn refused_credentials_are_reported_and_delivery_goes_on_when_they_work_ag
         let answer = rig.send(0, one("refused")).await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
         let status = rig.admin(0, "/status").await;
-        assert!(status.contains("\"reason\":\"Rejected\""), "{status}");
+        // Of the credentials and of the stream.
+        let word = match code {
+            ErrorCode::ExpiredTokenException => r#""reason":"CredentialsExpired""#,
+            _ => r#""reason":"CredentialsRejected""#,
+        };
+        assert_eq!(status.matches(word).count(), 2, "{status}");
         rig.simulator.configure("orders", StreamSettings::default()).unwrap();
         rig.until("delivery goes on", async || {
             rig.send(0, one("again")).await.status == StatusCode::OK
@@ -188,6 +193,150 @@ async fn a_role_is_assumed_with_its_external_id_and_again_when_sts_comes_back() 
     .await;
     // The base key alone may not put: what arrived was signed by the role.
     assert!(rig.arrived("orders").contains_key("after"), "{answer:?}");
+}
+
+pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/events";
+
+/// A role that anybody known may have for so long as STS gives by itself.
+pub(crate) fn role() -> Role {
+    Role {
+        arn: ROLE.to_owned(),
+        external_id: None,
+        web_identity_tokens: None,
+        session_seconds: None,
+        allowed_actions: None,
+    }
+}
+
+/// How a role comes to sign.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source {
+    /// Assumed with a key in files.
+    Assumed,
+    /// IRSA.
+    WebIdentity,
+}
+
+/// A rig whose calls are signed by [`ROLE`].
+pub(crate) async fn signed_by_role(source: Source, streams: Vec<(&str, StreamSettings)>) -> Rig {
+    let rig = match source {
+        Source::Assumed => {
+            let rig = Rig::start(Setup {
+                streams,
+                ..Setup::default()
+            })
+            .await;
+            rig.assume(ROLE);
+            rig
+        }
+        Source::WebIdentity => {
+            let token = std::env::temp_dir().join(format!("firehose-proxy-token-{}", std::process::id()));
+            std::fs::write(&token, "a token of the cluster").unwrap();
+            Rig::start(Setup {
+                streams,
+                as_processes: true,
+                environment: irsa(&token),
+                credentials: Some("{type: Ambient}"),
+                ..Setup::default()
+            })
+            .await
+        }
+    };
+    rig.simulator.configure_access(AccessSettings {
+        signatures: Signatures::Verified,
+        credentials: vec![known("AKIDEXAMPLE", "secret", &["sts:AssumeRole"])],
+        roles: vec![role()],
+        ..AccessSettings::default()
+    });
+    rig.until("the role is in use", async || {
+        rig.send(0, one("before")).await.status == StatusCode::OK
+    })
+    .await;
+    rig
+}
+
+/// What a pod is given whose service account has a role.
+pub(crate) fn irsa(token: &std::path::Path) -> Vec<(&'static str, String)> {
+    vec![
+        ("AWS_ROLE_ARN", ROLE.to_owned()),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.display().to_string()),
+        ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:{port}".to_owned()),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:{port}".to_owned()),
+        ("AWS_REGION", "eu-west-1".to_owned()),
+    ]
+}
+
+/// Was: used until it expired, an hour of 503.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_aws_rejects_is_dropped_and_another_one_asked_for() {
+    for source in [Source::Assumed, Source::WebIdentity] {
+        let rig = signed_by_role(source, orders()).await;
+        for state in [
+            CredentialState::Revoked,
+            CredentialState::Expired,
+            CredentialState::Denied,
+        ] {
+            rig.simulator.end_sessions(SessionEnding { state });
+            // Answered within its own time, which is far less than a session has.
+            let answer = rig.send(0, one(&format!("{state:?}"))).await;
+            assert_eq!(answer.status, StatusCode::OK, "{source:?} {state:?}");
+            rig.until("nothing is amiss", async || {
+                let status = rig.admin(0, "/status").await;
+                status.contains(r#""reason":"CredentialsAccepted""#) && status.contains(r#""state":"Delivering""#)
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_cause_has_one_word_in_credentials_streams_and_metrics() {
+    let rig = Rig::start(Setup {
+        streams: orders(),
+        acknowledge_timeout: Duration::from_secs(2),
+        ..Setup::default()
+    })
+    .await;
+    let access = |role: &str, actions: &[&str]| AccessSettings {
+        signatures: Signatures::Verified,
+        credentials: vec![known("AKIDEXAMPLE", "secret", actions)],
+        roles: vec![Role {
+            arn: role.to_owned(),
+            ..self::role()
+        }],
+        ..AccessSettings::default()
+    };
+    rig.assume(ROLE);
+    let unavailable = ServiceSettings {
+        sts: Availability::Unavailable,
+        ..ServiceSettings::default()
+    };
+    let nobody = AccessSettings {
+        signatures: Signatures::Verified,
+        ..AccessSettings::default()
+    };
+    for (word, access, service) in [
+        ("AssumeRoleDenied", access(ROLE, &[]), ServiceSettings::default()),
+        (
+            "AssumeRoleDenied",
+            access("another", &["sts:AssumeRole"]),
+            ServiceSettings::default(),
+        ),
+        ("AssumeRoleUnavailable", access(ROLE, &["sts:AssumeRole"]), unavailable),
+        ("CredentialsRejected", nobody, ServiceSettings::default()),
+    ] {
+        rig.simulator.configure_access(access);
+        rig.simulator.configure_service(service);
+        let told = format!(r#""reason":"{word}""#);
+        rig.until(word, async || {
+            rig.send(0, one("refused")).await;
+            rig.admin(0, "/status").await.matches(&told).count() == 2
+        })
+        .await;
+        let metrics = rig.admin(0, "/metrics").await;
+        let counted = format!(r#"firehose_proxy_calls_total{{stream="orders",reason="{word}"}}"#);
+        assert!(metrics.contains(&counted), "{metrics}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
 
+mod clock;
 mod credentials;
 mod failures;
 mod identities;
+mod messages;
+mod node;
 mod outages;
 mod repeats;
 mod rig;

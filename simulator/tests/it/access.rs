@@ -30,6 +30,7 @@ fn role() -> Role {
 
 fn settings() -> AccessSettings {
     AccessSettings {
+        clock_error_code: None,
         signatures: Signatures::Verified,
         clock_offset_seconds: 0,
         credentials: vec![long_lived(CredentialState::Valid)],

@@ -45,6 +45,10 @@ impl Driver {
             Reason::Succeeded => "AWS takes the credentials".to_owned(),
             _ => detail.unwrap_or_default(),
         };
+        match about {
+            Reason::Succeeded => tracing::info!(message, "credentials"),
+            _ => tracing::warn!(reason = about.as_str(), message, "credentials"),
+        }
         self.tell_of_credentials(Some(about), message);
     }
 

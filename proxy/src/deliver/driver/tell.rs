@@ -14,11 +14,13 @@ impl Stream {
     pub(super) fn look(&mut self, now: Instant) -> bool {
         let health = self.core.health(now);
         let state = StreamState::of(health, self.core.settings().paused);
-        let changed = state != std::mem::replace(&mut self.state, state);
+        let changed = (state, health) != (self.state, self.reason);
+        (self.state, self.reason) = (state, health);
         if changed {
             let (stream, reason) = (self.name.as_str(), health.as_str());
+            let detail = self.detail.as_deref().unwrap_or_default();
             match state {
-                StreamState::Failing => tracing::warn!(stream, reason, "delivery fails and is retried"),
+                StreamState::Failing => tracing::warn!(stream, reason, detail, "delivery fails and is retried"),
                 _ => tracing::info!(stream, reason, state = state.as_str(), "delivery"),
             }
         }
@@ -41,6 +43,9 @@ impl Driver {
         for id in self.streams.keys() {
             self.tell_of(*id);
         }
+        let ahead = self.clock.ahead_seconds();
+        self.deliver.metrics.clock_is_ahead(ahead);
+        self.deliver.delivery_status.put_clock(ahead);
     }
 
     pub(super) fn tell_of(&self, id: StreamId) {
@@ -56,7 +61,7 @@ impl Driver {
         let status = StreamStatus {
             name: stream.name.clone(),
             state: stream.state,
-            reason: stream.core.health(Instant::now()),
+            reason: stream.reason,
             detail: stream.detail.clone(),
             single_puts: stream.core.is_single(),
             backlog_events: standing.backlog_events,

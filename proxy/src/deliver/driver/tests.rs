@@ -144,7 +144,9 @@ impl Fixture {
             generation: 1,
         }));
         let (controller, shutdown) = shutdown();
-        let running = tokio::spawn(Driver::new(deliver, receiver).run(outlet, shutdown));
+        let running = tokio::spawn(
+            Driver::new(deliver, receiver, watch::Sender::new(0), AwsClock::default()).run(outlet, shutdown),
+        );
         Self {
             intake,
             streams,

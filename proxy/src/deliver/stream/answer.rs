@@ -142,8 +142,9 @@ impl<E: Event> Core<E> {
             | Reason::AssumeRoleUnavailable
             | Reason::CredentialsRejected
             | Reason::CredentialsExpired
+            | Reason::ClockSkew
             | Reason::KeyUnavailable
-            | Reason::InvalidSource
+            | Reason::NotDirectPut
             | Reason::CallRefused
             | Reason::TooOld => self.backoff.failed(sent_at, now),
         }
