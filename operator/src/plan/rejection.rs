@@ -40,7 +40,6 @@ const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
     ("spec.ingest.sources", |spec| !spec.ingest.sources.is_empty()),
     ("spec.ingest.sourceField", |spec| spec.ingest.source_field.is_some()),
     ("spec.ingest.connections", |spec| spec.ingest.connections.is_some()),
-    ("spec.ingest.tls", |spec| spec.ingest.tls.is_some()),
     ("spec.delivery.undeliverable", |spec| {
         spec.delivery.undeliverable == Undeliverable::DeadLetter
     }),

@@ -8,7 +8,7 @@ use firehose_proxy_config::{Acknowledge, report::DeadLetters};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
-    access::{credentials_ready, secured, write_keys_missing},
+    access::{credentials_ready, secret_missing, secured, write_keys_missing},
     conditions::Conditions,
     findings::{Acceptance, Findings, PodTrouble, Proxy},
     pods::pods,
@@ -262,6 +262,8 @@ fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Pro
         conditions.set(kind, ConditionStatus::False, culprit.reason, culprit.message);
     } else if let Some(message) = keyless {
         conditions.set(kind, ConditionStatus::False, Reason::WriteKeysMissing, message);
+    } else if let Some((reason, message)) = secret_missing(findings) {
+        conditions.set(kind, ConditionStatus::False, reason, message);
     } else if counted.ready < findings.desired {
         let message = format!("{} of {} proxies are ready", counted.ready, findings.desired);
         let (reason, message) = match findings.troubles.first() {
