@@ -72,7 +72,11 @@ impl Mounts {
             write_keys: self.write_keys.display().to_string(),
             identity_token: env::var(TOKEN_VARIABLE).unwrap_or_default(),
             hash_key: self.hash_key.display().to_string(),
+            ..Paths::default()
         };
+        if validated.serves_tls() {
+            bail!("spec.ingest.tls: serves plain HTTP only; take the field out to try the rest");
+        }
         let mut document = plan::document(validated, &paths);
         match self.unnamed {
             Unnamed::Simulator(simulator) if document.endpoint_url.is_none() => {

@@ -1,9 +1,9 @@
 //! The configuration document of a destination. It names the directories that Secrets are mounted in, never their
 //! content.
 
-use firehose_proxy_config::{Document, HashKey, StaticCredentials, WriteKeys};
+use firehose_proxy_config::{ClientAuthorities, Document, HashKey, StaticCredentials, Tls, WriteKeys};
 
-use super::Validated;
+use super::{Validated, validated::Certificates};
 
 /// Directories as the proxy sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub struct Paths {
     pub identity_token: String,
     /// Holds the file of [`HashKey`].
     pub hash_key: String,
+    /// Holds the files of [`Tls`].
+    pub certificate: String,
+    /// Holds the file of [`ClientAuthorities`].
+    pub client_authorities: String,
 }
 
 impl Paths {
@@ -29,6 +33,10 @@ impl Paths {
     pub const WRITE_KEYS: &str = "/etc/firehose/write-keys";
     /// Where a pod mounts the key of hashes.
     pub const HASH_KEY: &str = "/etc/firehose/hash-key";
+    /// Where a pod mounts its certificate.
+    pub const CERTIFICATE: &str = "/etc/firehose/certificate";
+    /// Where a pod mounts the authorities of clients' certificates.
+    pub const CLIENT_AUTHORITIES: &str = "/etc/firehose/client-authorities";
     /// Where a pod mounts its spool.
     pub const SPOOL: &str = "/var/lib/firehose/spool";
 }
@@ -41,6 +49,8 @@ impl Default for Paths {
             write_keys: Self::WRITE_KEYS.to_owned(),
             identity_token: Self::IDENTITY_TOKEN.to_owned(),
             hash_key: Self::HASH_KEY.to_owned(),
+            certificate: Self::CERTIFICATE.to_owned(),
+            client_authorities: Self::CLIENT_AUTHORITIES.to_owned(),
         }
     }
 }
@@ -62,6 +72,14 @@ pub fn document(validated: &Validated, paths: &Paths) -> Document {
             directory: paths.hash_key.clone(),
         });
     }
+    let tls = |certificates: &Certificates| Tls {
+        directory: paths.certificate.clone(),
+        client_certificates: certificates.mode,
+        client_authorities: certificates.authorities.as_ref().map(|_| ClientAuthorities {
+            directory: paths.client_authorities.clone(),
+        }),
+    };
+    document.ingest.tls = validated.certificates.as_ref().map(tls);
     document.revision = firehose_proxy_config::revision(&document).expect("a document of plain data serializes");
     document
 }

@@ -1,7 +1,7 @@
 //! A destination that can be planned: every size a number, every choice made.
 
 use firehose_operator_api::{AllowedClients, PersistentVolumeClaim, ProxySettings, SecretKeyRef, StaticCredentials};
-use firehose_proxy_config::{Document, Toggle};
+use firehose_proxy_config::{ClientCertificateMode, Document, Toggle};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 /// A destination that can be planned. Made by [`super::validate()`] only.
@@ -15,6 +15,8 @@ pub struct Validated {
     pub(super) write_keys_secret: Option<SecretKeyRef>,
     /// The Secret to mount for the key of hashes.
     pub(super) hash_key_secret: Option<SecretKeyRef>,
+    /// The Secrets to mount for TLS; `None` for plain HTTP.
+    pub(super) certificates: Option<Certificates>,
     /// Whom the destination lets in, if it says.
     pub(super) allowed_clients: Option<AllowedClients>,
     /// The claim of each pod; `None` for a spool that goes with its pod.
@@ -23,6 +25,17 @@ pub struct Validated {
     pub(super) proxy: ProxySettings,
     /// The destination as the owner of its children.
     pub(super) owner: OwnerReference,
+}
+
+/// What TLS is served with.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Certificates {
+    /// Name of the Secret with certificate and key.
+    pub(super) own: String,
+    /// Whether clients show certificates.
+    pub(super) mode: ClientCertificateMode,
+    /// Name of the Secret with the authorities of theirs, where they do.
+    pub(super) authorities: Option<String>,
 }
 
 impl Validated {
@@ -75,6 +88,11 @@ impl Validated {
     /// Whether senders present a write key.
     pub fn requires_write_keys(&self) -> bool {
         self.write_keys_secret.is_some()
+    }
+
+    /// Whether clients come by HTTPS.
+    pub fn serves_tls(&self) -> bool {
+        self.certificates.is_some()
     }
 
     /// Whether values of events are hashed.

@@ -98,7 +98,7 @@ impl Observed {
     }
 
     /// The revision of the document in the ConfigMap.
-    fn revision(&self) -> Option<String> {
+    pub(super) fn revision(&self) -> Option<String> {
         let config_map = self.config_map.as_deref()?;
         config_map.annotations().get(REVISION_ANNOTATION).cloned()
     }
@@ -194,7 +194,15 @@ impl Situation {
             proxies,
             durability: validated.map(|validated| (validated.acknowledge(), validated.is_spool_persistent())),
             requires_write_keys: validated.map(Validated::requires_write_keys),
-            address: format!("http://{}.{namespace}.svc:{EVENTS_PORT}", Names::of(&name).workload),
+            address: format!(
+                "{}://{}.{namespace}.svc:{EVENTS_PORT}",
+                if validated.is_some_and(Validated::serves_tls) {
+                    "https"
+                } else {
+                    "http"
+                },
+                Names::of(&name).workload
+            ),
             selector: selector.join(","),
             mappings: validated.and_then(|validated| i32::try_from(validated.mappings()).ok()),
             effective: self.effective.clone(),

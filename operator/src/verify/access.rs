@@ -2,7 +2,9 @@
 //! role or the pod that it is about, and nothing of what is in a Secret.
 
 use firehose_operator_api::{ConditionStatus, ConditionType, Reason};
-use firehose_proxy_config::report::{CredentialsReason, CredentialsReport, CredentialsState, Report, WriteKeysState};
+use firehose_proxy_config::report::{
+    CredentialsReason, CredentialsReport, CredentialsState, Report, SecretState, WriteKeysState,
+};
 
 use super::{
     conditions::Conditions,
@@ -173,6 +175,21 @@ pub(super) fn write_keys_missing(findings: &Findings<'_>) -> Option<String> {
     }
     message.push_str(&format!("; seen by {}", names(&without)));
     Some(message)
+}
+
+/// Why every request is refused for want of another Secret, if it is.
+pub(super) fn secret_missing(findings: &Findings<'_>) -> Option<(Reason, String)> {
+    let of = |state: fn(&Report) -> SecretState, reason: Reason| {
+        let reports = findings
+            .proxies
+            .iter()
+            .filter_map(|proxy| Some((&proxy.name, proxy.report.as_ref()?)));
+        let without = reports.filter(|(_, report)| state(report) == SecretState::Missing);
+        let without: Vec<&str> = without.map(|(name, _)| name.as_str()).collect();
+        (!without.is_empty()).then(|| (reason, format!("{}; seen by {}", reason.sentence(), names(&without))))
+    };
+    of(|report| report.certificate, Reason::CertificateMissing)
+        .or_else(|| of(|report| report.hash_key, Reason::HashKeyMissing))
 }
 
 /// The first few names, and how many more there are.

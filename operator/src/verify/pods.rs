@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firehose_operator_api::{FirehoseDestinationStatus, PodStatus, Reason};
-use firehose_proxy_config::report::{CredentialsState, StreamState, WriteKeysState};
+use firehose_proxy_config::report::{CredentialsState, SecretState, StreamState, WriteKeysState};
 
 use super::{
     findings::{Findings, PodTrouble, Proxy},
@@ -81,6 +81,12 @@ fn complaint(proxy: &Proxy, findings: &Findings<'_>) -> Option<(Reason, String)>
         WriteKeysState::Missing | WriteKeysState::Incomplete => return plain(Reason::WriteKeysMissing),
         WriteKeysState::Open => return plain(Reason::SwitchingKeys),
         WriteKeysState::NotRequired | WriteKeysState::Loaded | WriteKeysState::Unknown => {}
+    }
+    if report.certificate == SecretState::Missing {
+        return plain(Reason::CertificateMissing);
+    }
+    if report.hash_key == SecretState::Missing {
+        return plain(Reason::HashKeyMissing);
     }
     if Some(report.revision.as_str()) != revision {
         return plain(Reason::Propagating);

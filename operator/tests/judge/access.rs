@@ -124,6 +124,31 @@ fn what_keeps_calls_from_arriving_does_not_write_the_status_at_each_attempt() {
 }
 
 #[test]
+fn another_secret_that_is_not_there_makes_the_destination_unready() {
+    use firehose_proxy_config::report::SecretState::{Loaded, Missing};
+    for (hash_key, certificate, reason) in [
+        (Loaded, Loaded, Reason::Ready),
+        (Missing, Loaded, Reason::HashKeyMissing),
+        (Loaded, Missing, Reason::CertificateMissing),
+        (Missing, Missing, Reason::CertificateMissing),
+    ] {
+        let without = with(|report| {
+            report.hash_key = hash_key;
+            report.certificate = certificate;
+        });
+        let proxies = [proxy("orders-firehose-0"), without];
+        let found = status(&findings(&proxies));
+        assert_eq!(says(&found, ConditionType::Ready).1, reason);
+        let message = &condition(&found, ConditionType::Ready).message;
+        assert_eq!(
+            message.contains("orders-firehose-1"),
+            reason != Reason::Ready,
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn write_keys_that_are_not_there_are_named_and_make_the_destination_unready() {
     for state in [WriteKeysState::Missing, WriteKeysState::Incomplete] {
         let without = with(|report| report.write_keys.state = state);

@@ -47,6 +47,8 @@ pub(crate) fn proxy(name: &str) -> Proxy {
                 state: WriteKeysState::Loaded,
                 ..report::WriteKeysReport::default()
             },
+            hash_key: report::SecretState::NotRequired,
+            certificate: report::SecretState::NotRequired,
             streams: vec![stream(
                 "orders",
                 report::StreamState::Delivering,

@@ -99,6 +99,36 @@ fn the_key_of_hashes_is_mounted_by_its_name_and_the_rules_are_in_the_document() 
 }
 
 #[test]
+fn certificates_are_mounted_by_their_names_and_nothing_else_changes() {
+    let authorities = json!({"mode": "Required", "caSecretRef": {"name": "clients"}});
+    for (clients, mode, names) in [
+        (json!({}), "None", vec!["certificate"]),
+        (authorities, "Required", vec!["certificate", "client-authorities"]),
+    ] {
+        let spec = json!({"ingest": {"tls": {"secretRef": {"name": "events-tls"}, "clientCertificates": clients}}});
+        let validated = validate(&destination(&spec), &allowed()).unwrap();
+        assert!(validated.serves_tls());
+        let tls = serde_json::to_value(document(&validated, &Paths::default()).ingest.tls).unwrap();
+        assert_eq!(tls["directory"], "/etc/firehose/certificate");
+        assert_eq!(tls["clientCertificates"], mode);
+        let authorities = tls.get("clientAuthorities").map(|named| &named["directory"]);
+        assert_eq!(authorities.is_some(), names.len() == 2, "{tls}");
+        let pod = serde_json::to_value(children(&validated, &installation()).stateful_set).unwrap();
+        let pod = &pod["spec"]["template"]["spec"];
+        for name in names {
+            let mut volumes = pod["volumes"].as_array().unwrap().iter();
+            let volume = volumes.find(|volume| volume["name"] == name).unwrap();
+            assert_eq!(volume["secret"]["optional"], true, "{volume}");
+            let mut mounts = pod["containers"][0]["volumeMounts"].as_array().unwrap().iter();
+            let mount = mounts.find(|mount| mount["name"] == name).unwrap();
+            assert_eq!(mount["mountPath"], format!("/etc/firehose/{name}"));
+        }
+        // Probes ask the admin port, which stays plain.
+        assert_eq!(pod["containers"][0]["readinessProbe"]["httpGet"].get("scheme"), None);
+    }
+}
+
+#[test]
 fn a_proxy_that_would_neglect_what_is_asked_of_it_refuses_the_document() {
     for (spec, requires) in [
         (json!({}), vec![]),
@@ -109,6 +139,7 @@ fn a_proxy_that_would_neglect_what_is_asked_of_it_refuses_the_document() {
             json!({"ingest": {"privacy": {"rules": [{"path": "traits.email", "action": "Drop"}]}}}),
             vec!["Privacy"],
         ),
+        (json!({"ingest": {"tls": {"secretRef": {"name": "tls"}}}}), vec!["TLS"]),
     ] {
         let document = document(&validate(&destination(&spec), &allowed()).unwrap(), &Paths::default());
         assert_eq!(document.requires, requires, "{spec}");

@@ -102,6 +102,9 @@ pub struct Ingest {
     /// What is taken out of events before anything of them is kept; absent means nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub privacy: Option<Privacy>,
+    /// Serves HTTPS; absent means plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
     /// Cross-origin requests of browsers.
     pub cors: Cors,
     /// How events that a client sends again are recognized.
@@ -119,6 +122,7 @@ impl Default for Ingest {
             trusted_proxies: Vec::new(),
             request_ip: RequestIp::default(),
             privacy: None,
+            tls: None,
             cors: Cors::default(),
             deduplication: Deduplication::default(),
         }
@@ -222,6 +226,52 @@ pub enum PrivacyAction {
     Hash,
     /// A fixed text takes its place.
     Redact,
+}
+
+/// Files that TLS is served with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tls {
+    /// Directory with the files `tls.crt` and `tls.key`.
+    pub directory: String,
+    /// Whether clients show certificates.
+    #[serde(default)]
+    pub client_certificates: ClientCertificateMode,
+    /// Who their certificates come from; absent where they show none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_authorities: Option<ClientAuthorities>,
+}
+
+/// A file with the authorities that clients' certificates come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientAuthorities {
+    /// Directory with the file `ca.crt`.
+    pub directory: String,
+}
+
+impl ClientAuthorities {
+    /// File name of the authorities.
+    pub const FILE: &str = "ca.crt";
+}
+
+impl Tls {
+    /// File name of the certificate and those between it and its authority.
+    pub const CERTIFICATE_FILE: &str = "tls.crt";
+    /// File name of the certificate's key.
+    pub const KEY_FILE: &str = "tls.key";
+}
+
+/// Whether clients show certificates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientCertificateMode {
+    /// They are not asked.
+    #[default]
+    None,
+    /// They may; one that is shown must be good.
+    Optional,
+    /// They must.
+    Required,
 }
 
 /// A file with one write key a line.

@@ -22,9 +22,9 @@ mod toggle;
 
 pub use credentials::{AssumeRole, Credentials, CredentialsType, StaticCredentials, Sts, WebIdentity};
 pub use document::{
-    Acknowledge, Cors, DeadLetters, Deduplication, Delivery, DeliveryState, Destination, Document, HashKey, Ingest,
-    IngestState, InvalidEventPolicy, Mapping, Packing, Privacy, PrivacyAction, PrivacyRule, Quota, RecordDelimiter,
-    RequestIp, Spool, SpoolType, Stream, WriteKeys,
+    Acknowledge, ClientAuthorities, ClientCertificateMode, Cors, DeadLetters, Deduplication, Delivery, DeliveryState,
+    Destination, Document, HashKey, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Privacy, PrivacyAction,
+    PrivacyRule, Quota, RecordDelimiter, RequestIp, Spool, SpoolType, Stream, Tls, WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
 pub use revision::{revision, secret_revision};
@@ -37,7 +37,7 @@ pub const FORMAT_VERSION: u32 = 1;
 pub const FILE_NAME: &str = "config.yaml";
 
 /// Semantics beyond format version 1 that this reader knows; see [`Document::requires`].
-pub const KNOWN_REQUIREMENTS: &[&str] = &[REQUEST_IP, PRIVACY, SECOND_ROLE];
+pub const KNOWN_REQUIREMENTS: &[&str] = &[REQUEST_IP, PRIVACY, SECOND_ROLE, TLS];
 
 /// Whoever does not know [`Ingest::request_ip`] would keep whole addresses.
 pub const REQUEST_IP: &str = "RequestIP";
@@ -47,3 +47,6 @@ pub const SECOND_ROLE: &str = "SecondRole";
 
 /// Whoever does not know [`Ingest::privacy`] would keep what is to be taken out.
 pub const PRIVACY: &str = "Privacy";
+
+/// Whoever does not know [`Ingest::tls`] would take in plain what is to come by HTTPS.
+pub const TLS: &str = "TLS";

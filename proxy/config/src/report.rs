@@ -36,6 +36,12 @@ pub struct Report {
     /// The write keys that senders present.
     #[serde(default)]
     pub write_keys: WriteKeysReport,
+    /// The key of hashes of the privacy rules.
+    #[serde(default)]
+    pub hash_key: SecretState,
+    /// The certificate of the endpoint.
+    #[serde(default)]
+    pub certificate: SecretState,
     /// The mapped delivery streams and those with a backlog, each once.
     #[serde(default)]
     pub streams: Vec<StreamReport>,
@@ -114,6 +120,21 @@ pub enum WriteKeysState {
     Missing,
     /// The file holds no key that can be used: every request is refused.
     Incomplete,
+    /// The proxy does not say, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// State of a Secret that the endpoint works with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SecretState {
+    /// The document in force names none.
+    NotRequired,
+    /// It is there and can be used.
+    Loaded,
+    /// It is not there or cannot be used: every request is refused.
+    Missing,
     /// The proxy does not say, or the name is of a newer version.
     #[default]
     #[serde(other)]
@@ -244,6 +265,8 @@ pub enum StreamReason {
     CallTooLarge,
     /// Firehose refused a call for a reason that the proxy does not know.
     CallRefused,
+    /// A call could not be put together, so nothing was sent.
+    CallNotMade,
     /// Firehose answered with an error of its own.
     #[serde(alias = "ServiceError")]
     ServiceFailure,
@@ -310,6 +333,7 @@ mod tests {
         assert_eq!(report.streams[0].reason, StreamReason::Succeeded);
         assert_eq!(report.streams[1].state, StreamState::Unknown);
         assert_eq!(report.write_keys.state, WriteKeysState::Unknown);
+        assert_eq!(report.hash_key, SecretState::Unknown);
         assert_eq!(report.backlog, Backlog::Unknown);
         assert_eq!(report.dead_letters, DeadLetters::Unknown);
     }
@@ -349,6 +373,8 @@ mod tests {
                 detail: None,
                 revision: Some("8899aabb".to_owned()),
             },
+            hash_key: SecretState::Loaded,
+            certificate: SecretState::Missing,
             streams: vec![StreamReport {
                 name: "orders".to_owned(),
                 state: StreamState::Failing,
@@ -367,7 +393,7 @@ mod tests {
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1}}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1}}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

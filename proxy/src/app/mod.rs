@@ -172,8 +172,18 @@ impl Proxy {
         let (admin_listener, admin) = bind(options.admin_listen)?;
         let report = {
             let (live, volume, shutdown) = (Arc::clone(&live), volume.clone(), shutdown.clone());
-            let keys = endpoint.keys.clone();
-            move || report::report(&live, &delivery_status, &keys, &volume, &recent, shutdown.phase())
+            let (keys, secrets) = (endpoint.keys.clone(), Arc::clone(&endpoint.secrets));
+            move || {
+                report::report(
+                    &live,
+                    &delivery_status,
+                    &keys,
+                    &secrets,
+                    &volume,
+                    &recent,
+                    shutdown.phase(),
+                )
+            }
         };
         let admin_pages = Admin {
             exposition: Exposition::new(registry),

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use firehose_proxy_config::{
     CredentialsType, Document,
     report::{
-        Backlog, CredentialsReason, CredentialsReport, CredentialsState, DeadLetters, Report, StreamReason,
-        StreamReport, StreamState,
+        Backlog, CredentialsReason, CredentialsReport, CredentialsState, DeadLetters, Report, SecretState,
+        StreamReason, StreamReport, StreamState,
     },
 };
 
@@ -15,7 +15,7 @@ use crate::{
     config::Live,
     deliver::{self, DeliveryStatus, StreamStatus},
     firehose::Reason,
-    http::gateway::KeyRing,
+    http::gateway::{KeyRing, Secrets},
     queue::Recent,
     shutdown::Phase,
 };
@@ -25,6 +25,7 @@ pub(super) fn report(
     live: &Live,
     delivery_status: &DeliveryStatus,
     keys: &KeyRing,
+    secrets: &Secrets,
     volume: &Volume,
     recent: &Recent,
     phase: Phase,
@@ -47,6 +48,8 @@ pub(super) fn report(
         config_error: live.refused(),
         credentials: credentials_report(delivery_status, document),
         write_keys: keys.report(),
+        hash_key: document.map_or(SecretState::Unknown, |document| secrets.hash_key(document)),
+        certificate: document.map_or(SecretState::Unknown, |document| secrets.certificate(document)),
         clock_skew_seconds: delivery_status.clock_ahead_seconds(),
         streams: streams(document, &known),
         backlog,
@@ -98,6 +101,7 @@ fn stream_report(stream: &StreamStatus) -> StreamReport {
     use deliver::StreamState as Delivery;
     let (state, reason) = match (stream.state, stream.reason) {
         (Delivery::Paused, _) => (StreamState::Paused, StreamReason::Paused),
+        (Delivery::Idle, _) => (StreamState::Idle, StreamReason::NoTraffic),
         (Delivery::Delivering, _) if stream.single_puts => (StreamState::Delivering, StreamReason::SinglePutsOnly),
         (Delivery::Delivering | Delivery::Throttled, reason) => (StreamState::Delivering, stream_reason(reason)),
         (Delivery::Failing, reason) => (StreamState::Failing, stream_reason(reason)),
@@ -134,6 +138,7 @@ fn stream_reason(reason: Reason) -> StreamReason {
         Reason::RecordTooLarge => StreamReason::RecordTooLarge,
         Reason::CallTooLarge => StreamReason::CallTooLarge,
         Reason::CallRefused => StreamReason::CallRefused,
+        Reason::CallNotMade => StreamReason::CallNotMade,
         // Said of an event that is given up, and never of a stream.
         Reason::TooOld => StreamReason::Unknown,
     }

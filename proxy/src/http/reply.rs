@@ -109,6 +109,8 @@ pub(super) enum Unavailable {
     NoWriteKeys,
     /// The key of hashes is named but not there.
     NoHashKey,
+    /// HTTPS is to be served, and the certificate is not there, or the client does not come by it.
+    NoCertificate,
     /// Other requests take all the memory there is, or the peer's own take its share.
     Busy,
     /// The body did not arrive in time.
@@ -164,7 +166,7 @@ impl Refusal {
     }
 
     /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
-    pub(super) const REASONS: [&'static str; 29] = [
+    pub(super) const REASONS: [&'static str; 32] = [
         "NotJson",
         "NotAnEvent",
         "NoIdentity",
@@ -183,6 +185,7 @@ impl Refusal {
         "Disabled",
         "NoWriteKeys",
         "NoHashKey",
+        "NoCertificate",
         "Busy",
         "SlowBody",
         "QueueFull",
@@ -193,6 +196,8 @@ impl Refusal {
         "Http2",
         "HeadTooLarge",
         "SlowHead",
+        "NoTls",
+        "SlowHandshake",
         "HeadsBusy",
     ];
 
@@ -218,6 +223,7 @@ impl Refusal {
                 Unavailable::Disabled => "Disabled",
                 Unavailable::NoWriteKeys => "NoWriteKeys",
                 Unavailable::NoHashKey => "NoHashKey",
+                Unavailable::NoCertificate => "NoCertificate",
                 Unavailable::Busy => "Busy",
                 Unavailable::SlowBody => "SlowBody",
                 Unavailable::QueueFull => "QueueFull",
@@ -256,6 +262,7 @@ impl Refusal {
                 Unavailable::NoConfiguration => "no configuration is loaded yet",
                 Unavailable::Starting => "starting, try again",
                 Unavailable::Disabled => "events are not accepted at the moment",
+                Unavailable::NoCertificate => "events are taken by HTTPS only, which is not available at the moment",
                 Unavailable::NoHashKey => "the key of hashes is not available at the moment",
                 Unavailable::NoWriteKeys => "the write keys are not available at the moment",
                 Unavailable::Busy => "too many requests at the same time",

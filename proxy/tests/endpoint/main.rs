@@ -14,3 +14,4 @@ mod replies;
 mod routing;
 mod server;
 mod surface;
+mod tls;

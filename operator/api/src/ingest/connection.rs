@@ -27,7 +27,8 @@ pub struct Connections {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tls {
-    /// The Secret, of type kubernetes.io/tls, with the certificate and its key. It may be renewed at any time.
+    /// The Secret, of type kubernetes.io/tls, with the certificate and its key. It may be renewed at any time: new
+    /// connections are served with the new one, and older ones are asked to connect anew with their next answer.
     pub secret_ref: SecretRef,
 
     /// Whether clients show certificates of their own.

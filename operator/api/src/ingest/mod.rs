@@ -92,7 +92,8 @@ pub struct Ingest {
     #[schemars(schema_with = "formats::networks")]
     pub trusted_proxies: Vec<String>,
 
-    /// Serves HTTPS instead of plain HTTP. Absent: plain HTTP. Not implemented in this version, and refused.
+    /// Serves HTTPS instead of plain HTTP, on the same port. Absent: plain HTTP. While the certificate is missing or
+    /// cannot be used, no event is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
 

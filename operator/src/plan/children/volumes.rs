@@ -9,7 +9,7 @@ use k8s_openapi::{
 };
 use std::collections::BTreeMap;
 
-use firehose_proxy_config::{FILE_NAME, HashKey, StaticCredentials, WriteKeys};
+use firehose_proxy_config::{ClientAuthorities, FILE_NAME, HashKey, StaticCredentials, Tls, WriteKeys};
 
 use super::{identity, object::workload_name};
 use crate::plan::{Installation, Paths, Validated, selector};
@@ -17,6 +17,8 @@ use crate::plan::{Installation, Paths, Validated, selector};
 const CONFIG: &str = "config";
 const CREDENTIALS: &str = "credentials";
 const HASH_KEY: &str = "hash-key";
+const CERTIFICATE: &str = "certificate";
+const CLIENT_AUTHORITIES: &str = "client-authorities";
 /// Of the Secret with write keys. A pod without it lets in whoever reaches it.
 pub const WRITE_KEYS_VOLUME: &str = "write-keys";
 const SPOOL: &str = "spool";
@@ -57,6 +59,14 @@ pub(super) fn volumes(validated: &Validated, installation: &Installation) -> Vec
         let items = vec![key_to_path(&secret.key, HashKey::FILE)];
         volumes.push(secret_volume(HASH_KEY, &secret.name, items));
     }
+    if let Some(certificates) = &validated.certificates {
+        let items = [Tls::CERTIFICATE_FILE, Tls::KEY_FILE].map(|name| key_to_path(name, name));
+        volumes.push(secret_volume(CERTIFICATE, &certificates.own, items.to_vec()));
+        if let Some(authorities) = &certificates.authorities {
+            let items = vec![key_to_path(ClientAuthorities::FILE, ClientAuthorities::FILE)];
+            volumes.push(secret_volume(CLIENT_AUTHORITIES, authorities, items));
+        }
+    }
     volumes.extend(identity::volume(validated, installation));
     if validated.claim.is_none() {
         let spool = &validated.settings.spool;
@@ -84,6 +94,16 @@ pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
     }
     if validated.hash_key_secret.is_some() {
         mounts.push(mount(HASH_KEY, Paths::HASH_KEY, MountMode::ReadOnly));
+    }
+    if let Some(certificates) = &validated.certificates {
+        mounts.push(mount(CERTIFICATE, Paths::CERTIFICATE, MountMode::ReadOnly));
+        if certificates.authorities.is_some() {
+            mounts.push(mount(
+                CLIENT_AUTHORITIES,
+                Paths::CLIENT_AUTHORITIES,
+                MountMode::ReadOnly,
+            ));
+        }
     }
     if identity::has_token(validated) {
         let (directory, _) = Paths::IDENTITY_TOKEN.rsplit_once('/').expect("it is in a directory");

@@ -19,6 +19,7 @@ use super::{
     Allowed, Paths, Rejection, Validated, document,
     endpoints::{self, Addresses},
     rejection::not_implemented,
+    validated::Certificates,
 };
 
 /// Most bytes of a rendered document. A ConfigMap holds 1 MiB with its metadata.
@@ -48,6 +49,7 @@ pub fn validate(destination: &FirehoseDestination, allowed: &Allowed) -> Result<
         credentials_secret: spec.credentials.static_.clone(),
         write_keys_secret: write_keys(&spec.ingest),
         hash_key_secret: hash_key(&spec.ingest),
+        certificates: spec.ingest.tls.as_ref().map(certificates),
         allowed_clients: spec.ingest.allowed_clients.clone(),
         claim: spec.spool.persistent_volume_claim.clone(),
         proxy: spec.proxy.clone(),
@@ -154,6 +156,7 @@ fn requires(spec: &FirehoseDestinationSpec) -> Vec<String> {
         (config::REQUEST_IP, spec.ingest.request_ip != api::RequestIp::Full),
         (config::SECOND_ROLE, spec.credentials.assume_roles.len() > 1),
         (config::PRIVACY, spec.ingest.privacy.is_some()),
+        (config::TLS, spec.ingest.tls.is_some()),
     ];
     let names = used.iter().filter(|(_, is_used)| *is_used);
     names.map(|(name, _)| (*name).to_owned()).collect()
@@ -165,6 +168,19 @@ fn write_keys(ingest: &api::Ingest) -> Option<api::SecretKeyRef> {
 
 fn hash_key(ingest: &api::Ingest) -> Option<api::SecretKeyRef> {
     Some(ingest.privacy.as_ref()?.hash_key.as_ref()?.secret_key_ref.clone())
+}
+
+fn certificates(tls: &api::Tls) -> Certificates {
+    let clients = &tls.client_certificates;
+    Certificates {
+        own: tls.secret_ref.name.clone(),
+        mode: match clients.mode {
+            api::ClientCertificateMode::None => config::ClientCertificateMode::None,
+            api::ClientCertificateMode::Optional => config::ClientCertificateMode::Optional,
+            api::ClientCertificateMode::Required => config::ClientCertificateMode::Required,
+        },
+        authorities: clients.ca_secret_ref.as_ref().map(|secret| secret.name.clone()),
+    }
 }
 
 fn privacy(privacy: &api::Privacy) -> config::Privacy {
@@ -210,6 +226,7 @@ fn ingest(ingest: &api::Ingest, sizes: &sizes::Sizes) -> config::Ingest {
             api::RequestIp::Omitted => config::RequestIp::Omitted,
         },
         privacy: ingest.privacy.as_ref().map(privacy),
+        tls: None,
         cors: config::Cors {
             allowed_origins: ingest.cors.allowed_origins.clone(),
         },

@@ -8,5 +8,6 @@ pub(super) mod peer;
 mod places;
 mod progress;
 pub(super) mod server;
+pub(super) mod tls;
 
 pub use self::{pace::BodyPace, server::Connections};

@@ -36,13 +36,17 @@ pub(super) enum Phase {
     Served = 2,
 }
 
-/// A stream that tells its [`Progress`] when a request begins.
+/// A connection that tells its [`Progress`] when a request begins.
 #[derive(Debug)]
-pub(super) struct Watched<'a> {
-    pub(super) stream: &'a TcpStream,
+pub(super) struct Watched<'a, S> {
+    pub(super) stream: S,
     pub(super) progress: &'a Progress,
     pub(super) head: &'a Head,
 }
+
+/// A socket that others look at while it is read and written.
+#[derive(Debug)]
+pub(super) struct Socket<'a>(pub(super) &'a TcpStream);
 
 impl Progress {
     /// That of a connection which is opened now.
@@ -77,40 +81,71 @@ impl Progress {
     }
 }
 
-impl AsyncRead for Watched<'_> {
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.progress.now().0 == Phase::Head && !self.head.may_grow() {
+            return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        let read = buffer.filled().len() - before;
+        if read > 0 && self.progress.now().0 == Phase::Idle {
+            self.progress.begin(Phase::Head);
+        }
+        if self.progress.now().0 == Phase::Head {
+            self.head.read(read);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+impl AsyncRead for Socket<'_> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.stream.poll_read_ready(cx))?;
-            if self.progress.now().0 == Phase::Head && !self.head.may_grow() {
-                return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
-            }
-            let before = buffer.filled().len();
-            match self.stream.try_read_buf(buffer) {
+            ready!(self.0.poll_read_ready(cx))?;
+            match self.0.try_read_buf(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-                Ok(read) => {
-                    if read > 0 && self.progress.now().0 == Phase::Idle {
-                        self.progress.begin(Phase::Head);
-                    }
-                    if self.progress.now().0 == Phase::Head {
-                        self.head.read(buffer.filled().len() - before);
-                    }
-                    return Poll::Ready(Ok(()));
-                }
+                read => return Poll::Ready(read.map(|_bytes| ())),
             }
         }
     }
 }
 
-impl Watched<'_> {
+impl Socket<'_> {
     fn poll_send(
         &self,
         cx: &mut Context<'_>,
         send: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.stream.poll_write_ready(cx))?;
-            match send(self.stream) {
+            ready!(self.0.poll_write_ready(cx))?;
+            match send(self.0) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 sent => return Poll::Ready(sent),
             }
@@ -118,7 +153,7 @@ impl Watched<'_> {
     }
 }
 
-impl AsyncWrite for Watched<'_> {
+impl AsyncWrite for Socket<'_> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_send(cx, |stream| stream.try_write(bytes))
     }
@@ -128,7 +163,7 @@ impl AsyncWrite for Watched<'_> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(rustix::net::shutdown(self.stream, rustix::net::Shutdown::Write).map_err(io::Error::from))
+        Poll::Ready(rustix::net::shutdown(self.0, rustix::net::Shutdown::Write).map_err(io::Error::from))
     }
 
     fn poll_write_vectored(

@@ -21,6 +21,7 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::{Instant, sleep, sleep_until},
 };
@@ -29,7 +30,8 @@ use super::{
     head::{self, Head},
     peer::Peer,
     places::{Place, Places},
-    progress::{self, Progress, Watched},
+    progress::{self, Progress, Socket, Watched},
+    tls::{Channel, NoTls, Transport, handshake},
 };
 use crate::{
     account::Account,
@@ -42,7 +44,7 @@ use crate::{
 pub struct Connections {
     /// Most connections at a time. When there are more, one that is idle leaves, or they wait in the kernel's queue.
     pub most: usize,
-    /// How long a request's head may take from its first byte to its end.
+    /// How long a request's head may take from its first byte to its end, and a handshake of TLS.
     pub head_timeout: Duration,
     /// How long a connection may be idle: before its first request, and between two. Longer than clients and the
     /// balancers before us keep theirs, so that it is not we who close one that is about to be used.
@@ -87,6 +89,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(in crate::http) trait Handler: Send + Sync + 'static {
     /// Answers one request.
     fn handle(&self, request: Request<Incoming>, peer: Peer<'_>) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    /// What a connection that is opened now is served with.
+    fn transport(&self) -> Transport {
+        Transport::Plain
+    }
     /// A connection brought something that is no request.
     fn no_request(&self, why: NoRequest, peer: SocketAddr);
     /// Where heads beyond their first kilobytes take their memory; `None` where their size is bound enough.
@@ -106,6 +112,10 @@ pub(in crate::http) enum NoRequest {
     HeadTooLarge,
     /// A head that did not end in time.
     SlowHead,
+    /// No handshake of TLS, where there is to be one, or one that did not go well.
+    NoTls,
+    /// A handshake that did not end in time.
+    SlowHandshake,
     /// A head for which there was no memory.
     HeadsBusy,
 }
@@ -118,6 +128,8 @@ impl NoRequest {
             Self::Http2 => "Http2",
             Self::HeadTooLarge => "HeadTooLarge",
             Self::SlowHead => "SlowHead",
+            Self::NoTls => "NoTls",
+            Self::SlowHandshake => "SlowHandshake",
             Self::HeadsBusy => "HeadsBusy",
         }
     }
@@ -190,6 +202,58 @@ async fn connection<H: Handler>(
     // The kernel keeps this deadline (RFC 5482): hyper has none for writing.
     let unread = u32::try_from(limits.unread_timeout.as_millis()).unwrap_or(u32::MAX);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, unread);
+    let transport = handler.transport();
+    let served = |channel| Served {
+        stream: &stream,
+        peer,
+        channel,
+        transport: &transport,
+        place,
+    };
+    match &transport {
+        Transport::Plain => requests(Socket(&stream), served(Channel::Plain), handler, limits, shutdown).await,
+        Transport::Tls(config) => {
+            let shaken = tokio::select! {
+                shaken = handshake(Socket(&stream), config, limits.head_timeout) => shaken,
+                () = place.has_to_leave() => return,
+                () = stopping(shutdown.clone()) => return,
+            };
+            match shaken {
+                // TLS has buffers, which connections without it need not pay for.
+                Ok((tls, channel)) => Box::pin(requests(tls, served(channel), handler, limits, shutdown)).await,
+                Err(NoTls::Refused) => handler.no_request(NoRequest::NoTls, peer),
+                Err(NoTls::Slow) => handler.no_request(NoRequest::SlowHandshake, peer),
+                Err(NoTls::Gone) => {}
+            }
+        }
+    }
+}
+
+/// A connection, as its requests see it.
+struct Served<'a> {
+    stream: &'a TcpStream,
+    peer: SocketAddr,
+    channel: Channel,
+    /// What it was opened with.
+    transport: &'a Transport,
+    place: &'a Place,
+}
+
+/// Serves the requests of a connection.
+async fn requests<H: Handler, S: AsyncRead + AsyncWrite + Unpin>(
+    io: S,
+    served: Served<'_>,
+    handler: &Arc<H>,
+    limits: Connections,
+    shutdown: Option<Shutdown>,
+) {
+    let Served {
+        stream,
+        peer,
+        channel,
+        transport,
+        place,
+    } = served;
     let progress = place.progress();
     let head = Head::new(handler.account());
     let max_age = spread(limits.max_age);
@@ -197,11 +261,13 @@ async fn connection<H: Handler>(
     // to another.
     let is_last = || {
         let shutdown = shutdown.as_ref();
-        progress.age() >= max_age || shutdown.is_some_and(|shutdown| shutdown.phase() >= Phase::Draining)
+        progress.age() >= max_age
+            || shutdown.is_some_and(|shutdown| shutdown.phase() >= Phase::Draining)
+            || !transport.is_same(&handler.transport())
     };
     let service = service_fn(|request| async {
         progress.begin(progress::Phase::Served);
-        let mut reply = handler.handle(request, Peer::new(peer, &stream)).await;
+        let mut reply = handler.handle(request, Peer::new(peer, channel, stream)).await;
         if is_last() {
             reply
                 .headers_mut()
@@ -212,7 +278,7 @@ async fn connection<H: Handler>(
         Ok::<_, Infallible>(reply)
     });
     let watched = Watched {
-        stream: &stream,
+        stream: io,
         progress,
         head: &head,
     };
@@ -249,7 +315,10 @@ async fn connection<H: Handler>(
     if let Err(error) = ended {
         if head.is_refused() {
             handler.no_request(NoRequest::HeadsBusy, peer);
-            head::refuse(&stream).await;
+            // Under TLS there is nobody here any more who could say it.
+            if channel == Channel::Plain {
+                head::refuse(stream).await;
+            }
         } else if let Some(why) = NoRequest::of(&error) {
             handler.no_request(why, peer);
         }

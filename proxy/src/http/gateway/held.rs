@@ -27,7 +27,7 @@ pub(super) struct Held<T>(ArcSwapOption<Watched<T>>);
 
 #[derive(Debug)]
 struct Watched<T> {
-    directory: String,
+    directories: Vec<String>,
     content: Slot<T>,
 }
 
@@ -40,10 +40,10 @@ type Slot<T> = Arc<ArcSwapOption<T>>;
 pub(super) struct Kind<T> {
     /// Its name in lines of the log.
     pub(super) name: &'static str,
-    /// The directory that a document names for it.
-    pub(super) directory: fn(&Document) -> Option<&str>,
-    /// Reads the directory.
-    pub(super) read: fn(&Path) -> io::Result<T>,
+    /// The directories that a document names for it. The first is watched, all of them are looked at once a second.
+    pub(super) directories: fn(&Document) -> Option<Vec<String>>,
+    /// Reads the directories.
+    pub(super) read: fn(&[String]) -> io::Result<T>,
 }
 
 impl<T> Default for Held<T> {
@@ -53,28 +53,30 @@ impl<T> Default for Held<T> {
 }
 
 impl<T: PartialEq + Send + Sync + 'static> Held<T> {
-    /// What the directory holds that the configuration of a request names; `None` while that cannot be used.
+    /// What the directory holds that the configuration of a request names first; `None` while that cannot be used.
     pub(super) fn of(&self, directory: &str) -> Option<Arc<T>> {
         let watched = self.0.load();
-        let watched = watched.as_ref().filter(|watched| watched.directory == directory)?;
+        let watched = watched
+            .as_ref()
+            .filter(|watched| watched.directories.first().is_some_and(|first| first == directory))?;
         watched.content.load_full()
     }
 
     /// Watches the directory that the configuration in force names, for ever.
     pub(super) async fn follow(&self, kind: &'static Kind<T>, mut changes: watch::Receiver<Option<Arc<Snapshot>>>) {
-        let mut watching: Option<(String, Option<Mounted>)> = None;
+        let mut watching: Option<(Vec<String>, Option<Mounted>)> = None;
         loop {
             let named = changes
                 .borrow_and_update()
                 .as_ref()
-                .and_then(|snapshot| (kind.directory)(&snapshot.document).map(str::to_owned));
-            if named.as_ref() != watching.as_ref().map(|(directory, _)| directory) {
+                .and_then(|snapshot| (kind.directories)(&snapshot.document));
+            if named.as_ref() != watching.as_ref().map(|(directories, _)| directories) {
                 watching = match named {
                     None => {
                         self.0.store(None);
                         None
                     }
-                    Some(directory) => Some((directory.clone(), self.watch(kind, directory).await)),
+                    Some(directories) => Some((directories.clone(), self.watch(kind, directories).await)),
                 };
             }
             if changes.changed().await.is_err() {
@@ -83,17 +85,17 @@ impl<T: PartialEq + Send + Sync + 'static> Held<T> {
         }
     }
 
-    async fn watch(&self, kind: &'static Kind<T>, directory: String) -> Option<Mounted> {
+    async fn watch(&self, kind: &'static Kind<T>, directories: Vec<String>) -> Option<Mounted> {
         let content = Slot::default();
         self.0.store(Some(Arc::new(Watched {
-            directory: directory.clone(),
+            directories: directories.clone(),
             content: Arc::clone(&content),
         })));
         let started = spawn_blocking(move || {
-            let path = directory.clone();
+            let first = directories.first().cloned().unwrap_or_default();
             let mut problem = None;
-            config::watch(Path::new(&directory), move || {
-                look(kind, Path::new(&path), &content, &mut problem);
+            config::watch(Path::new(&first), move || {
+                look(kind, &directories, &content, &mut problem);
             })
         });
         match started.await.map_err(io::Error::other).flatten() {
@@ -106,10 +108,10 @@ impl<T: PartialEq + Send + Sync + 'static> Held<T> {
     }
 }
 
-/// Reads the directory and, if it says something else than before, puts that in force. One problem is one line.
-fn look<T: PartialEq>(kind: &Kind<T>, directory: &Path, slot: &Slot<T>, problem: &mut Option<String>) {
+/// Reads the directories and, if it says something else than before, puts that in force. One problem is one line.
+fn look<T: PartialEq>(kind: &Kind<T>, directories: &[String], slot: &Slot<T>, problem: &mut Option<String>) {
     let before = slot.load_full();
-    match (kind.read)(directory) {
+    match (kind.read)(directories) {
         Ok(content) => {
             *problem = None;
             if before.as_deref() != Some(&content) {

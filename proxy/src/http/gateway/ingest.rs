@@ -48,7 +48,7 @@ impl Gateway {
             // A client must not be told that it lacks a key by a pod that has none itself.
             Presented::InBody => auth::are_there(&configuration, &self.endpoint.keys)?,
         }
-        let taken_out = TakenOut::under(&configuration, &self.hash_key)?;
+        let taken_out = TakenOut::under(&configuration, &self.endpoint.secrets.hash_key)?;
         self.within_rate(&configuration)?;
         self.opened()?;
 
@@ -93,7 +93,7 @@ impl Gateway {
         let configuration = self.configuration()?;
         let key = auth::query_key(head).or_else(|| auth::basic_user(&head.headers));
         auth::check(&configuration, &self.endpoint.keys, key.as_deref())?;
-        let taken_out = TakenOut::under(&configuration, &self.hash_key)?;
+        let taken_out = TakenOut::under(&configuration, &self.endpoint.secrets.hash_key)?;
         self.within_rate(&configuration)?;
         let admission = self.judge(&configuration, taken_out.as_ref(), head, peer.address, payload, event)?;
         self.accept(&configuration, admission, None, peer).await

@@ -14,6 +14,7 @@
 //! ```
 
 mod auth;
+mod certificates;
 mod complaints;
 mod cors;
 mod forwarded;
@@ -24,6 +25,7 @@ mod pixel;
 mod query;
 mod rate;
 mod routes;
+mod secrets;
 mod startup;
 mod taken_out;
 
@@ -35,25 +37,25 @@ use std::{
 };
 
 use dual_stack_listener::Listener;
-use firehose_proxy_config::{Cors, IngestState};
+use firehose_proxy_config::{ClientCertificateMode, Cors, IngestState};
 use http::{Method, Request, StatusCode, request};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-pub use self::keys::KeyRing;
 use self::{
     complaints::Complaints,
-    held::Held,
     rate::Rate,
     routes::{Payload, Route},
     taken_out::TakenOut,
 };
+pub use self::{keys::KeyRing, secrets::Secrets};
 use super::{
     Metrics,
     connection::{
         BodyPace, body,
         peer::Peer,
         server::{self, Connections, Handler, NoRequest},
+        tls::{Channel, Transport},
     },
     reply::{self, Refusal, Reply, Unavailable},
 };
@@ -75,6 +77,8 @@ pub struct Endpoint {
     pub opened: Arc<OnceLock<Opened>>,
     /// The write keys in force. Shared with whoever reports them.
     pub keys: KeyRing,
+    /// The other Secrets.
+    pub secrets: Arc<Secrets>,
     /// What is counted.
     pub metrics: Metrics,
     /// The process's memory for what comes from outside.
@@ -104,7 +108,6 @@ pub struct Opened {
 /// An endpoint that serves, with what it remembers between requests.
 struct Gateway {
     endpoint: Endpoint,
-    hash_key: Held<taken_out::Key>,
     rate: Rate,
     complaints: Complaints,
 }
@@ -125,6 +128,7 @@ impl Endpoint {
             live,
             opened,
             keys: KeyRing::default(),
+            secrets: Arc::default(),
             metrics,
             account: Account::new(256 * 1024 * 1024),
             clock: Arc::new(now),
@@ -148,14 +152,14 @@ pub async fn serve(listener: Listener, endpoint: Endpoint, shutdown: Shutdown) {
     let live = Arc::clone(&endpoint.live);
     let gateway = Arc::new(Gateway {
         endpoint,
-        hash_key: Held::default(),
         rate: Rate::new(Instant::now()),
         complaints: Complaints::default(),
     });
     tokio::select! {
         () = server::serve(listener, Arc::clone(&gateway), connections, Some(shutdown)) => {}
         () = gateway.endpoint.keys.follow(live.subscribe()) => {}
-        () = gateway.hash_key.follow(taken_out::HASH_KEY, live.subscribe()) => {}
+        () = gateway.endpoint.secrets.hash_key.follow(taken_out::HASH_KEY, live.subscribe()) => {}
+        () = gateway.endpoint.secrets.certificates.follow(certificates::CERTIFICATES, live.subscribe()) => {}
     }
 }
 
@@ -177,6 +181,20 @@ impl Handler for Gateway {
         self.with_cors(&head, reply)
     }
 
+    fn transport(&self) -> Transport {
+        let current = self.endpoint.live.load();
+        let Some(tls) = current
+            .as_ref()
+            .and_then(|snapshot| snapshot.document.ingest.tls.as_ref())
+        else {
+            return Transport::Plain;
+        };
+        // Without a certificate, who speaks no TLS is told so, and who does is not understood.
+        let held = self.endpoint.secrets.certificates.of(&tls.directory);
+        let config = held.as_ref().and_then(|held| held.config(tls.client_certificates));
+        config.map_or(Transport::Plain, |config| Transport::Tls(Arc::clone(config)))
+    }
+
     fn no_request(&self, why: NoRequest, peer: SocketAddr) {
         self.endpoint.metrics.request_refused(why.as_str());
         self.complaints
@@ -194,6 +212,7 @@ impl Handler for Gateway {
 
 impl Gateway {
     async fn answer(&self, head: &request::Parts, incoming: &mut Incoming, peer: Peer<'_>) -> Result<Reply, Refusal> {
+        self.is_taken_by(peer.channel)?;
         if head.method == Method::OPTIONS {
             return Ok(reply::empty(StatusCode::NO_CONTENT));
         }
@@ -241,7 +260,7 @@ impl Gateway {
                     configuration => configuration,
                 }?;
                 auth::are_there(&configuration, &self.endpoint.keys)?;
-                TakenOut::under(&configuration, &self.hash_key)?;
+                TakenOut::under(&configuration, &self.endpoint.secrets.hash_key)?;
                 self.opened()?;
                 Ok(reply::json(StatusCode::OK, r#"{"server":"UP"}"#))
             }
@@ -263,6 +282,21 @@ impl Gateway {
         let (reason, place) = (refusal.reason(), refusal.place());
         self.complaints
             .note_refused(reason, place, route, self.kept(peer), Instant::now());
+    }
+
+    /// Whether the configuration in force takes requests by this channel: a connection may be older than it.
+    fn is_taken_by(&self, channel: Channel) -> Result<(), Refusal> {
+        let current = self.endpoint.live.load();
+        let tls = current
+            .as_ref()
+            .and_then(|snapshot| snapshot.document.ingest.tls.as_ref());
+        match (tls.map(|tls| tls.client_certificates), channel) {
+            (None, _) | (Some(ClientCertificateMode::Required), Channel::Tls { has_certificate: true }) => Ok(()),
+            (Some(ClientCertificateMode::None | ClientCertificateMode::Optional), Channel::Tls { .. }) => Ok(()),
+            (Some(_), Channel::Plain) | (Some(ClientCertificateMode::Required), Channel::Tls { .. }) => {
+                Err(Refusal::unavailable(Unavailable::NoCertificate))
+            }
+        }
     }
 
     /// As much of an address as the log may show: nothing before a configuration says how much.

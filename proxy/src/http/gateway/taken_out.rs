@@ -17,9 +17,9 @@ const MAX_KEY_BYTES: u64 = 4096;
 /// What is held.
 pub(super) const HASH_KEY: &Kind<Key> = &Kind {
     name: "key of hashes",
-    directory: |document| {
+    directories: |document| {
         let privacy = document.ingest.privacy.as_ref()?;
-        Some(&privacy.hash_key.as_ref()?.directory)
+        Some(vec![privacy.hash_key.as_ref()?.directory.clone()])
     },
     read,
 };
@@ -77,7 +77,8 @@ impl PartialEq for Key {
     }
 }
 
-fn read(directory: &Path) -> io::Result<Key> {
+fn read(directories: &[String]) -> io::Result<Key> {
+    let directory = Path::new(&directories[0]);
     let bytes = read_file(&directory.join(document::HashKey::FILE), MAX_KEY_BYTES)?;
     if bytes.is_empty() {
         return Err(io::Error::other("the file of the key of hashes is empty"));
