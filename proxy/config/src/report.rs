@@ -114,7 +114,6 @@ pub enum WriteKeysState {
     /// is replaced.
     Open,
     /// There are some, and only their holders may send events.
-    #[serde(rename = "CredentialsLoaded", alias = "Loaded")]
     Loaded,
     /// There is no file: every request is refused.
     Missing,
