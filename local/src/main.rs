@@ -7,7 +7,7 @@ mod manifest;
 mod mounts;
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -77,7 +77,9 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let mounts =
         Mounts::create(data, unnamed).with_context(|| format!("failed to create directories in {}", data.display()))?;
     mounts.write(&first.validated)?;
-    let proxy = Proxy::start(&options(args, &mounts)).await?;
+    let proxy = Proxy::start(&options(args, &mounts))
+        .await
+        .map_err(|problem| naming_the_flag(problem, args))?;
     let _following = follow(&args.manifest, first, mounts)?;
     announce(&proxy, simulator.as_ref());
     told_to_end().await?;
@@ -91,7 +93,29 @@ async fn start_simulator(args: &Args) -> anyhow::Result<Simulator> {
         create_on_demand: true,
         ..firehose_simulator::Options::default()
     };
-    Simulator::start(options).await.context("failed to start the simulator")
+    Simulator::start(options)
+        .await
+        .context("failed to start the simulator")
+        .map_err(|problem| naming_the_flag(problem, args))
+}
+
+/// A port that somebody else has is the commonest reason not to start; the flag that chooses another is what helps.
+fn naming_the_flag(problem: anyhow::Error, args: &Args) -> anyhow::Error {
+    let is_taken = problem
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::AddrInUse);
+    let message = format!("{problem:#}");
+    let flags = [
+        ("--listen", args.listen),
+        ("--admin-listen", args.admin_listen),
+        ("--simulator-listen", args.simulator_listen),
+    ];
+    let flag = flags.iter().find(|(_, place)| message.contains(&format!(" {place}")));
+    match flag.filter(|_| is_taken) {
+        Some((flag, _)) => problem.context(format!("choose another port with {flag}, 0 takes a free one")),
+        None => problem,
+    }
 }
 
 fn options(args: &Args, mounts: &Mounts) -> Options {

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod allowed;
+mod offline;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -9,8 +10,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::plan::{Allowed, Clients, Networks};
 
 pub use allowed::AllowFlags;
+pub use offline::{Document, IamPolicy, Identity, Streams, StreamsOutput};
 
 /// Reconciles FirehoseDestination objects into proxies that deliver events to Amazon Data Firehose.
+///
+/// Commands end with 0 when all is well, with 1 when something failed or was complained about, with 2 when they were
+/// not understood.
 #[derive(Debug, Parser)]
 #[command(name = "firehose-operator", version)]
 pub struct Cli {
@@ -23,18 +28,51 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the controller.
+    #[command(
+        after_help = "Needs a cluster:\n  firehose-operator run --proxy-image registry.example/firehose-proxy:0.1.0"
+    )]
     Run(Box<Run>),
     /// Print the CustomResourceDefinition.
+    #[command(after_help = "Example:\n  firehose-operator crd")]
     Crd,
     /// Say what API server and operator would say about manifests, without either.
+    #[command(after_help = "Example:\n  firehose-operator check examples/orders.yaml -f examples/durable.yaml")]
     Check {
         /// Files with FirehoseDestination objects. Other objects in them are skipped.
-        #[arg(required = true)]
+        #[arg(required_unless_present = "filename")]
         manifests: Vec<PathBuf>,
+
+        /// One more file, as kubectl takes it. May be repeated.
+        #[arg(short = 'f', long, value_name = "FILE")]
+        filename: Vec<PathBuf>,
 
         /// What the installation allows. A list that is not given is not checked.
         #[command(flatten)]
         allowed: Box<AllowFlags>,
+    },
+    /// Print the least that an identity needs in IAM, or who may be it.
+    #[command(
+        after_help = "Examples:\n  firehose-operator iam-policy -f examples/orders.yaml --account-id 123456789012\n  \
+        firehose-operator iam-policy -f examples/orders.yaml --account-id 123456789012 --document trust --identity pod-identity"
+    )]
+    IamPolicy(Box<IamPolicy>),
+    /// Print the delivery streams that the mappings name, or what creates them.
+    #[command(after_help = "Examples:\n  firehose-operator streams -f examples/orders.yaml\n  \
+        firehose-operator streams -f examples/orders.yaml --output terraform")]
+    Streams(Box<Streams>),
+    /// Print completions for a shell.
+    #[command(after_help = "Example:\n  firehose-operator completions bash")]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages, one for each command.
+    #[command(after_help = "Example:\n  firehose-operator man --directory target/man")]
+    Man {
+        /// Where to; made if it is not there.
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: PathBuf,
     },
 }
 

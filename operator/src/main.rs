@@ -1,9 +1,16 @@
 //! Kubernetes operator that reconciles FirehoseDestination objects.
 
-use std::{fs, io::Write as _, path::PathBuf, process::ExitCode};
+mod offline;
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use firehose_operator::{
     app,
     args::{Cli, Command, LogFormat},
@@ -21,9 +28,34 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<ExitCode> {
-    match Cli::parse().command {
-        Command::Crd => std::io::stdout().write_all(cli::crd()?.as_bytes())?,
-        Command::Check { manifests, allowed } => return check(&manifests, &allowed.as_given()?),
+    let mut command = Cli::command();
+    if let Some(name) = plugin_name() {
+        command = command.bin_name(name);
+    }
+    let arguments = Cli::from_arg_matches(&command.clone().get_matches()).unwrap_or_else(|error| error.exit());
+    match arguments.command {
+        Command::Crd => print(&cli::crd()?)?,
+        Command::Check {
+            mut manifests,
+            filename,
+            allowed,
+        } => {
+            manifests.extend(filename);
+            return check(&manifests, &allowed.as_given()?);
+        }
+        Command::IamPolicy(flags) => print(&offline::iam_policy(&flags)?)?,
+        Command::Streams(flags) => print(&offline::streams(&flags)?)?,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            let name = command.get_name().to_owned();
+            clap_complete::generate(shell, &mut command, name, &mut script);
+            print(&String::from_utf8(script)?)?;
+        }
+        Command::Man { directory } => {
+            fs::create_dir_all(&directory).with_context(|| format!("failed to make {}", directory.display()))?;
+            clap_mangen::generate_to(command, &directory)
+                .with_context(|| format!("failed to write to {}", directory.display()))?;
+        }
         Command::Run(run) => {
             log_to_stderr(run.log_format);
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -31,6 +63,20 @@ fn run() -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What this program is called when kubectl runs it as a plugin: the same file under that plugin's name.
+fn plugin_name() -> Option<&'static str> {
+    let program = std::env::args_os().next()?;
+    (Path::new(&program).file_stem()? == "kubectl-firehose").then_some("kubectl firehose")
+}
+
+/// Writes an answer. Who has stopped reading, as `head` does, has what they wanted.
+fn print(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// A complaint a line on standard output; fails when there is one, or nothing to check.

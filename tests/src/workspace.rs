@@ -62,6 +62,11 @@ pub fn schemathesis() -> PathBuf {
     installed("tools/openapi/bin").join("schemathesis")
 }
 
+/// The linter of CloudFormation templates.
+pub fn cfn_lint() -> PathBuf {
+    installed("tools/cfn/bin").join("cfn-lint")
+}
+
 fn installed(path: &str) -> PathBuf {
     let folder = target().join(path);
     assert!(

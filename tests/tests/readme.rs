@@ -4,7 +4,6 @@
 use std::{fs, process::Command, time::Duration};
 
 use firehose_tests::{
-    arrived::Arrived,
     local_path::{self, LocalPath},
     program::Program,
     readme::{KINDS, blocks},
@@ -16,8 +15,8 @@ use firehose_tests::{
 const RUN: &str = "cargo run --release -p firehose-local -- ";
 
 /// The addresses that the text names, which are the program's defaults.
-const EVENTS: &str = "http://127.0.0.1:8080";
-const SIMULATOR: &str = "http://127.0.0.1:4573";
+const EVENTS: &str = "http://localhost:8080";
+const SIMULATOR: &str = "http://localhost:4573";
 
 /// A release build on a small machine, from nothing.
 const BUILD: Duration = Duration::from_secs(45 * 60);
@@ -121,7 +120,7 @@ fn try_everything(events: &str, simulator: &str) {
         assert!(output.status.success(), "{command}: {output:?}");
         printed.push(String::from_utf8(output.stdout).unwrap());
     }
-    let [answer, streams, records] = printed.as_slice() else {
+    let [answer, streams, events] = printed.as_slice() else {
         panic!("three lines to try are known, not {}: {printed:?}", printed.len());
     };
     assert_eq!(answer, "ok");
@@ -132,7 +131,6 @@ fn try_everything(events: &str, simulator: &str) {
         .iter()
         .find(|stream| stream["name"] == "orders-prod");
     assert_eq!(orders.unwrap()["records"], 1, "{streams}");
-    let mut arrived = Arrived::default();
-    firehose_tests::simulator::read_page(&mut arrived, "orders-prod", records);
-    assert_eq!(arrived.events("orders-prod")[0]["event"], "Product Added");
+    // As texts and not in base64: a person reads them.
+    assert!(events.contains(r#"\"event\":\"Product Added\""#), "{events}");
 }

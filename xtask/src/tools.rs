@@ -108,6 +108,15 @@ pub(crate) fn schemathesis() -> Result<()> {
     python("openapi", &repository().join("tests/openapi/requirements.txt")).map(drop)
 }
 
+/// The linter of CloudFormation templates.
+///
+/// # Errors
+///
+/// As [`python`].
+pub(crate) fn cfn_lint() -> Result<()> {
+    python("cfn", &repository().join("tests/cfn/requirements.txt")).map(drop)
+}
+
 /// A client of container registries: the machine's own `oras`, else one that is built.
 ///
 /// # Errors

@@ -115,8 +115,8 @@ pub struct FirehoseDestinationSpec {
     #[schemars(schema_with = "formats::class_name")]
     pub class_name: Option<String>,
 
-    /// Active follows changes of this spec. Paused leaves what runs as it is and goes on reporting its status. Paused
-    /// is not implemented in this version, and refused.
+    /// Active follows changes of this spec. Paused leaves what runs as it is and goes on reporting its status; a
+    /// deletion, and what the installation forbids, act all the same.
     #[serde(default)]
     pub reconciliation: Reconciliation,
 

@@ -178,6 +178,8 @@ pub enum Reason {
     CallTooLarge,
     /// Firehose refuses a call for a reason that the proxy does not know.
     CallRefused,
+    /// A call could not be put together, so nothing was sent.
+    CallNotMade,
     /// Firehose answers with an error of its own.
     #[serde(alias = "ServiceError")]
     ServiceFailure,
@@ -203,6 +205,8 @@ pub enum Reason {
     // Ready, Reconciling, Stalled
     /// Nothing is in the way.
     Ready,
+    /// Changes of the spec wait: spec.reconciliation is Paused.
+    ReconciliationPaused,
     /// Proxies are being started or replaced.
     RollingOut,
     /// The operator could not write an object; it tries again.
@@ -281,6 +285,7 @@ impl Reason {
             Self::RecordTooLarge => "a record is larger than Firehose takes",
             Self::CallTooLarge => "a call is larger than Firehose takes",
             Self::CallRefused => "Firehose refuses a call for a reason that the proxy does not know",
+            Self::CallNotMade => "a call could not be put together, so nothing was sent",
             Self::ServiceFailure => "Firehose answers with an error of its own",
             Self::UnexpectedAnswer => "Firehose answers with something that accounts for no record",
             Self::FirehoseUnreachable => "Firehose cannot be reached",
@@ -291,6 +296,7 @@ impl Reason {
             Self::DeadLettersFull => "there is no room for more events that cannot be delivered",
             Self::DeadLettersUnavailable => "what is given up is lost",
             Self::Ready => "events are accepted",
+            Self::ReconciliationPaused => "changes of the spec wait, because spec.reconciliation is Paused",
             Self::RollingOut => "proxies are being started or replaced",
             Self::ApplyFailed => "an object could not be written; the operator tries again",
             Self::Settled => "nothing is left to do",
@@ -352,6 +358,7 @@ impl From<StreamReason> for Reason {
             StreamReason::RecordTooLarge => Self::RecordTooLarge,
             StreamReason::CallTooLarge => Self::CallTooLarge,
             StreamReason::CallRefused => Self::CallRefused,
+            StreamReason::CallNotMade => Self::CallNotMade,
             StreamReason::ServiceFailure => Self::ServiceFailure,
             StreamReason::UnexpectedAnswer => Self::UnexpectedAnswer,
             StreamReason::Unreachable => Self::FirehoseUnreachable,

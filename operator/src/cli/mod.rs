@@ -1,7 +1,15 @@
 //! The commands beside the controller. They need no cluster.
 
+mod arn;
 mod check;
 mod crd;
+mod destinations;
+mod iam_policy;
+mod streams;
 
+pub use arn::{AccountId, NoAccountId};
 pub use check::{Checked, check};
 pub use crd::crd;
+pub use destinations::{NoDestinations, destination, destinations, stream_names};
+pub use iam_policy::{Delivery, NoPolicy, Trusted, assuming_policy, delivery_policy, trust_policy, trusted_by_type};
+pub use streams::{HttpDestination, ack, cloud_formation, list, terraform};

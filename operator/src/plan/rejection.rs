@@ -2,7 +2,7 @@
 //! what its running pods cannot follow. A destination that asks for either is refused by field, never half served.
 
 use firehose_operator_api::{
-    Billing, ByteSize, DeletionType, FirehoseDestinationSpec, Reason, Reconciliation, Retention, Undeliverable,
+    Billing, ByteSize, DeletionType, FirehoseDestinationSpec, Reason, Retention, Undeliverable,
 };
 use k8s_openapi::api::apps::v1::StatefulSet;
 
@@ -34,9 +34,6 @@ type Uses = fn(&FirehoseDestinationSpec) -> bool;
 /// such fields: whoever builds one deletes its line here and the words "not implemented in this version" in its
 /// comment.
 const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
-    ("spec.reconciliation", |spec| {
-        spec.reconciliation == Reconciliation::Paused
-    }),
     ("spec.ingest.sources", |spec| !spec.ingest.sources.is_empty()),
     ("spec.ingest.sourceField", |spec| spec.ingest.source_field.is_some()),
     ("spec.delivery.undeliverable", |spec| {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use firehose_operator_api::{FirehoseDestination, Reason};
+use firehose_operator_api::{FirehoseDestination, Reason, Reconciliation};
 use kube::{
     ResourceExt as _,
     runtime::{controller::Action, reflector::ObjectRef},
@@ -43,7 +43,14 @@ pub(super) async fn round(
     let mut observed = observe(destination, context);
     let planned = validate(destination, context).and_then(|validated| plan(validated, &observed, context));
     let mut written = Progress::default();
+    let uid = destination.uid().unwrap_or_default();
     let (acceptance, planned, failure) = match planned {
+        // What is forbidden is taken from what runs all the same.
+        Ok(planned) if destination.spec.reconciliation == Reconciliation::Paused => {
+            let waits = observed.revision().as_ref() != Some(&planned.1.revision);
+            let withdrawn = withdraw(context, &mut observed, &uid, remembered, &mut written).await;
+            (Acceptance::Paused { waits }, None, withdrawn.err())
+        }
         Ok(planned) => match apply(context, &planned.1, planned.0.uid(), remembered, &mut written).await {
             Ok(()) => (Acceptance::Accepted, Some(planned), None),
             Err(conflict @ ApplyError::NameConflict { .. }) => (
@@ -58,7 +65,6 @@ pub(super) async fn round(
         },
         // The last good children go on, but for what is forbidden now.
         Err(rejections) => {
-            let uid = destination.uid().unwrap_or_default();
             let withdrawn = withdraw(context, &mut observed, &uid, remembered, &mut written).await;
             (refused(&rejections), None, withdrawn.err())
         }
@@ -152,7 +158,7 @@ async fn verify(
     let outcome = match (&acceptance, behind.is_empty()) {
         (_, false) => Outcome::Propagating,
         (Acceptance::Refused(..), true) => Outcome::Refused,
-        (Acceptance::Accepted, true) => Outcome::Settled,
+        (Acceptance::Accepted | Acceptance::Paused { .. }, true) => Outcome::Settled,
     };
     let looked = look(
         context,

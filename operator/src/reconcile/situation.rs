@@ -98,7 +98,7 @@ impl Observed {
     }
 
     /// The revision of the document in the ConfigMap.
-    fn revision(&self) -> Option<String> {
+    pub(super) fn revision(&self) -> Option<String> {
         let config_map = self.config_map.as_deref()?;
         config_map.annotations().get(REVISION_ANNOTATION).cloned()
     }

@@ -13,6 +13,11 @@ use crate::{
 pub enum Acceptance {
     /// It can.
     Accepted,
+    /// It can and is not, because the destination is paused.
+    Paused {
+        /// Whether it asks for another configuration than what runs.
+        waits: bool,
+    },
     /// It cannot, for this reason; the message is for a person.
     Refused(Reason, String),
 }

@@ -92,6 +92,10 @@ fn accepted(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
         Acceptance::Accepted => {
             conditions.set(ConditionType::Accepted, ConditionStatus::True, Reason::Valid, "");
         }
+        Acceptance::Paused { .. } => {
+            let reason = Reason::ReconciliationPaused;
+            conditions.set(ConditionType::Accepted, ConditionStatus::True, reason, "");
+        }
         Acceptance::Refused(reason, message) => {
             conditions.set(ConditionType::Accepted, ConditionStatus::False, *reason, message);
         }
@@ -260,6 +264,8 @@ fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Pro
         conditions.set(kind, ConditionStatus::False, Reason::ApplyFailed, error);
     } else if let Some(culprit) = culprit {
         conditions.set(kind, ConditionStatus::False, culprit.reason, culprit.message);
+    } else if findings.acceptance == (Acceptance::Paused { waits: true }) {
+        conditions.set(kind, ConditionStatus::False, Reason::ReconciliationPaused, "");
     } else if let Some(message) = keyless {
         conditions.set(kind, ConditionStatus::False, Reason::WriteKeysMissing, message);
     } else if let Some((reason, message)) = secret_missing(findings) {
@@ -303,10 +309,12 @@ fn in_the_way(findings: &Findings<'_>, first: &PodTrouble) -> String {
 fn progress(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Proxies) {
     let (stalled, reason, message) = match &findings.acceptance {
         Acceptance::Refused(reason, message) => (true, *reason, message.clone()),
-        Acceptance::Accepted => (false, Reason::Settled, String::new()),
+        Acceptance::Accepted | Acceptance::Paused { .. } => (false, Reason::Settled, String::new()),
     };
+    let waits = findings.acceptance == Acceptance::Paused { waits: true };
     let under_way = !stalled
-        && (findings.apply_error.is_some()
+        && (waits
+            || findings.apply_error.is_some()
             || findings.is_replacing
             || counted.ready < findings.desired
             || counted.synced < counted.ready);
@@ -319,6 +327,7 @@ fn progress(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &
     };
     let (doing, words) = match &findings.apply_error {
         Some(error) if under_way => (Reason::ApplyFailed, error.as_str()),
+        _ if waits => (Reason::ReconciliationPaused, ""),
         _ if under_way => (Reason::RollingOut, ""),
         _ => (Reason::Settled, ""),
     };

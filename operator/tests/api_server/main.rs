@@ -12,8 +12,10 @@ mod children;
 mod leader;
 mod manifest;
 mod namespace;
+mod policies;
 mod reconcile;
 #[path = "../rights/mod.rs"]
 mod rights;
 mod server;
+mod tenant;
 mod tightened;

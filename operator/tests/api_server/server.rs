@@ -20,7 +20,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Config,
-    api::{ListParams, PostParams},
+    api::{DeleteParams, ListParams, PostParams},
     config::AuthInfo,
 };
 use serde_json::json;
@@ -32,6 +32,12 @@ const ADMINISTRATOR: &str = "the-test-is-the-administrator";
 
 /// Of the operators, which may do what [`ApiServer::grant_everywhere`] and [`ApiServer::grant_in`] let them.
 const OPERATOR: &str = "the-operator-is-not";
+
+/// The account that the chart makes for them.
+const OPERATOR_ACCOUNT: &str = "system:serviceaccount:firehose-system:firehose-operator";
+
+/// Of somebody who may do what [`ApiServer::grant_tenant`] lets them, and nothing else.
+const TENANT: &str = "the-tenant-is-hostile";
 
 /// An API server, its store, and the definition of destinations in it.
 pub(crate) struct ApiServer {
@@ -69,7 +75,8 @@ impl ApiServer {
             .stderr(Stdio::null())
             .status();
         assert!(key.unwrap().success());
-        let users = format!("{ADMINISTRATOR},admin,1,\"system:masters\"\n{OPERATOR},operator,2\n");
+        let users =
+            format!("{ADMINISTRATOR},admin,1,\"system:masters\"\n{OPERATOR},{OPERATOR_ACCOUNT},2\n{TENANT},tenant,3\n");
         fs::write(at("tokens.csv"), users).unwrap();
         let [clients, peers, port] = free_ports();
         let (clients, peers) = (
@@ -135,6 +142,29 @@ impl ApiServer {
         server
     }
 
+    /// Talks to it as the tenant does.
+    pub(crate) fn tenant_client(&self) -> Client {
+        client(&self.url, TENANT)
+    }
+
+    /// Grants the tenant these rights in the namespace `default`. Returns when the API server goes by them.
+    pub(crate) async fn grant_tenant(&self, rules: &str) {
+        self.grant_to("tenant", rules, "tenant").await;
+        let destinations: Api<FirehoseDestination> = Api::namespaced(self.tenant_client(), "default");
+        until("the tenant has rights", async || {
+            destinations
+                .delete("none", &DeleteParams::default())
+                .await
+                .is_err_and(|error| matches!(error, kube::Error::Api(status) if status.code == 404))
+        })
+        .await;
+    }
+
+    /// Talks to it as the operators do.
+    pub(crate) fn operator_client(&self) -> Client {
+        client(&self.url, OPERATOR)
+    }
+
     /// The destinations of the namespace `default`.
     pub(crate) fn destinations(&self) -> Api<FirehoseDestination> {
         Api::namespaced(self.client.clone(), "default")
@@ -185,6 +215,10 @@ impl ApiServer {
 
     /// A role in the namespace `default`, and its binding.
     async fn grant(&self, name: &str, rules: &str) {
+        self.grant_to(name, rules, OPERATOR_ACCOUNT).await;
+    }
+
+    async fn grant_to(&self, name: &str, rules: &str, user: &str) {
         let role = Role {
             metadata: named(name),
             rules: Some(serde_yaml::from_str::<Vec<PolicyRule>>(rules).unwrap()),
@@ -192,7 +226,7 @@ impl ApiServer {
         let binding = RoleBinding {
             metadata: named(name),
             role_ref: role_ref("Role", name),
-            subjects: Some(vec![operator()]),
+            subjects: Some(vec![user_named(user)]),
         };
         let create = PostParams::default();
         let roles: Api<Role> = Api::namespaced(self.client.clone(), "default");
@@ -216,7 +250,7 @@ impl ApiServer {
         command
             .args([
                 "run",
-                "--proxy-image=proxy:1",
+                "--proxy-image=registry.example/firehose-proxy:1",
                 "--admin-listen=127.0.0.1:0",
                 "--log-format=json",
             ])
@@ -314,9 +348,13 @@ fn role_ref(kind: &str, name: &str) -> RoleRef {
 
 /// The user that the operators' token stands for.
 fn operator() -> Subject {
+    user_named(OPERATOR_ACCOUNT)
+}
+
+fn user_named(name: &str) -> Subject {
     Subject {
         kind: "User".to_owned(),
-        name: "operator".to_owned(),
+        name: name.to_owned(),
         ..Subject::default()
     }
 }

@@ -95,6 +95,15 @@ fn only_one_lease_may_be_written() {
 }
 
 #[test]
+fn people_get_rights_over_destinations_and_nothing_else() {
+    for rule in parse(rights::edit_rules()) {
+        assert_eq!(rule.api_groups, ["firehose-operator.dev"]);
+        assert_eq!(rule.resources, ["firehosedestinations", "firehosedestinations/scale"]);
+        assert!(!rule.verbs.iter().any(|verb| verb == "*"), "{rule:?}");
+    }
+}
+
+#[test]
 fn every_rule_is_granted_by_one_role_that_all_scopes_share() {
     let uses = rights::RBAC.matches("include \"firehose-operator.rules\"").count();
     assert_eq!(uses, 2, "the ClusterRole and the Role of a namespace");

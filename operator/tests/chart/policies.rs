@@ -179,11 +179,17 @@ fn a_child_without_its_label_or_its_destination_is_refused() {
 }
 
 #[test]
-fn an_object_of_somebody_else_is_not_taken_over_even_under_our_label() {
+fn an_object_of_somebody_else_is_not_taken_over() {
     let child = &examples()[0][0];
     let aws_auth = json!({"metadata": {"name": "aws-auth", "namespace": "kube-system"}, "data": {"mapRoles": ""}});
+    let half_labelled = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "firehose-operator"}}});
+    let of_another = with(
+        &json!({"metadata": {"labels": child["metadata"]["labels"]}}),
+        "/metadata/labels/firehose-operator.dev~1destination",
+        json!("another"),
+    );
     let of_another_kind = with(child, "/metadata/ownerReferences/0/kind", json!("Deployment"));
-    for old in [&aws_auth, &of_another_kind] {
+    for old in [&aws_auth, &half_labelled, &of_another, &of_another_kind] {
         assert_eq!(policy("-children").refusals(child, old), [NOT_CONTROLLED], "{old}");
     }
     assert_eq!(

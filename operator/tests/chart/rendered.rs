@@ -7,16 +7,7 @@ use cel::{Context, Program, Value as CelValue};
 use serde::Deserialize;
 use serde_json::Value;
 
-const TEMPLATE: &str = include_str!("../../../charts/firehose-operator/templates/admissionpolicy.yaml");
-
-/// What stands for the template language in the policies.
-const RENDERED: &[(&str, &str)] = &[
-    (".Release.Namespace", "firehose-system"),
-    (".Release.Name", "firehose-operator"),
-    (".Values.proxy.image.repository", "registry.example/firehose-proxy"),
-    (".Values.proxy.webIdentityAudience", "sts.amazonaws.com"),
-    ("- include \"firehose-operator.labels\" . | nindent 4 ", " {}"),
-];
+use crate::rights;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,26 +58,9 @@ struct Validation {
     message: String,
 }
 
-/// The policies of an installation `firehose-operator` in the namespace `firehose-system`.
 pub(crate) fn policies() -> Vec<Policy> {
-    let (_, policies) = TEMPLATE
-        .split_once("{{- if .Values.admissionPolicy.enabled }}\n---\n")
-        .unwrap();
-    let (policies, _) = policies.split_once("{{- range list").unwrap();
-    let mut text = policies.to_owned();
-    for (expression, value) in RENDERED {
-        let written = if expression.starts_with('-') {
-            format!("{{{{{expression}}}}}")
-        } else {
-            format!("{{{{ {expression} }}}}")
-        };
-        assert!(text.contains(&written), "{written}");
-        text = text.replace(&written, value);
-    }
-    assert!(!text.contains("{{"), "template language that this test does not know");
-    text.split("---\n")
-        .map(|document| serde_yaml::from_str(document).unwrap())
-        .collect()
+    let texts = rights::admission_policies();
+    texts.iter().map(|text| serde_yaml::from_str(text).unwrap()).collect()
 }
 
 pub(crate) fn policy(name: &str) -> Policy {

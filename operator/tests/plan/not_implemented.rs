@@ -1,7 +1,7 @@
 //! What the custom resource has and this version does not do: refused by field, and said in the field's comment.
 
 use firehose_operator_api::{Reason, manifests::objects, schema};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::refusals;
 
@@ -26,9 +26,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             "spec.streams[0].billing",
         ]
     );
-    let (spec, field) = (json!({"reconciliation": "Paused"}), "spec.reconciliation");
-    assert_eq!(refusals(&spec), [(field.to_owned(), Reason::NotImplemented)], "{spec}");
-    assert!(comment(field).contains(NOT_IMPLEMENTED), "{field}: {}", comment(field));
     for (field, reason) in &refused {
         assert_eq!(*reason, Reason::NotImplemented, "{field}");
         assert!(comment(field).contains(NOT_IMPLEMENTED), "{field}: {}", comment(field));
@@ -79,7 +76,6 @@ fn a_comment_that_says_not_implemented_belongs_to_a_field_that_is_refused() {
         .map(|(field, _)| field.replace("[0]", "[]").replace("[1]", "[]"))
         .collect();
     let elsewhere = [
-        "spec.reconciliation",
         "spec.deletion.drain",
         "spec.spool.persistentVolumeClaim.template.spec.resources.requests.storage",
     ];

@@ -9,6 +9,7 @@ mod denied;
 mod fence;
 mod objects;
 mod operator;
+mod paused;
 mod server;
 mod status;
 mod troubles;

@@ -114,7 +114,6 @@ pub enum WriteKeysState {
     /// is replaced.
     Open,
     /// There are some, and only their holders may send events.
-    #[serde(rename = "CredentialsLoaded", alias = "Loaded")]
     Loaded,
     /// There is no file: every request is refused.
     Missing,
@@ -265,6 +264,8 @@ pub enum StreamReason {
     CallTooLarge,
     /// Firehose refused a call for a reason that the proxy does not know.
     CallRefused,
+    /// A call could not be put together, so nothing was sent.
+    CallNotMade,
     /// Firehose answered with an error of its own.
     #[serde(alias = "ServiceError")]
     ServiceFailure,

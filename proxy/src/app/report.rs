@@ -101,6 +101,7 @@ fn stream_report(stream: &StreamStatus) -> StreamReport {
     use deliver::StreamState as Delivery;
     let (state, reason) = match (stream.state, stream.reason) {
         (Delivery::Paused, _) => (StreamState::Paused, StreamReason::Paused),
+        (Delivery::Idle, _) => (StreamState::Idle, StreamReason::NoTraffic),
         (Delivery::Delivering, _) if stream.single_puts => (StreamState::Delivering, StreamReason::SinglePutsOnly),
         (Delivery::Delivering | Delivery::Throttled, reason) => (StreamState::Delivering, stream_reason(reason)),
         (Delivery::Failing, reason) => (StreamState::Failing, stream_reason(reason)),
@@ -137,6 +138,7 @@ fn stream_reason(reason: Reason) -> StreamReason {
         Reason::RecordTooLarge => StreamReason::RecordTooLarge,
         Reason::CallTooLarge => StreamReason::CallTooLarge,
         Reason::CallRefused => StreamReason::CallRefused,
+        Reason::CallNotMade => StreamReason::CallNotMade,
         // Said of an event that is given up, and never of a stream.
         Reason::TooOld => StreamReason::Unknown,
     }

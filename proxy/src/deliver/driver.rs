@@ -146,6 +146,8 @@ struct Stream {
     timer: Option<Instant>,
     state: StreamState,
     reason: Reason,
+    /// When something last waited.
+    waited_at: Instant,
     /// What is to be said to a person of the last call, where that failed.
     detail: Option<String>,
     drain_rate: DrainRate,
@@ -254,6 +256,7 @@ impl Driver {
                 timer: None,
                 state: StreamState::Delivering,
                 reason: Reason::Succeeded,
+                waited_at: Instant::now(),
                 detail: None,
                 drain_rate: DrainRate::default(),
                 name,

@@ -56,6 +56,8 @@ pub enum StreamState {
     Failing,
     /// Held back on purpose.
     Paused,
+    /// Nothing has waited for five minutes: how the last call ended is of no interest any more.
+    Idle,
 }
 
 /// Whether there are credentials and what AWS says to them.
@@ -71,6 +73,9 @@ pub struct CredentialsStatus {
     pub stale: Option<(Reason, String)>,
 }
 
+/// How long nothing must have waited for a stream to be idle.
+const IDLE_AFTER: Duration = Duration::from_secs(300);
+
 impl StreamState {
     /// The word that `/status` shows.
     pub fn as_str(self) -> &'static str {
@@ -79,12 +84,14 @@ impl StreamState {
             Self::Throttled => "Throttled",
             Self::Failing => "Failing",
             Self::Paused => "Paused",
+            Self::Idle => "Idle",
         }
     }
 
-    pub(super) fn of(reason: Reason, paused: bool) -> Self {
+    pub(super) fn of(reason: Reason, paused: bool, nothing_waits_for: Duration) -> Self {
         match reason {
             _ if paused => Self::Paused,
+            _ if nothing_waits_for >= IDLE_AFTER => Self::Idle,
             Reason::Succeeded => Self::Delivering,
             Reason::Throttled => Self::Throttled,
             _ => Self::Failing,
@@ -127,5 +134,21 @@ impl DeliveryStatus {
 
     fn lock(&self) -> MutexGuard<'_, Written> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Was: failing for ever after one call whose event was withdrawn, and delivering after weeks of silence.
+    #[test]
+    fn a_stream_for_which_nothing_has_waited_for_five_minutes_is_idle_however_its_last_call_ended() {
+        for reason in Reason::ALL {
+            let state = |paused, seconds| StreamState::of(reason, paused, Duration::from_secs(seconds));
+            assert_ne!(state(false, 299), StreamState::Idle, "{reason:?}");
+            assert_eq!(state(false, 300), StreamState::Idle, "{reason:?}");
+            assert_eq!(state(true, 300), StreamState::Paused, "{reason:?}");
+        }
     }
 }

@@ -166,6 +166,10 @@ where
             (reason, code.map(|code| message::of(code, said)))
         }
         SdkError::ResponseError(_) => (Reason::UnexpectedAnswer, None),
+        // Nothing was sent: neither the outcome is unknown, nor can anything arrive twice.
+        SdkError::ConstructionFailure(_) => {
+            cause(error).unwrap_or_else(|| (Reason::CallNotMade, Some(message::of_chain(error))))
+        }
         _ => cause(error).unwrap_or((Reason::Unanswered, None)),
     };
     Answer {
@@ -217,5 +221,22 @@ impl Intercept for Prebuilt {
         *request.body_mut() = SdkBody::from(self.body.clone());
         request.add_extension(self.confirmation.clone());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_firehose::operation::put_record_batch::PutRecordBatchError;
+
+    use super::*;
+
+    /// Was: unanswered, and so a possible duplicate.
+    #[test]
+    fn a_call_that_cannot_be_put_together_was_not_made_and_has_no_unknown_outcome() {
+        let error: SdkError<PutRecordBatchError, HttpResponse> = SdkError::construction_failure("no such host");
+        let answer = failed(&error);
+        assert_eq!(answer.outcome, Outcome::Failed(Reason::CallNotMade));
+        assert!(answer.detail.unwrap().contains("no such host"));
+        assert!(!Reason::CallNotMade.is_unknown_outcome());
     }
 }

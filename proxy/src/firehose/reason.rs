@@ -48,13 +48,15 @@ pub enum Reason {
     CallTooLarge,
     /// Firehose refuses the call for a reason that we do not know.
     CallRefused,
+    /// The call could not even be put together, so nothing was sent.
+    CallNotMade,
     /// Older than `delivery.maxAgeSeconds`.
     TooOld,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Succeeded,
         Self::Throttled,
         Self::ServiceFailure,
@@ -77,6 +79,7 @@ impl Reason {
         Self::RecordTooLarge,
         Self::CallTooLarge,
         Self::CallRefused,
+        Self::CallNotMade,
         Self::TooOld,
     ];
 
@@ -105,6 +108,7 @@ impl Reason {
             Self::RecordTooLarge => "RecordTooLarge",
             Self::CallTooLarge => "CallTooLarge",
             Self::CallRefused => "CallRefused",
+            Self::CallNotMade => "CallNotMade",
             Self::TooOld => "TooOld",
         }
     }

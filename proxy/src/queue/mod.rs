@@ -28,3 +28,8 @@ pub(crate) use self::{
     in_flight::{Position, Slice, SliceOwner, Stored},
     recent::Claim,
 };
+#[cfg(test)]
+pub(crate) use self::{
+    channel::UnderWay,
+    recent::{Joined, Mutant},
+};

@@ -4,6 +4,8 @@ mod delivery;
 mod fingerprint;
 mod random;
 #[expect(clippy::cast_possible_truncation, reason = "simulated requests are small")]
+mod repeats;
+#[expect(clippy::cast_possible_truncation, reason = "simulated requests are small")]
 mod spool;
 
 pub(crate) use self::{

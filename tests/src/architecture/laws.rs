@@ -133,7 +133,7 @@ pub const UNITS: &[Unit] = &[
         source: "operator/src",
         leaves: &["metrics", "lease"],
         // `reconcile` is what puts the steps of one round together, as `app` does with the process.
-        free: &["", "main", "app", "args", "admin", "client", "reconcile"],
+        free: &["", "main", "app", "args", "admin", "client", "offline", "reconcile"],
         laws: &[
             // The labels that a watch selects by are those that the plan gives.
             law("observe", &["plan"], &[AWS]),

@@ -21,13 +21,34 @@ fn no_mistake_prints_a_backtrace() {
     .unwrap();
     let folder = folder.path().to_str().unwrap();
     let none = format!("{folder}/none");
+    let simulator_anywhere = ["--simulator-listen", "localhost:0"];
     for (program, arguments, says) in [
         ("firehose-local", vec![none.as_str()], "No such file"),
         ("firehose-local", vec![broken], "line 1: unclosed bracket"),
         (
             "firehose-local",
             vec!["examples/orders.yaml", "--simulator-listen", &taken],
-            "in use",
+            "another port with --simulator-listen, 0",
+        ),
+        (
+            "firehose-local",
+            [&["examples/orders.yaml", "--listen", &taken], &simulator_anywhere[..]].concat(),
+            "another port with --listen, 0",
+        ),
+        (
+            "firehose-local",
+            [
+                &[
+                    "examples/orders.yaml",
+                    "--listen",
+                    "localhost:0",
+                    "--admin-listen",
+                    &taken,
+                ],
+                &simulator_anywhere[..],
+            ]
+            .concat(),
+            "another port with --admin-listen, 0",
         ),
         ("firehose-operator", vec!["check", &none], "No such file"),
         ("firehose-operator", vec!["check", broken], "line 1: unclosed bracket"),

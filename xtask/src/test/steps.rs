@@ -57,6 +57,12 @@ pub(crate) fn all() -> Vec<Step> {
         step("local", "the whole product without a cluster", nothing, || {
             crossing("local_path")
         }),
+        step(
+            "commands",
+            "each command's help has an example that runs, and a linter takes its templates",
+            tools::cfn_lint,
+            || crossing("commands"),
+        ),
         step("readme", "every command of the README does what it says", curl, readme),
         step(
             "fuzz",

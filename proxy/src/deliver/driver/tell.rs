@@ -13,7 +13,10 @@ impl Stream {
     /// Brings the state up to date and says so when it has changed.
     pub(super) fn look(&mut self, now: Instant) -> bool {
         let health = self.core.health(now);
-        let state = StreamState::of(health, self.core.settings().paused);
+        if self.core.backlog_events() > 0 {
+            self.waited_at = now;
+        }
+        let state = StreamState::of(health, self.core.settings().paused, now - self.waited_at);
         let changed = (state, health) != (self.state, self.reason);
         (self.state, self.reason) = (state, health);
         if changed {

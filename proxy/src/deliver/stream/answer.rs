@@ -146,6 +146,7 @@ impl<E: Event> Core<E> {
             | Reason::KeyUnavailable
             | Reason::NotDirectPut
             | Reason::CallRefused
+            | Reason::CallNotMade
             | Reason::TooOld => self.backoff.failed(sent_at, now),
         }
         self.health = reason;

@@ -29,6 +29,8 @@ mod table;
 mod tests;
 mod window;
 
+#[cfg(test)]
+pub(crate) use self::mutant::Mutant;
 pub(crate) use self::{
     claim::{Claim, Claimed},
     fates::{Joined, Withdrawn},

@@ -8,7 +8,6 @@ use super::{
 
 /// A mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(dead_code, reason = "to be made by the simulation")]
 pub(crate) enum Mutant {
     /// What was withdrawn, refused or not synced counts as safe.
     WithdrawnIsSafe,

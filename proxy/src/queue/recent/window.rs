@@ -120,7 +120,6 @@ impl Recent {
 
     /// A window with a mistake in it.
     #[cfg(test)]
-    #[expect(dead_code, reason = "to be made by the simulation")]
     pub(crate) fn with_mutant(mutant: Option<Mutant>) -> Self {
         let inner = Arc::into_inner(Self::new().0).expect("nobody else has it");
         Self(Arc::new(Inner { mutant, ..inner }))
