@@ -13,6 +13,7 @@ mod installation;
 mod names;
 mod owned;
 mod rejection;
+mod resources;
 mod subjects;
 mod validate;
 mod validated;

@@ -36,7 +36,6 @@ type Uses = fn(&FirehoseDestinationSpec) -> bool;
 const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
     ("spec.ingest.sources", |spec| !spec.ingest.sources.is_empty()),
     ("spec.ingest.sourceField", |spec| spec.ingest.source_field.is_some()),
-    ("spec.ingest.connections", |spec| spec.ingest.connections.is_some()),
     ("spec.delivery.undeliverable", |spec| {
         spec.delivery.undeliverable == Undeliverable::DeadLetter
     }),

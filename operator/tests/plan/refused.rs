@@ -2,7 +2,7 @@
 
 use firehose_operator::plan::{children, unchangeable, validate};
 use firehose_operator_api::Reason;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{allowed, destination, installation, refusals};
 
@@ -131,4 +131,25 @@ fn a_claim_of_another_size_is_refused_because_running_ones_are_not_resized() {
         "spec.spool.persistentVolumeClaim.template.spec.resources.requests.storage: the claims of the pods have 1Gi and \
          are not resized in this version"
     );
+}
+
+#[test]
+fn limits_below_what_a_destination_needs_are_refused_with_the_figure() {
+    let limited = |limits: Value, size: &str| {
+        let spec = json!({"proxy": {"resources": {"limits": limits}}, "spool": {"maxSize": size}});
+        let rejections = validate(&destination(&spec), &allowed()).err().unwrap_or_default();
+        rejections
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let memory = limited(json!({"memory": "289Mi"}), "64Mi");
+    assert!(memory.contains("spec.proxy.resources.limits.memory"), "{memory}");
+    assert!(memory.contains("290Mi"), "{memory}");
+    assert_eq!(limited(json!({"memory": "290Mi"}), "64Mi"), "");
+    assert!(limited(json!({"memory": "290Mi"}), "256Mi").contains("530Mi"));
+    let disk = limited(json!({"ephemeral-storage": "300Mi"}), "64Mi");
+    assert!(disk.contains("ephemeral-storage") && disk.contains("384Mi"), "{disk}");
+    assert_eq!(limited(json!({"cpu": "100m"}), "64Mi"), "");
 }

@@ -102,6 +102,9 @@ pub struct Ingest {
     /// What is taken out of events before anything of them is kept; absent means nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub privacy: Option<Privacy>,
+    /// How long connections live; absent: as [`Connections::default`] says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections: Option<Connections>,
     /// Serves HTTPS; absent means plain HTTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
@@ -122,6 +125,7 @@ impl Default for Ingest {
             trusted_proxies: Vec::new(),
             request_ip: RequestIp::default(),
             privacy: None,
+            connections: None,
             tls: None,
             cors: Cors::default(),
             deduplication: Deduplication::default(),
@@ -147,6 +151,25 @@ impl Default for Deduplication {
             state: Toggle::Enabled,
             window_seconds: 600,
             max_memory_bytes: 32 * 1024 * 1024,
+        }
+    }
+}
+
+/// How long connections live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Connections {
+    /// Age at which a connection is told to close with its next answer, a fifth more or less.
+    pub max_age_seconds: u32,
+    /// How long a connection may be idle.
+    pub idle_timeout_seconds: u32,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            max_age_seconds: 600,
+            idle_timeout_seconds: 620,
         }
     }
 }

@@ -22,9 +22,9 @@ mod toggle;
 
 pub use credentials::{AssumeRole, Credentials, CredentialsType, StaticCredentials, Sts, WebIdentity};
 pub use document::{
-    Acknowledge, ClientAuthorities, ClientCertificateMode, Cors, DeadLetters, Deduplication, Delivery, DeliveryState,
-    Destination, Document, HashKey, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Privacy, PrivacyAction,
-    PrivacyRule, Quota, RecordDelimiter, RequestIp, Spool, SpoolType, Stream, Tls, WriteKeys,
+    Acknowledge, ClientAuthorities, ClientCertificateMode, Connections, Cors, DeadLetters, Deduplication, Delivery,
+    DeliveryState, Destination, Document, HashKey, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Privacy,
+    PrivacyAction, PrivacyRule, Quota, RecordDelimiter, RequestIp, Spool, SpoolType, Stream, Tls, WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
 pub use revision::{revision, secret_revision};

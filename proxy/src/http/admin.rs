@@ -10,6 +10,7 @@ use firehose_proxy_config::report::Report;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use tokio::sync::watch;
 
 use super::{
     connection::{
@@ -51,6 +52,7 @@ pub async fn serve(listener: Listener, admin: Admin) {
         reused: false,
         unread_timeout: Duration::from_secs(10),
     };
+    let (_never_edited, connections) = watch::channel(connections);
     server::serve(listener, Arc::new(admin), connections, None).await;
 }
 

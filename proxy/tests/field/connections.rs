@@ -273,3 +273,43 @@ async fn when_places_run_out_an_idle_connection_leaves_and_none_that_sends() {
     sending.write_all(b"Connection: close\r\n\r\n").await.unwrap();
     assert_eq!(read_reply(sending).await.status, 200);
 }
+
+#[tokio::test]
+async fn an_edit_of_lifetimes_applies_to_connections_that_are_open() {
+    let server = started(|_| {}).await;
+    let ask = b"GET /version HTTP/1.1\r\nHost: h\r\n\r\n";
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(ask).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let read = stream.read(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer[..read]).to_lowercase();
+        assert!(!answer.contains("connection: close"), "{answer}");
+        open.push(stream);
+    }
+    let edited = |rest: &str| server.configure(document("[{event: '*', deliveryStreamName: all}]", rest));
+    // Old already, and told with its next answer only.
+    edited("ingest: {connections: {maxAgeSeconds: 0, idleTimeoutSeconds: 620}}");
+    let mut byte = [0];
+    for stream in &mut open {
+        assert!(
+            timeout(Duration::from_millis(100), stream.read(&mut byte))
+                .await
+                .is_err()
+        );
+    }
+    let mut asking = open.pop().unwrap();
+    asking.write_all(ask).await.unwrap();
+    let answer = read_reply(asking).await;
+    assert!(
+        answer.head.to_lowercase().contains("connection: close"),
+        "{}",
+        answer.head
+    );
+    edited("ingest: {connections: {maxAgeSeconds: 600, idleTimeoutSeconds: 1}}");
+    for mut stream in open {
+        let closed = timeout(SOON, stream.read(&mut byte)).await.expect("it is closed");
+        assert_eq!(closed.unwrap(), 0);
+    }
+}

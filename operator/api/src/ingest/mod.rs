@@ -83,7 +83,7 @@ pub struct Ingest {
     #[schemars(range(min = 1, max = 10_000_000))]
     pub events_per_second_per_pod: Option<i32>,
 
-    /// How long connections live. Not implemented in this version, and refused.
+    /// How long connections live. An edit applies to those that are open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<Connections>,
 

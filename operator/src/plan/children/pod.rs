@@ -4,29 +4,25 @@
 
 use std::collections::BTreeMap;
 
-use firehose_operator_api::{ResourceAmounts, Shutdown};
+use firehose_operator_api::Shutdown;
 use firehose_proxy_config::Acknowledge;
 use k8s_openapi::{
     api::core::v1::{
         Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, LocalObjectReference,
-        ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
-        SecurityContext,
+        ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, SeccompProfile, SecurityContext,
     },
-    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
+    apimachinery::pkg::{apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
 use sha2::{Digest as _, Sha256};
 
 use super::{identity, object::non_empty, scheduling, service, volumes};
-use crate::plan::{ADMIN_PORT, EVENTS_PORT, Installation, Paths, ProxyUser, Validated, names};
+use crate::plan::{ADMIN_PORT, EVENTS_PORT, Installation, Paths, ProxyUser, Validated, names, resources};
 
 /// The proxy's user and group. Images have no user database; the number is the usual one of distroless images.
 const USER_ID: i64 = 65532;
 
 /// What Kubernetes waits for a pod beyond the delays that the proxy is told: to write what it holds, and to end.
 const TERMINATION_MARGIN_SECONDS: i32 = 35;
-
-/// Memory that a proxy takes beside the events that wait in it.
-const MEMORY_HEADROOM_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Annotation with a hash of the service account's annotations: identity webhooks act when a pod is created, so a new
 /// role needs new pods.
@@ -95,7 +91,7 @@ fn container(validated: &Validated, installation: &Installation) -> Container {
         readiness_probe: Some(probe("/readyz", 2, 2)),
         liveness_probe: Some(probe("/livez", 10, 6)),
         startup_probe: Some(probe("/livez", 1, 60)),
-        resources: Some(resources(validated)),
+        resources: Some(resources::of(validated)),
         security_context: Some(container_security()),
         volume_mounts: Some(volumes::mounts(validated)),
         ..Container::default()
@@ -173,46 +169,6 @@ fn probe(path: &str, period_seconds: i32, failure_threshold: i32) -> Probe {
         failure_threshold: Some(failure_threshold),
         ..Probe::default()
     }
-}
-
-fn resources(validated: &Validated) -> ResourceRequirements {
-    if let Some(resources) = &validated.proxy.resources {
-        return ResourceRequirements {
-            requests: amounts(&resources.requests),
-            limits: amounts(&resources.limits),
-            ..ResourceRequirements::default()
-        };
-    }
-    // What waits in memory is the spool when there is no disk behind it.
-    let waiting = if validated.claim.is_none() {
-        validated.settings.spool.max_size_bytes
-    } else {
-        MEMORY_HEADROOM_BYTES
-    };
-    let memory = Quantity((waiting + MEMORY_HEADROOM_BYTES).to_string());
-    ResourceRequirements {
-        requests: Some(BTreeMap::from([
-            ("cpu".to_owned(), Quantity("100m".to_owned())),
-            ("memory".to_owned(), Quantity("128Mi".to_owned())),
-        ])),
-        limits: Some(BTreeMap::from([("memory".to_owned(), memory)])),
-        ..ResourceRequirements::default()
-    }
-}
-
-fn amounts(amounts: &ResourceAmounts) -> Option<BTreeMap<String, Quantity>> {
-    let named = [
-        ("cpu", &amounts.cpu),
-        ("memory", &amounts.memory),
-        ("ephemeral-storage", &amounts.ephemeral_storage),
-    ];
-    let given = named
-        .into_iter()
-        .filter_map(|(name, amount)| Some((name, amount.as_ref()?)));
-    let given: BTreeMap<String, Quantity> = given
-        .map(|(name, amount)| (name.to_owned(), Quantity(amount.as_str().to_owned())))
-        .collect();
-    Some(given).filter(|given| !given.is_empty())
 }
 
 fn list<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {

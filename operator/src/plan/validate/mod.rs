@@ -55,6 +55,7 @@ pub fn validate(destination: &FirehoseDestination, allowed: &Allowed) -> Result<
         proxy: spec.proxy.clone(),
         owner: destination.controller_owner_ref(&()).unwrap_or_default(),
     };
+    super::resources::check(&validated)?;
     check_size(&validated)?;
     Ok(validated)
 }
@@ -226,6 +227,10 @@ fn ingest(ingest: &api::Ingest, sizes: &sizes::Sizes) -> config::Ingest {
             api::RequestIp::Omitted => config::RequestIp::Omitted,
         },
         privacy: ingest.privacy.as_ref().map(privacy),
+        connections: ingest.connections.as_ref().map(|stated| config::Connections {
+            max_age_seconds: stated.max_age_seconds.unsigned_abs(),
+            idle_timeout_seconds: stated.idle_timeout_seconds.unsigned_abs(),
+        }),
         tls: None,
         cors: config::Cors {
             allowed_origins: ingest.cors.allowed_origins.clone(),

@@ -3,6 +3,7 @@
 pub(super) mod body;
 mod coding;
 mod head;
+mod lifetime;
 mod pace;
 pub(super) mod peer;
 mod places;

@@ -23,11 +23,13 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    sync::watch,
     time::{Instant, sleep, sleep_until},
 };
 
 use super::{
     head::{self, Head},
+    lifetime::{self, Lifetime},
     peer::Peer,
     places::{Place, Places},
     progress::{self, Progress, Socket, Watched},
@@ -40,7 +42,7 @@ use crate::{
 };
 
 /// Bounds on connections.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {
     /// Most connections at a time. When there are more, one that is idle leaves, or they wait in the kernel's queue.
     pub most: usize,
@@ -145,14 +147,14 @@ impl NoRequest {
     }
 }
 
-/// Serves until `shutdown` reaches [`Phase::Stopping`] and every open request is answered; without one, for ever.
+/// `limits` may be edited: ages and idle times apply to connections that are open. Serves until `shutdown` reaches [`Phase::Stopping`] and every open request is answered; without one, for ever.
 pub(in crate::http) async fn serve<H: Handler>(
     listener: Listener,
     handler: Arc<H>,
-    limits: Connections,
+    limits: watch::Receiver<Connections>,
     shutdown: Option<Shutdown>,
 ) {
-    let places = Places::new(limits.most);
+    let places = Places::new(limits.borrow().most);
     let mut stopping = pin!(stopping(shutdown.clone()));
     for number in 0.. {
         let accepted = async {
@@ -177,7 +179,7 @@ pub(in crate::http) async fn serve<H: Handler>(
                 continue;
             }
         };
-        let (handler, shutdown) = (Arc::clone(&handler), shutdown.clone());
+        let (handler, limits, shutdown) = (Arc::clone(&handler), limits.clone(), shutdown.clone());
         tokio::spawn(async move {
             handler.connections_changed(1);
             connection(stream, peer, &place, &handler, limits, shutdown).await;
@@ -194,9 +196,11 @@ async fn connection<H: Handler>(
     peer: SocketAddr,
     place: &Place,
     handler: &Arc<H>,
-    limits: Connections,
+    changes: watch::Receiver<Connections>,
     shutdown: Option<Shutdown>,
 ) {
+    let limits = *changes.borrow();
+    let lifetime = Lifetime::new(changes);
     // Answers are small and complete: waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
     // The kernel keeps this deadline (RFC 5482): hyper has none for writing.
@@ -209,6 +213,7 @@ async fn connection<H: Handler>(
         channel,
         transport: &transport,
         place,
+        lifetime: &lifetime,
     };
     match &transport {
         Transport::Plain => requests(Socket(&stream), served(Channel::Plain), handler, limits, shutdown).await,
@@ -237,6 +242,7 @@ struct Served<'a> {
     /// What it was opened with.
     transport: &'a Transport,
     place: &'a Place,
+    lifetime: &'a Lifetime,
 }
 
 /// Serves the requests of a connection.
@@ -253,15 +259,16 @@ async fn requests<H: Handler, S: AsyncRead + AsyncWrite + Unpin>(
         channel,
         transport,
         place,
+        lifetime,
     } = served;
+    let mut edits = lifetime.changes();
     let progress = place.progress();
     let head = Head::new(handler.account());
-    let max_age = spread(limits.max_age);
     // The client's next request shall open a connection, which a Service leads to any pod, and at the end of this one
     // to another.
     let is_last = || {
         let shutdown = shutdown.as_ref();
-        progress.age() >= max_age
+        progress.age() >= lifetime.max_age()
             || shutdown.is_some_and(|shutdown| shutdown.phase() >= Phase::Draining)
             || !transport.is_same(&handler.transport())
     };
@@ -292,7 +299,7 @@ async fn requests<H: Handler, S: AsyncRead + AsyncWrite + Unpin>(
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(watched), service);
     let mut connection = pin!(connection);
-    let mut in_time = pin!(in_time(progress, limits));
+    let mut in_time = pin!(in_time(progress, lifetime, limits.head_timeout));
     let mut stopping = pin!(stopping(shutdown.clone()));
     let mut is_stopping = false;
     let ended = loop {
@@ -306,6 +313,7 @@ async fn requests<H: Handler, S: AsyncRead + AsyncWrite + Unpin>(
                 return;
             }
             () = place.has_to_leave() => return,
+            edited = lifetime::edited(&mut edits) => lifetime.set(edited),
             () = stopping.as_mut(), if !is_stopping => {
                 is_stopping = true;
                 connection.as_mut().graceful_shutdown();
@@ -332,14 +340,14 @@ async fn requests<H: Handler, S: AsyncRead + AsyncWrite + Unpin>(
 ///
 /// It is polled whenever the connection is, so that it sees every change, and moves its alarm only to an earlier time:
 /// at most once in the time of the shortest deadline, however many requests there are.
-async fn in_time(progress: &Progress, limits: Connections) -> progress::Phase {
+async fn in_time(progress: &Progress, lifetime: &Lifetime, head_timeout: Duration) -> progress::Phase {
     let deadline = || {
         let (phase, since) = progress.now();
         let allowed = match phase {
-            progress::Phase::Idle => limits.idle_timeout,
-            progress::Phase::Head => limits.head_timeout,
+            progress::Phase::Idle => lifetime.idle_timeout(),
+            progress::Phase::Head => head_timeout,
             // Its own deadlines are those of the body and of the answer; look again then.
-            progress::Phase::Served => return (phase, Instant::now() + limits.head_timeout),
+            progress::Phase::Served => return (phase, Instant::now() + head_timeout),
         };
         (phase, since + allowed)
     };
@@ -358,12 +366,6 @@ async fn in_time(progress: &Progress, limits: Connections) -> progress::Phase {
         }
     })
     .await
-}
-
-/// A time within a fifth of another.
-fn spread(time: Duration) -> Duration {
-    let random = uuid::Uuid::new_v4().as_u128() % 401;
-    time * u32::try_from(800 + random).expect("a number below 1201") / 1000
 }
 
 async fn stopping(shutdown: Option<Shutdown>) {

@@ -21,6 +21,7 @@ mod forwarded;
 mod held;
 mod ingest;
 mod keys;
+mod lifetimes;
 mod pixel;
 mod query;
 mod rate;
@@ -148,8 +149,8 @@ impl fmt::Debug for Endpoint {
 
 /// Serves events until `shutdown` reaches [`crate::shutdown::Phase::Stopping`], then answers what is open and returns.
 pub async fn serve(listener: Listener, endpoint: Endpoint, shutdown: Shutdown) {
-    let connections = endpoint.connections;
     let live = Arc::clone(&endpoint.live);
+    let (connections, followed) = lifetimes::follow(endpoint.connections, live.subscribe());
     let gateway = Arc::new(Gateway {
         endpoint,
         rate: Rate::new(Instant::now()),
@@ -160,6 +161,7 @@ pub async fn serve(listener: Listener, endpoint: Endpoint, shutdown: Shutdown) {
         () = gateway.endpoint.keys.follow(live.subscribe()) => {}
         () = gateway.endpoint.secrets.hash_key.follow(taken_out::HASH_KEY, live.subscribe()) => {}
         () = gateway.endpoint.secrets.certificates.follow(certificates::CERTIFICATES, live.subscribe()) => {}
+        () = followed => {}
     }
 }
 
