@@ -127,7 +127,7 @@ spec:
     fn each_rejection_names_the_file_and_the_field() {
         let two_spellings = "[{event: Page, deliveryStreamName: a}, {event: pAGE, deliveryStreamName: b}]";
         let cases = [
-            ("{", "line 2: "),
+            ("{", "line 1: unclosed bracket"),
             ("kind: ConfigMap\n", "holds 0 FirehoseDestination objects"),
             (&format!("{GOOD}---{GOOD}"), "holds 2 FirehoseDestination objects"),
             (&GOOD.replace("region: eu-west-1", "replicas: 2"), "spec.region"),

@@ -144,11 +144,11 @@ fn limits_below_what_a_destination_needs_are_refused_with_the_figure() {
             .collect::<Vec<_>>()
             .join("\n")
     };
-    let memory = limited(json!({"memory": "289Mi"}), "64Mi");
+    let memory = limited(json!({"memory": "329Mi"}), "64Mi");
     assert!(memory.contains("spec.proxy.resources.limits.memory"), "{memory}");
-    assert!(memory.contains("290Mi"), "{memory}");
-    assert_eq!(limited(json!({"memory": "290Mi"}), "64Mi"), "");
-    assert!(limited(json!({"memory": "290Mi"}), "256Mi").contains("530Mi"));
+    assert!(memory.contains("330Mi"), "{memory}");
+    assert_eq!(limited(json!({"memory": "330Mi"}), "64Mi"), "");
+    assert!(limited(json!({"memory": "330Mi"}), "256Mi").contains("570Mi"));
     let disk = limited(json!({"ephemeral-storage": "300Mi"}), "64Mi");
     assert!(disk.contains("ephemeral-storage") && disk.contains("384Mi"), "{disk}");
     assert_eq!(limited(json!({"cpu": "100m"}), "64Mi"), "");

@@ -52,10 +52,11 @@ pub fn account_of(document: &Document) -> u64 {
 pub fn limit_bytes(account_bytes: u64) -> u64 {
     let (numerator, denominator) = ACCOUNT_OF_LIMIT;
     let taken = account_bytes.saturating_add(PROCESS_BYTES);
-    (taken / numerator)
+    taken
+        .div_ceil(numerator)
         .saturating_mul(denominator)
-        .div_ceil(MIB)
-        .saturating_mul(MIB)
+        .checked_next_multiple_of(MIB)
+        .unwrap_or(u64::MAX / MIB * MIB)
 }
 
 /// The largest account under a limit of memory; the opposite of [`limit_bytes`].

@@ -45,7 +45,7 @@ async fn one_failed_record_in_every_tenth_call_is_the_only_one_sent_again() {
         .await;
         // A batch that is due before the first key is read counts as tried, and is not what is measured here.
         rig.until("the key is read", async || {
-            rig.admin(0, "/status").await.contains(r#""state":"Ready""#)
+            rig.admin(0, "/status").await.contains("CredentialsLoaded")
         })
         .await;
         let events = if is_full_length() { 1_000_000 } else { 20_000 };

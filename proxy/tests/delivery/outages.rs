@@ -234,7 +234,7 @@ async fn while_sts_is_away_a_session_is_used_to_its_end_and_then_requests_are_re
             ..ServiceSettings::default()
         });
         rig.until("it is reported", async || {
-            rig.admin(0, "/status").await.contains("SourceUnavailable")
+            rig.admin(0, "/status").await.contains("AssumeRoleUnavailable")
         })
         .await;
     };

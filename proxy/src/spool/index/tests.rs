@@ -187,16 +187,20 @@ fn every_wrong_combination_is_noticed() {
             story.segment(1).held.get_mut(&stream()).unwrap().slices = 1;
         }),
         ("are not those of", |story| story.segment(1).held.clear()),
-        ("closed is false, active is false", |story| {
+        ("closed and open, or the other way round", |story| {
             story.segment(1).closed = false;
         }),
-        ("closed is true, active is true", |story| story.segment(3).closed = true),
+        ("closed and open, or the other way round", |story| {
+            story.segment(3).closed = true
+        }),
         ("the active segment 9 is not there", |story| {
             story.segment(3).closed = true;
+            story.segment(3).file = None;
             story.index.active = Some(9);
         }),
         ("a place is reserved and no segment is active", |story| {
             story.segment(3).closed = true;
+            story.segment(3).file = None;
             story.index.active = None;
             story.index.writing = true;
         }),
