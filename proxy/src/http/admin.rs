@@ -14,8 +14,9 @@ use tokio::sync::watch;
 
 use super::{
     connection::{
+        Connections,
         peer::Peer,
-        server::{self, Connections, Handler, NoRequest},
+        server::{self, Handler, NoRequest},
     },
     reply::{self, Refusal},
 };

@@ -40,8 +40,8 @@ pub struct PrivacyRule {
     pub path: String,
 
     /// Drop takes the field out. Hash puts a keyed hash, 64 hexadecimal digits, in the place of its value: of a
-    /// string's characters, of any other value's JSON text; null and the empty string stay. Redact puts "[redacted]"
-    /// there.
+    /// string's characters, of any other value's JSON text; null and the empty string stay. Redact puts
+    /// `"[redacted]"` there.
     pub action: PrivacyAction,
 }
 

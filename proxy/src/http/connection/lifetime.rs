@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::server::Connections;
+use super::limits::Connections;
 
 /// The times of one connection. One task reads and writes them.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ pub(super) mod body;
 mod coding;
 mod head;
 mod lifetime;
+mod limits;
 mod pace;
 pub(super) mod peer;
 mod places;
@@ -11,4 +12,4 @@ mod progress;
 pub(super) mod server;
 pub(super) mod tls;
 
-pub use self::{pace::BodyPace, server::Connections};
+pub use self::{limits::Connections, pace::BodyPace};

@@ -30,6 +30,7 @@ use tokio::{
 use super::{
     head::{self, Head},
     lifetime::{self, Lifetime},
+    limits::Connections,
     peer::Peer,
     places::{Place, Places},
     progress::{self, Progress, Socket, Watched},
@@ -40,42 +41,6 @@ use crate::{
     descriptors::{is_shortage, say_shortage},
     shutdown::{Phase, Shutdown},
 };
-
-/// Bounds on connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Connections {
-    /// Most connections at a time. When there are more, one that is idle leaves, or they wait in the kernel's queue.
-    pub most: usize,
-    /// How long a request's head may take from its first byte to its end, and a handshake of TLS.
-    pub head_timeout: Duration,
-    /// How long a connection may be idle: before its first request, and between two. Longer than clients and the
-    /// balancers before us keep theirs, so that it is not we who close one that is about to be used.
-    pub idle_timeout: Duration,
-    /// Age at which a connection is told to close with its next answer, a fifth more or less, so that clients find new
-    /// pods behind a Service and not all at once.
-    pub max_age: Duration,
-    /// Whether a connection serves more than one request.
-    pub reused: bool,
-    /// How long a client may leave unread what it was answered. A connection to one that reads nothing more, or is
-    /// gone without a word, ends after it.
-    pub unread_timeout: Duration,
-}
-
-impl Default for Connections {
-    /// 10,000 connections; 10 s for a head; 620 s idle, which is above the 600 s of Google's balancers, the 60 and 350
-    /// s of AWS's, and the 90 s of the pools of Go, reqwest and hyper; ten minutes of age; and 30 s, in which an answer
-    /// of a few hundred bytes crosses every network.
-    fn default() -> Self {
-        Self {
-            most: 10_000,
-            head_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(620),
-            max_age: Duration::from_secs(600),
-            reused: true,
-            unread_timeout: Duration::from_secs(30),
-        }
-    }
-}
 
 /// Largest head of a request that is waited for, and the unit in which bodies arrive. One that is complete by the time
 /// it is looked at may be twice as large.
@@ -147,7 +112,8 @@ impl NoRequest {
     }
 }
 
-/// `limits` may be edited: ages and idle times apply to connections that are open. Serves until `shutdown` reaches [`Phase::Stopping`] and every open request is answered; without one, for ever.
+/// Serves until `shutdown` reaches [`Phase::Stopping`] and every open request is answered; without one, for ever.
+/// `limits` may be edited: ages and idle times apply to connections that are open.
 pub(in crate::http) async fn serve<H: Handler>(
     listener: Listener,
     handler: Arc<H>,

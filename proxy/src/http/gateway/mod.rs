@@ -53,9 +53,9 @@ pub use self::{keys::KeyRing, secrets::Secrets};
 use super::{
     Metrics,
     connection::{
-        BodyPace, body,
+        BodyPace, Connections, body,
         peer::Peer,
-        server::{self, Connections, Handler, NoRequest},
+        server::{self, Handler, NoRequest},
         tls::{Channel, Transport},
     },
     reply::{self, Refusal, Reply, Unavailable},

@@ -191,7 +191,7 @@ fn every_wrong_combination_is_noticed() {
             story.segment(1).closed = false;
         }),
         ("closed and open, or the other way round", |story| {
-            story.segment(3).closed = true
+            story.segment(3).closed = true;
         }),
         ("the active segment 9 is not there", |story| {
             story.segment(3).closed = true;
