@@ -65,11 +65,13 @@ pub(crate) fn prepare() -> Result<()> {
 /// As [`run`].
 pub(crate) fn path_and_reference() -> Result<u64> {
     let folder = target().join("instructions");
-    Run::line("cargo build --quiet --manifest-path fuzz/Cargo.toml --profile counted --bin event-path --target-dir")
-        .arg(&folder)
-        .within(&repository())
-        .visibly()?;
-    let program = folder.join("counted/event-path");
+    Run::line(
+        "cargo build --quiet --manifest-path fuzz/Cargo.toml --profile counted --example event-path --target-dir",
+    )
+    .arg(&folder)
+    .within(&repository())
+    .visibly()?;
+    let program = folder.join("counted/examples/event-path");
     let (path, reference) = (per_event(&program, "proxy")?, per_event(&program, "reference")?);
     let hundredths = path * 100 / reference.max(1);
     println!("an event takes {path} instructions, {hundredths} % of the {reference} of serde_json");
