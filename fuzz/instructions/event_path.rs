@@ -4,8 +4,6 @@
 //! `event-path proxy N` admits a batch of 50 events N times; `event-path reference N` reads and writes the same bytes
 //! with serde_json, which is the measure.
 
-#![expect(clippy::print_stdout, reason = "whoever runs it reads that the work was done")]
-
 use std::{env, hint::black_box};
 
 use firehose_proxy::{
@@ -20,13 +18,13 @@ use serde_json::{Value, json};
 fn main() {
     let mut arguments = env::args().skip(1);
     let (Some(what), Some(Ok(times))) = (arguments.next(), arguments.next().map(|times| times.parse())) else {
-        println!("usage: event-path proxy|reference N");
-        return;
+        panic!("usage: event-path proxy|reference N");
     };
     let body = body(50);
     let bytes = match what.as_str() {
         "reference" => reference(&body, times),
-        _ => proxy(&body, times),
+        "proxy" => proxy(&body, times),
+        other => panic!("\"{other}\" is neither proxy nor reference"),
     };
     println!("{bytes} bytes of records");
 }
