@@ -253,6 +253,12 @@ mod tests {
     }
 
     #[test]
+    fn the_default_window_holds_as_many_events_as_the_documents_say() {
+        let held = capacity(32 << 20);
+        assert!((650_000..750_000).contains(&held), "{held}");
+    }
+
+    #[test]
     fn a_table_never_takes_more_than_it_was_given() {
         for bytes in [1 << 20, 3_000_000, 4 << 20] {
             let mut table = Table::new(bytes);
