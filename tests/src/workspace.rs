@@ -13,6 +13,7 @@ pub const PACKAGES: &[(&str, &str)] = &[
     ("firehose-operator-api", "operator/api"),
     ("firehose-proxy", "proxy"),
     ("firehose-proxy-config", "proxy/config"),
+    ("firehose-proxy-events", "proxy/events"),
     ("firehose-simulator", "simulator"),
     ("firehose-local", "local"),
     ("dual-stack-listener", "listener"),
