@@ -161,6 +161,7 @@ pub const UNITS: &[Unit] = &[
             "args",
             "admin",
             "client",
+            "explain",
             "offline",
             "online",
             "reconcile",
