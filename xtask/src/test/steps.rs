@@ -146,7 +146,7 @@ fn cargo_deny() -> Result<()> {
 /// But for the tests that need root or a tracer, which [`durability`] runs.
 fn unit() -> Result<Tally> {
     tests(
-        "--workspace --exclude firehose-tests -- --skip failing_disk:: --skip full_disk:: --skip stalled::while_a_sync --skip starting::probes_are --skip synced::",
+        "--workspace --exclude firehose-tests -- --skip failing_disk:: --skip full_disk:: --skip limits:: --skip stalled::while_a_sync --skip starting::probes_are --skip synced::",
     )
 }
 
