@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::plan::{Allowed, Clients, Networks};
 
 pub use allowed::AllowFlags;
-pub use cluster::{At, Diff, Report, Status};
+pub use cluster::{At, DeadLetters, Diff, Report, Status, Which};
 pub use offline::{Document, Explain, IamPolicy, Identity, Output, Streams, StreamsOutput};
 
 /// Reconciles FirehoseDestination objects into proxies that deliver events to Amazon Data Firehose.
@@ -86,6 +86,14 @@ pub enum Command {
     /// Collect what somebody else needs to see to help, without secrets and without content of events.
     #[command(after_help = "Needs a cluster:\n  firehose-operator report orders --directory target/report")]
     Report(Report),
+    /// List, show, send again or drop the dead letters of every pod of a destination.
+    #[command(after_help = "Needs a cluster:\n  firehose-operator dead-letters list orders\n  \
+        firehose-operator dead-letters redrive orders --all")]
+    DeadLetters {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: DeadLetters,
+    },
     /// Print completions for a shell.
     #[command(after_help = "Example:\n  firehose-operator completions bash")]
     Completions {

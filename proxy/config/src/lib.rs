@@ -14,6 +14,7 @@
 
 mod credentials;
 mod document;
+pub mod letters;
 pub mod memory;
 mod parse;
 pub mod report;

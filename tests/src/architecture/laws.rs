@@ -162,6 +162,7 @@ pub const UNITS: &[Unit] = &[
             "admin",
             "client",
             "explain",
+            "letters",
             "offline",
             "online",
             "reconcile",
