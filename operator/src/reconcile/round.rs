@@ -18,6 +18,7 @@ use super::{
     pokes::{Told, tell},
     report::report,
     situation::{Observed, Planned, Progress, Situation, observe},
+    surplus::survey,
     troubles::look,
     withdraw::withdraw,
 };
@@ -41,7 +42,17 @@ pub(super) async fn round(
     remembered: &mut Remembered,
 ) -> Result<(Outcome, Action), Error> {
     let mut observed = observe(destination, context);
-    let planned = validate(destination, context).and_then(|validated| plan(validated, &observed, context));
+    let mut scale = None;
+    let planned = match validate(destination, context) {
+        Ok(validated) => {
+            let decided = survey(destination, context, &observed, &validated).await?;
+            let generation = destination.metadata.generation.unwrap_or_default();
+            let validated = validated.with_pods(decided.pods, generation);
+            scale = Some(decided);
+            plan(validated, &observed, context)
+        }
+        Err(rejections) => Err(rejections),
+    };
     let mut written = Progress::default();
     let uid = destination.uid().unwrap_or_default();
     let (acceptance, planned, failure) = match planned {
@@ -69,7 +80,7 @@ pub(super) async fn round(
             (refused(&rejections), None, withdrawn.err())
         }
     };
-    let situation = Situation::new(observed, planned, written, &context.installation);
+    let situation = Situation::new(observed, planned, written, scale, &context.installation);
     let apply_error = failure.as_ref().map(ToString::to_string);
     let ended = verify(destination, context, remembered, &situation, acceptance, apply_error).await?;
     failure.map_or(Ok(ended), |failure| Err(failure.into()))
@@ -178,7 +189,7 @@ async fn verify(
         // Pods that were not asked yet are not silent ones. The answers bring the next round.
         return Ok((Outcome::Propagating, Action::requeue(RETRY_UNASKED)));
     }
-    let findings = situation.findings(destination, acceptance, apply_error, &proxies, looked);
+    let findings = situation.findings(destination, context, acceptance, apply_error, &proxies, looked);
     let pods_due = report(context, destination, remembered, &findings).await?;
     let wait = match outcome {
         Outcome::Propagating => remembered.schedule.wait(context.now()).min(settled(random())),

@@ -12,10 +12,12 @@ mod children;
 mod leader;
 mod manifest;
 mod namespace;
+mod pods;
 mod policies;
 mod reconcile;
 #[path = "../rights/mod.rs"]
 mod rights;
+mod scale;
 mod server;
 mod tenant;
 mod tightened;
