@@ -47,7 +47,8 @@ pub struct Scale {
     pub active: u32,
     /// How many pods there must be.
     pub pods: u32,
-    /// Why those above the number are still there, by ordinal. A pod that is done waits for those with a higher number.
+    /// Why those above the number are still there, by ordinal. A pod that is done waits for those with a higher
+    /// number.
     pub waits: Vec<(u32, Wait)>,
     /// Ordinals of pods whose claims stay with something in them.
     pub retained: Vec<u32>,

@@ -45,7 +45,7 @@ pub(super) async fn round(
     let mut scale = None;
     let planned = match validate(destination, context) {
         Ok(validated) => {
-            let decided = survey(destination, context, &observed, &validated).await?;
+            let decided = survey(destination, context, observed.stateful_set.as_deref(), &validated).await?;
             let generation = destination.metadata.generation.unwrap_or_default();
             let validated = validated.with_pods(decided.pods, generation);
             scale = Some(decided);

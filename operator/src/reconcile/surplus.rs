@@ -11,7 +11,7 @@ use k8s_openapi::api::{
 };
 use kube::{Api, ResourceExt as _, runtime::reflector::ObjectRef};
 
-use super::{context::Context, error::Error, situation::Observed};
+use super::{context::Context, error::Error};
 use crate::{
     lifecycle::{self, Claim, Scale, Surplus, scale},
     observe::{ClaimPhase, claim_name, pods_of},
@@ -26,19 +26,19 @@ use crate::{
 pub(super) async fn survey(
     destination: &FirehoseDestination,
     context: &Context,
-    observed: &Observed,
+    workload: Option<&StatefulSet>,
     validated: &Validated,
 ) -> Result<Scale, Error> {
     let active = validated.replicas();
     let generation = destination.metadata.generation.unwrap_or_default();
-    let Some(workload) = &observed.stateful_set else {
+    let Some(workload) = workload else {
         return Ok(scale(active, generation, &[], false));
     };
     if stored_replicas(workload) <= active {
         return Ok(scale(active, generation, &[], false));
     }
-    // The watch of pods may already show those gone that the watch of workloads still shows wanted. Taken together, they
-    // would be pods that are missing, and made again.
+    // The watch of pods may already show those gone that the watch of workloads still shows wanted. Taken together,
+    // they would be pods that are missing, and made again.
     let namespace = destination.namespace().unwrap_or_default();
     let api: Api<StatefulSet> = Api::namespaced(context.client.clone(), &namespace);
     let current = api.get_opt(&workload.name_any()).await;

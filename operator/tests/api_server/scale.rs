@@ -1,7 +1,9 @@
 //! Fewer pods: the number goes down when those above it have said that they are empty.
 
-use k8s_openapi::api::{apps::v1::StatefulSet, policy::v1::PodDisruptionBudget};
-use kube::Api;
+use k8s_openapi::api::{
+    apps::v1::StatefulSet, autoscaling::v2::HorizontalPodAutoscaler, policy::v1::PodDisruptionBudget,
+};
+use kube::{Api, api::PostParams};
 use serde_json::{Value, json};
 
 use crate::{
@@ -135,4 +137,31 @@ async fn the_number_goes_down_when_the_pods_above_it_are_empty_and_dead_letters_
     })
     .await;
     assert_eq!(replicas().await, 2);
+}
+
+#[tokio::test]
+async fn the_autoscalers_of_the_examples_are_admitted_and_name_what_has_a_scale() {
+    let server = ApiServer::start().await;
+    apply(&server.destinations(), &destination("orders", &json!({})))
+        .await
+        .unwrap();
+    let scale = server.destinations().get_scale("orders").await.unwrap();
+    assert_eq!(scale.spec.unwrap().replicas, Some(2));
+    let autoscalers: Api<HorizontalPodAutoscaler> = Api::namespaced(server.client.clone(), "default");
+    for (name, text) in [
+        ("by-cpu", include_str!("../../../examples/autoscaling/hpa-cpu.yaml")),
+        (
+            "by-events",
+            include_str!("../../../examples/autoscaling/hpa-events.yaml"),
+        ),
+    ] {
+        let mut autoscaler: HorizontalPodAutoscaler = serde_yaml::from_str(text).unwrap();
+        autoscaler.metadata.name = Some(name.to_owned());
+        let made = autoscalers.create(&PostParams::default(), &autoscaler).await.unwrap();
+        let target = made.spec.unwrap().scale_target_ref;
+        assert_eq!(
+            (target.kind.as_str(), target.name.as_str()),
+            ("FirehoseDestination", "orders")
+        );
+    }
 }

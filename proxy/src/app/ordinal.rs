@@ -23,8 +23,8 @@ pub(super) fn of(pod_name: &str) -> Option<u32> {
     ordinal.parse().ok().filter(|_| is_number)
 }
 
-/// Closes and opens the gate of the pod with this ordinal as each document says. One that is to close lets events in for
-/// `delay` more, until the Service has taken the pod out.
+/// Closes and opens the gate of the pod with this ordinal as each document says. One that is to close lets events in
+/// for `delay` more, until the Service has taken the pod out.
 pub(super) fn follow(
     ordinal: u32,
     gate: Gate,

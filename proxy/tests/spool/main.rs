@@ -16,6 +16,7 @@ mod paused;
 mod pod;
 mod privacy;
 mod scaled_down;
+mod spans;
 mod stalled;
 mod starting;
 mod synced;

@@ -1,5 +1,5 @@
-//! Voluntary disruptions take one pod at a time, and a pod that is broken anyway blocks no drain. Pods that are about to
-//! go are not ready, and are not counted as the one.
+//! Voluntary disruptions take one pod at a time, and a pod that is broken anyway blocks no drain. Pods that are about
+//! to go are not ready, and are not counted as the one.
 
 use k8s_openapi::{
     api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec},
