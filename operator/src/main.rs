@@ -7,6 +7,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -16,6 +17,7 @@ use firehose_operator::{
     args::{Cli, Command, LogFormat},
     cli,
     plan::Allowed,
+    probe::probe,
 };
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
@@ -45,6 +47,10 @@ fn run() -> anyhow::Result<ExitCode> {
         }
         Command::IamPolicy(flags) => print(&offline::iam_policy(&flags)?)?,
         Command::Streams(flags) => print(&offline::streams(&flags)?)?,
+        Command::Probe { url, patience } => {
+            let said = probe(&url, Duration::from_secs(u64::from(patience)))?;
+            print(&format!("{said}\n"))?;
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             let name = command.get_name().to_owned();

@@ -65,8 +65,24 @@ impl Drop for Killed {
 }
 
 impl ApiServer {
-    /// Starts it.
+    /// Starts it, and puts the definition of destinations in it.
     pub(crate) async fn start() -> Self {
+        let server = Self::bare().await;
+        let definitions: Api<CustomResourceDefinition> = Api::all(server.client.clone());
+        definitions
+            .create(&PostParams::default(), &firehose_operator_api::crd())
+            .await
+            .unwrap();
+        let destinations = server.destinations();
+        until("the definition is served", async || {
+            destinations.list(&ListParams::default()).await.is_ok()
+        })
+        .await;
+        server
+    }
+
+    /// Starts it, with nothing of ours in it.
+    pub(crate) async fn bare() -> Self {
         let assets = PathBuf::from(std::env::var_os("KUBEBUILDER_ASSETS").expect("KUBEBUILDER_ASSETS names a folder"));
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
@@ -127,16 +143,6 @@ impl ApiServer {
         let namespaces: Api<Namespace> = Api::all(server.client.clone());
         until("the API server answers", async || {
             namespaces.get("default").await.is_ok()
-        })
-        .await;
-        let definitions: Api<CustomResourceDefinition> = Api::all(server.client.clone());
-        definitions
-            .create(&PostParams::default(), &firehose_operator_api::crd())
-            .await
-            .unwrap();
-        let destinations = server.destinations();
-        until("the definition is served", async || {
-            destinations.list(&ListParams::default()).await.is_ok()
         })
         .await;
         server
@@ -235,16 +241,26 @@ impl ApiServer {
         bindings.create(&create, &binding).await.unwrap();
     }
 
-    /// Starts an operator of this name.
-    pub(crate) fn operator(&self, name: &str, options: &[&str]) -> Operator {
-        let kubeconfig = self.folder.path().join("kubeconfig");
+    /// A file by which other programs talk to it as the administrator.
+    pub(crate) fn administrators_kubeconfig(&self) -> PathBuf {
+        self.kubeconfig(ADMINISTRATOR)
+    }
+
+    fn kubeconfig(&self, token: &str) -> PathBuf {
+        let kubeconfig = self.folder.path().join(format!("kubeconfig-{token}"));
         let content = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
             "clusters": [{"name": "test", "cluster": {"server": self.url, "insecure-skip-tls-verify": true}}],
-            "users": [{"name": "test", "user": {"token": OPERATOR}}],
+            "users": [{"name": "test", "user": {"token": token}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         });
         fs::write(&kubeconfig, content.to_string()).unwrap();
+        kubeconfig
+    }
+
+    /// Starts an operator of this name.
+    pub(crate) fn operator(&self, name: &str, options: &[&str]) -> Operator {
+        let kubeconfig = self.kubeconfig(OPERATOR);
         let log = self.folder.path().join(format!("{name}.log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_firehose-operator"));
         command
