@@ -1,6 +1,7 @@
 //! Kubernetes operator that reconciles FirehoseDestination objects.
 
 mod offline;
+mod online;
 
 use std::{
     fs,
@@ -51,6 +52,9 @@ fn run() -> anyhow::Result<ExitCode> {
             let said = probe(&url, Duration::from_secs(u64::from(patience)))?;
             print(&format!("{said}\n"))?;
         }
+        Command::Diff(flags) => return asking(online::diff(&flags)),
+        Command::Status(flags) => return asking(online::status(&flags)),
+        Command::Report(flags) => return asking(online::report(&flags)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             let name = command.get_name().to_owned();
@@ -69,6 +73,12 @@ fn run() -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One person's question needs one thread.
+fn asking(question: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(question)
 }
 
 /// What this program is called when kubectl runs it as a plugin: the same file under that plugin's name.

@@ -1,5 +1,5 @@
-//! `firehose-operator probe`: asks a running operator, or a proxy, whether it is ready. For `helm test`, in an image that
-//! holds no other program.
+//! `firehose-operator probe`: asks a running operator, or a proxy, whether it is ready. For `helm test`, in an image
+//! that holds no other program.
 
 use std::{
     io::{Read as _, Write as _},

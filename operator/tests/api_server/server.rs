@@ -4,7 +4,7 @@ use std::{
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::Duration,
 };
 
@@ -246,6 +246,23 @@ impl ApiServer {
         self.kubeconfig(ADMINISTRATOR)
     }
 
+    /// Runs a command of the program to its end, as the administrator.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Output {
+        self.command_of(ADMINISTRATOR, arguments)
+    }
+
+    /// Runs a command of the program to its end, as the tenant.
+    pub(crate) fn command_of_tenant(&self, arguments: &[&str]) -> Output {
+        self.command_of(TENANT, arguments)
+    }
+
+    fn command_of(&self, token: &str, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_firehose-operator"));
+        command.args(arguments).env("KUBECONFIG", self.kubeconfig(token));
+        command.output().unwrap()
+    }
+
+    /// A kubeconfig for who has this token.
     fn kubeconfig(&self, token: &str) -> PathBuf {
         let kubeconfig = self.folder.path().join(format!("kubeconfig-{token}"));
         let content = json!({
