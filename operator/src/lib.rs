@@ -23,6 +23,8 @@ pub mod metrics;
 pub mod observe;
 pub mod plan;
 #[cfg(feature = "controller")]
+pub mod probe;
+#[cfg(feature = "controller")]
 pub mod reconcile;
 #[cfg(feature = "controller")]
 pub mod verify;
