@@ -23,4 +23,6 @@ pub mod plan;
 #[cfg(feature = "controller")]
 pub mod reconcile;
 #[cfg(feature = "controller")]
+pub mod rollout;
+#[cfg(feature = "controller")]
 pub mod verify;

@@ -1,6 +1,6 @@
 //! The operator's own metrics.
 
-use std::sync::atomic::AtomicU64;
+use std::{collections::HashMap, sync::atomic::AtomicU64};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
@@ -12,6 +12,8 @@ use prometheus_client::{
     },
     registry::Registry,
 };
+
+use crate::rollout::Stage;
 
 /// How a reconcile ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -29,6 +31,11 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByOutcome {
     outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByStage {
+    stage: Stage,
 }
 
 /// What this operator did.
@@ -53,6 +60,8 @@ pub struct Metrics {
     pub ask_period: Gauge<f64, AtomicU64>,
     /// 1 while this process leads.
     pub leader: Gauge,
+    rollout: Family<ByStage, Gauge>,
+    rollout_halted: Gauge,
 }
 
 impl Metrics {
@@ -69,6 +78,8 @@ impl Metrics {
             unreadable: Counter::default(),
             ask_period: Gauge::default(),
             leader: Gauge::default(),
+            rollout: Family::default(),
+            rollout_halted: Gauge::default(),
         };
         let prefix = registry.sub_registry_with_prefix("firehose_operator");
         prefix.register(
@@ -101,7 +112,29 @@ impl Metrics {
             metrics.ask_period.clone(),
         );
         prefix.register("leader", "1 while this process leads", metrics.leader.clone());
+        prefix.register(
+            "rollout_destinations",
+            "Destinations by how far they are with the installation's image; of the leader only",
+            metrics.rollout.clone(),
+        );
+        prefix.register(
+            "rollout_halted",
+            "1 while the installation's image reaches no more destinations, because one fails with it",
+            metrics.rollout_halted.clone(),
+        );
         metrics
+    }
+
+    /// Shows how many destinations are how far with the installation's image.
+    pub fn show_rollout(&self, stages: &HashMap<Stage, usize>) {
+        for stage in Stage::ALL {
+            let count = stages.get(&stage).copied().unwrap_or(0);
+            self.rollout
+                .get_or_create(&ByStage { stage })
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        let is_halted = stages.get(&Stage::Failed).is_some_and(|failed| *failed > 0);
+        self.rollout_halted.set(i64::from(is_halted));
     }
 
     /// Counts a reconcile.

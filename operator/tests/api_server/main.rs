@@ -16,6 +16,7 @@ mod policies;
 mod reconcile;
 #[path = "../rights/mod.rs"]
 mod rights;
+mod rollout;
 mod server;
 mod tenant;
 mod tightened;
