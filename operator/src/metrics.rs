@@ -1,6 +1,6 @@
 //! The operator's own metrics.
 
-use std::{collections::HashMap, sync::atomic::AtomicU64};
+use std::sync::atomic::AtomicU64;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
@@ -12,8 +12,6 @@ use prometheus_client::{
     },
     registry::Registry,
 };
-
-use crate::rollout::Stage;
 
 /// How a reconcile ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -35,7 +33,7 @@ struct ByOutcome {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByStage {
-    stage: Stage,
+    stage: &'static str,
 }
 
 /// What this operator did.
@@ -61,7 +59,8 @@ pub struct Metrics {
     /// 1 while this process leads.
     pub leader: Gauge,
     rollout: Family<ByStage, Gauge>,
-    rollout_halted: Gauge,
+    /// 1 while the installation's image reaches no more destinations, because one fails with it.
+    pub rollout_halted: Gauge,
 }
 
 impl Metrics {
@@ -125,16 +124,10 @@ impl Metrics {
         metrics
     }
 
-    /// Shows how many destinations are how far with the installation's image.
-    pub fn show_rollout(&self, stages: &HashMap<Stage, usize>) {
-        for stage in Stage::ALL {
-            let count = stages.get(&stage).copied().unwrap_or(0);
-            self.rollout
-                .get_or_create(&ByStage { stage })
-                .set(i64::try_from(count).unwrap_or(i64::MAX));
-        }
-        let is_halted = stages.get(&Stage::Failed).is_some_and(|failed| *failed > 0);
-        self.rollout_halted.set(i64::from(is_halted));
+    /// Shows how many destinations are at a stage of the way to the installation's image.
+    pub fn show_rollout(&self, stage: &'static str, destinations: usize) {
+        let destinations = i64::try_from(destinations).unwrap_or(i64::MAX);
+        self.rollout.get_or_create(&ByStage { stage }).set(destinations);
     }
 
     /// Counts a reconcile.

@@ -63,13 +63,13 @@ impl Rollouts {
         loop {
             let is_busy = if fence.is_open() && scopes.iter().all(|scope| scope.stores.have_listed()) {
                 let stages = self.look(&scopes, start.elapsed());
-                metrics.show_rollout(&stages);
+                show(&metrics, &stages);
                 was_halted = tell(&stages, was_halted, &self.image);
                 let idle = [Stage::Current, Stage::Paused];
                 stages.keys().any(|stage| !idle.contains(stage))
             } else {
                 *self.state() = State::default();
-                metrics.show_rollout(&HashMap::new());
+                show(&metrics, &HashMap::new());
                 was_halted = false;
                 false
             };
@@ -216,6 +216,15 @@ fn cannot_run(pod: &Pod, workload: &StatefulSet) -> bool {
         Reason::CrashLoopBackOff,
     ];
     is_newest && reason.is_some_and(|reason| of_the_image.contains(&reason))
+}
+
+fn show(metrics: &Metrics, stages: &HashMap<Stage, usize>) {
+    for stage in Stage::ALL {
+        metrics.show_rollout(stage.name(), stages.get(&stage).copied().unwrap_or(0));
+    }
+    metrics
+        .rollout_halted
+        .set(i64::from(stages.contains_key(&Stage::Failed)));
 }
 
 /// Says when a rollout halts, and when it goes on. Returns whether it is halted.

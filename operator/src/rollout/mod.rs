@@ -17,12 +17,9 @@ use std::{
 };
 
 pub use follow::Scoped;
-pub use stage::Stage;
-pub use staging::{Staged, Turn, image, staged, without_image};
-
-/// Annotation of a StatefulSet whose pods are being replaced for the installation: the image that they get. It goes
-/// when all of them are available.
-pub const MARK: &str = "firehose-operator.dev/rollout";
+use stage::Progress;
+pub use stage::{MARK, Stage, image};
+pub use staging::{Staged, Turn, staged, without_image};
 
 /// Who gets what is new when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,9 +54,6 @@ struct Grant {
     at: Duration,
     turn: Turn,
 }
-
-/// Pods of the newest template: there, ready, available.
-type Progress = (i32, i32, i32);
 
 impl Rollouts {
     /// Of this image, in this order.

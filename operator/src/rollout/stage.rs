@@ -1,13 +1,20 @@
 //! How far one destination is, as its StatefulSet says. Pure.
 
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{Container, PodTemplateSpec},
+};
 use kube::ResourceExt as _;
-use prometheus_client::encoding::EncodeLabelValue;
 
-use super::{MARK, Progress, staging::image};
+/// Annotation of a StatefulSet whose pods are being replaced for the installation: the image that they get. It goes
+/// when all of them are available.
+pub const MARK: &str = "firehose-operator.dev/rollout";
+
+/// Pods of the newest template: there, ready, available.
+pub(super) type Progress = (i32, i32, i32);
 
 /// How far a destination is with what the installation wants its pods to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// It has it, or has no pods.
     Current,
@@ -36,6 +43,19 @@ impl Stage {
         Self::Rolling,
         Self::Failed,
     ];
+
+    /// Its name, for metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Current => "Current",
+            Self::Paused => "Paused",
+            Self::Waiting => "Waiting",
+            Self::NotWhole => "NotWhole",
+            Self::Interrupted => "Interrupted",
+            Self::Rolling => "Rolling",
+            Self::Failed => "Failed",
+        }
+    }
 }
 
 /// How far the destination with this StatefulSet is on its way to the image. `has_to_wait`: its round has found that
@@ -74,6 +94,15 @@ pub(super) fn progress(workload: &StatefulSet) -> Progress {
         count(status.and_then(|status| status.ready_replicas)),
         count(status.and_then(|status| status.available_replicas)),
     )
+}
+
+/// The image of a StatefulSet's pods.
+pub fn image(workload: &StatefulSet) -> Option<&str> {
+    container(&workload.spec.as_ref()?.template)?.image.as_deref()
+}
+
+pub(super) fn container(template: &PodTemplateSpec) -> Option<&Container> {
+    template.spec.as_ref()?.containers.first()
 }
 
 #[cfg(test)]

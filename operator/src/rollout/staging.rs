@@ -6,7 +6,7 @@ use k8s_openapi::api::{
 };
 use kube::ResourceExt as _;
 
-use super::{MARK, stage::is_finished};
+use super::stage::{MARK, container, image, is_finished};
 use crate::apply::has_all;
 
 /// Whether a destination may begin.
@@ -66,11 +66,6 @@ pub fn staged(wanted: StatefulSet, running: &StatefulSet, turn: Turn, is_edited:
     }
 }
 
-/// The image of a StatefulSet's pods.
-pub fn image(workload: &StatefulSet) -> Option<&str> {
-    container(&workload.spec.as_ref()?.template)?.image.as_deref()
-}
-
 /// The template of a StatefulSet's pods but for what the image is and how it is had.
 pub fn without_image(workload: &StatefulSet) -> PodTemplateSpec {
     let mut template = workload
@@ -83,10 +78,6 @@ pub fn without_image(workload: &StatefulSet) -> PodTemplateSpec {
         container.image_pull_policy = None;
     }
     template
-}
-
-fn container(template: &PodTemplateSpec) -> Option<&Container> {
-    template.spec.as_ref()?.containers.first()
 }
 
 fn container_mut(template: &mut PodTemplateSpec) -> Option<&mut Container> {
