@@ -66,6 +66,16 @@ pub enum Command {
     #[command(after_help = "Examples:\n  firehose-operator streams -f examples/orders.yaml\n  \
         firehose-operator streams -f examples/orders.yaml --output terraform")]
     Streams(Box<Streams>),
+    /// Ask a running operator whether it is ready, as `helm test` does.
+    #[command(after_help = "Needs a cluster:\n  firehose-operator probe http://firehose-operator-admin:9090/readyz")]
+    Probe {
+        /// What to ask, by plain HTTP.
+        url: url::Url,
+
+        /// Seconds to go on asking while the answer is not 200; at most 600.
+        #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u16).range(0..=600))]
+        patience: u16,
+    },
     /// Say what would change in the cluster if files were applied, by child and field.
     #[command(after_help = "Needs a cluster:\n  firehose-operator diff -f examples/orders.yaml")]
     Diff(Box<Diff>),
