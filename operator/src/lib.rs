@@ -27,4 +27,6 @@ pub mod probe;
 #[cfg(feature = "controller")]
 pub mod reconcile;
 #[cfg(feature = "controller")]
+pub mod rollout;
+#[cfg(feature = "controller")]
 pub mod verify;

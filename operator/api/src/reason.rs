@@ -215,6 +215,9 @@ pub enum Reason {
     ForeignSpool,
     /// The operator could not write an object; it tries again.
     ApplyFailed,
+    /// Pods do not become available with a new image, and no other destination gets it until they do, or until there is
+    /// another one.
+    RolloutHalted,
     /// Nothing is left to do.
     Settled,
     /// Not known, or a name of a newer operator.
@@ -304,6 +307,7 @@ impl Reason {
             Self::RollingOut => "proxies are being started or replaced",
             Self::Draining => "the pod takes no more events, and delivers what it has before it goes",
             Self::ForeignSpool => "a volume has what another destination has left, which is never sent",
+            Self::RolloutHalted => "pods do not become available with a new image, which is held back from all others",
             Self::ApplyFailed => "an object could not be written; the operator tries again",
             Self::Settled => "nothing is left to do",
             Self::Unknown => "not known yet",

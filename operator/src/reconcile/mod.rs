@@ -14,6 +14,7 @@ mod refuse;
 mod report;
 mod round;
 mod situation;
+mod staging;
 mod surplus;
 mod troubles;
 mod withdraw;
