@@ -12,6 +12,7 @@
 //! did.
 
 mod cores;
+mod formats;
 mod letters;
 mod oracle;
 mod schedule;

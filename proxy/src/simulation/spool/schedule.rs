@@ -6,6 +6,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     cores::{Consumers, POISON},
+    formats::{Formats, identity_of, source_of},
     letters::Letters,
     oracle::Oracle,
     summary::Summary,
@@ -15,6 +16,7 @@ use crate::{
     simulation::{Fingerprint, Random},
     spool::{
         disk::simulated::{Faults, Mutant, SimulatedDisk, Struck},
+        format::Version,
         log::{Environment, Fatal, Log, Settings},
         recovery::OpenError,
     },
@@ -46,6 +48,7 @@ pub(super) struct Schedule {
     most_events: usize,
     /// After how many changes of the index it is checked. `None`: after each.
     audit_every: Option<u32>,
+    formats: Formats,
 }
 
 /// A process: what a crash takes away.
@@ -121,6 +124,7 @@ impl Schedule {
             write_size: 300 + random.below(3000) as usize,
             uncommitted: 1 << 20,
             account: crate::account::Account::unlimited(),
+            version: Version::V1,
             made_ahead: random.per_mille(800),
         };
         Self {
@@ -137,6 +141,7 @@ impl Schedule {
             summary: Summary::default(),
             most_events: 0,
             audit_every: (seed >= AUDITED_SEEDS || mutant.is_some()).then_some(64),
+            formats: Formats::of(seed),
         }
     }
 
@@ -201,6 +206,7 @@ impl Schedule {
 
     /// Starts a process. `None` when it dies before it serves.
     fn open(&mut self) -> Result<Option<Life>, String> {
+        self.settings.version = self.formats.next(&mut self.random);
         let (sender, outlet) = mpsc::unbounded_channel();
         let for_letters = Settings {
             segment_size: 2048,
@@ -360,12 +366,16 @@ impl Schedule {
             let key = RoutingKey {
                 event: "product added",
                 r#type: "track",
+                source: source_of(&record),
             };
             let write = |out: &mut Vec<u8>| {
                 out.extend_from_slice(&record);
                 Ok::<(), BatchTooLarge>(())
             };
             batch.push(stream, key, write).unwrap();
+            if let Some(identity) = identity_of(&record) {
+                batch.identify(identity);
+            }
             events.push(id);
         }
         self.most_events = self.most_events.max(self.settings.write_size / 60 + events.len());
@@ -397,6 +407,7 @@ impl Schedule {
     /// Delivery takes what comes and does something.
     fn deliver(&mut self, life: &mut Life) -> Result<(), String> {
         while let Ok(batch) = life.outlet.try_recv() {
+            self.formats.check(&batch)?;
             life.consumers.take(batch);
         }
         let dead = self.ids[2];
@@ -477,6 +488,9 @@ impl Schedule {
         log.read_backlog().expect("a disk without faults");
         let mut is_idle = true;
         while let Ok(batch) = outlet.try_recv() {
+            if let Err(broken) = self.formats.check(&batch) {
+                return Ok(Err(broken));
+            }
             consumers.take(batch);
             is_idle = false;
         }
