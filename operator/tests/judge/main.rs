@@ -61,6 +61,7 @@ pub(crate) fn proxy(name: &str) -> Proxy {
             drain_generation: None,
             foreign_spool: report::ForeignSpool::None,
             deduplication: None,
+            spool_formats: vec![1, 2],
         }),
     }
 }

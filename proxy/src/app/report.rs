@@ -22,6 +22,7 @@ use crate::{
     http::gateway::{Gate, KeyRing, Opened, Position, Secrets},
     queue::Recent,
     shutdown::{Phase, Shutdown},
+    spool,
 };
 
 /// Whatever the report is made of.
@@ -75,6 +76,7 @@ impl Sources {
                 Some(true) => ForeignSpool::Present,
             },
             deduplication: window::report(&self.recent),
+            spool_formats: spool::formats(),
         }
     }
 

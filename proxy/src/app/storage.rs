@@ -99,6 +99,7 @@ impl Storage {
             &directory.join(dead_letters::DIRECTORY),
             &document.destination.uid,
             document.spool.dead_letters.max_size_bytes,
+            document.spool.format_version,
             Arc::clone(streams),
             account.clone(),
         )
@@ -192,6 +193,7 @@ fn options(document: &Document, directory: &Path, account: &Account, window: usi
         limit: document.spool.max_size_bytes,
         window,
         account: account.clone(),
+        format_version: document.spool.format_version,
     }
 }
 
