@@ -1,12 +1,14 @@
 //! Kubernetes operator that reconciles FirehoseDestination objects.
 
 mod offline;
+mod online;
 
 use std::{
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -16,6 +18,7 @@ use firehose_operator::{
     args::{Cli, Command, LogFormat},
     cli,
     plan::Allowed,
+    probe::probe,
 };
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
@@ -45,6 +48,13 @@ fn run() -> anyhow::Result<ExitCode> {
         }
         Command::IamPolicy(flags) => print(&offline::iam_policy(&flags)?)?,
         Command::Streams(flags) => print(&offline::streams(&flags)?)?,
+        Command::Probe { url, patience } => {
+            let said = probe(&url, Duration::from_secs(u64::from(patience)))?;
+            print(&format!("{said}\n"))?;
+        }
+        Command::Diff(flags) => return asking(online::diff(&flags)),
+        Command::Status(flags) => return asking(online::status(&flags)),
+        Command::Report(flags) => return asking(online::report(&flags)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             let name = command.get_name().to_owned();
@@ -63,6 +73,12 @@ fn run() -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One person's question needs one thread.
+fn asking(question: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(question)
 }
 
 /// What this program is called when kubectl runs it as a plugin: the same file under that plugin's name.
