@@ -5,11 +5,11 @@ use std::arch::x86_64::{
     _mm256_set1_epi8,
 };
 
-use crate::BLOCK_BYTES;
+use crate::block::{BLOCK_BYTES, Block};
 
 /// Writes the marks of each block to the word that belongs to it.
 #[target_feature(enable = "avx2")]
-pub(crate) fn mark(blocks: &[[u8; BLOCK_BYTES]], words: &mut [u64]) {
+pub(crate) fn mark(blocks: &[Block], words: &mut [u64]) {
     let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
     let (quote, backslash, last_control) = (all(b'"'), all(b'\\'), all(0x1f));
     let marks = |half: &[u8]| {

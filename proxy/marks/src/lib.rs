@@ -6,13 +6,13 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod block;
 mod method;
 mod portable;
 
+use block::BLOCK_BYTES;
 pub use method::Method;
 
-/// Bytes whose marks are one word.
-const BLOCK_BYTES: usize = 64;
 /// Blocks that are looked at together.
 const BLOCKS: usize = 16;
 

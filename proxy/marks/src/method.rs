@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::{BLOCK_BYTES, portable};
+use crate::{block::Block, portable};
 
 /// A way to find marks. One that this machine cannot execute does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Method {
     }
 
     /// Writes the marks of each block to the word that belongs to it.
-    pub(crate) fn mark(self, blocks: &[[u8; BLOCK_BYTES]], words: &mut [u64]) {
+    pub(crate) fn mark(self, blocks: &[Block], words: &mut [u64]) {
         match self.0 {
             Instructions::Portable => portable::mark(blocks, words),
             #[cfg(target_arch = "x86_64")]

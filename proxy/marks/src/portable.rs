@@ -1,9 +1,9 @@
 //! Marks found in plain integers, eight bytes at a time.
 
-use crate::BLOCK_BYTES;
+use crate::block::Block;
 
 /// Writes the marks of each block to the word that belongs to it.
-pub(crate) fn mark(blocks: &[[u8; BLOCK_BYTES]], words: &mut [u64]) {
+pub(crate) fn mark(blocks: &[Block], words: &mut [u64]) {
     for (word, block) in words.iter_mut().zip(blocks) {
         let eights = block.as_chunks::<8>().0;
         *word = (0..).step_by(8).zip(eights).fold(0, |marks, (place, eight)| {
