@@ -25,4 +25,6 @@ pub mod probe;
 #[cfg(feature = "controller")]
 pub mod reconcile;
 #[cfg(feature = "controller")]
+pub mod rollout;
+#[cfg(feature = "controller")]
 pub mod verify;
