@@ -36,12 +36,31 @@ const RETRY_UNASKED: Duration = Duration::from_secs(3);
 /// Most rejections that a condition names; the others are counted.
 const MAX_REJECTIONS_IN_MESSAGE: usize = 5;
 
+/// How a round ended.
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    /// The reason of the refusal, or the outcome once more.
+    pub(super) reason: String,
+    /// When the next one is due.
+    pub(super) action: Action,
+}
+
+impl Ended {
+    fn new(outcome: Outcome, action: Action) -> Self {
+        Self {
+            outcome,
+            reason: format!("{outcome:?}"),
+            action,
+        }
+    }
+}
+
 /// One round of one destination: how it ended, and when the next one is due.
 pub(super) async fn round(
     destination: &FirehoseDestination,
     context: &Context,
     remembered: &mut Remembered,
-) -> Result<(Outcome, Action), Error> {
+) -> Result<Ended, Error> {
     let mut observed = observe(destination, context);
     let mut scale = None;
     let planned = match validate(destination, context) {
@@ -73,7 +92,7 @@ pub(super) async fn round(
                     None,
                 ),
                 Err(ending) if ending.is_namespace_terminating() => {
-                    return Ok((Outcome::Settled, Action::await_change()));
+                    return Ok(Ended::new(Outcome::Settled, Action::await_change()));
                 }
                 Err(failure) => (Acceptance::Accepted, Some(planned), Some(failure)),
             }
@@ -156,7 +175,7 @@ async fn verify(
     situation: &Situation,
     acceptance: Acceptance,
     apply_error: Option<String>,
-) -> Result<(Outcome, Action), Error> {
+) -> Result<Ended, Error> {
     let (namespace, uid) = (
         destination.namespace().unwrap_or_default(),
         destination.uid().unwrap_or_default(),
@@ -177,6 +196,24 @@ async fn verify(
         };
         tell(context, &namespace, revision, &told, remembered).await;
     }
+    let now = context.now();
+    if situation.is_news {
+        let since = remembered.edited.take().unwrap_or(now);
+        remembered.propagating = (!pods.is_empty()).then_some(since); // pods that are made now have it from the start
+    }
+    if behind.is_empty()
+        && answers.is_complete
+        && let Some(since) = remembered.propagating.take()
+    {
+        context
+            .metrics
+            .propagation
+            .observe(now.saturating_sub(since).as_secs_f64());
+    }
+    let refusal = match &acceptance {
+        Acceptance::Refused(reason, _) => Some(*reason),
+        Acceptance::Accepted | Acceptance::Paused { .. } => None,
+    };
     let outcome = match (&acceptance, behind.is_empty()) {
         (_, false) => Outcome::Propagating,
         (Acceptance::Refused(..), true) => Outcome::Refused,
@@ -198,7 +235,7 @@ async fn verify(
         .is_some_and(|status| !status.conditions.is_empty());
     if !answers.is_complete && is_told_before && apply_error.is_none() && acceptance == Acceptance::Accepted {
         // Pods that were not asked yet are not silent ones. The answers bring the next round.
-        return Ok((Outcome::Propagating, Action::requeue(RETRY_UNASKED)));
+        return Ok(Ended::new(Outcome::Propagating, Action::requeue(RETRY_UNASKED)));
     }
     let is_halting = context.rollouts.is_failing(&uid);
     let findings = situation.findings(
@@ -220,7 +257,14 @@ async fn verify(
         .is_begun()
         .then(|| remembered.secrets.wait(context.now()));
     let due = [pods_due, look_due, secrets_due].into_iter().flatten().min();
-    Ok((outcome, Action::requeue(due.map_or(wait, |due| due.min(wait)))))
+    let ended = Ended::new(outcome, Action::requeue(due.map_or(wait, |due| due.min(wait))));
+    Ok(match refusal {
+        Some(reason) => Ended {
+            reason: reason.to_string(),
+            ..ended
+        },
+        None => ended,
+    })
 }
 
 fn refused(rejections: &[Rejection]) -> Acceptance {
