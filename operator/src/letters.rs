@@ -50,7 +50,7 @@ async fn list(which: &Which, limit: Option<usize>) -> anyhow::Result<ExitCode> {
     let pods = fleet.list(&letters(which, limit)).await?;
     let mut text = String::new();
     if which.output == Output::Text {
-        text.push_str(&row("ID", "TIME", "STREAM", "REASON", "BYTES", "DETAIL"));
+        text.push_str(&row(["ID", "TIME", "STREAM", "SOURCE", "REASON", "BYTES", "DETAIL"]));
     }
     let mut is_all = true;
     for OfPod { pod, said } in &pods {
@@ -77,11 +77,21 @@ async fn list(which: &Which, limit: Option<usize>) -> anyhow::Result<ExitCode> {
 fn written(letter: &Summary) -> String {
     let stream = letter.stream.as_deref().unwrap_or("-");
     let detail = letter.detail.escape_debug().to_string(); // one line a letter, whatever AWS or a client has written
-    row(&letter.id, &letter.time, stream, &letter.reason, &letter.bytes.to_string(), &detail)
+    let source = if letter.source.is_empty() { "-" } else { &letter.source };
+    let bytes = letter.bytes.to_string();
+    row([
+        &letter.id,
+        &letter.time,
+        stream,
+        source,
+        &letter.reason,
+        &bytes,
+        &detail,
+    ])
 }
 
-fn row(id: &str, time: &str, stream: &str, reason: &str, bytes: &str, detail: &str) -> String {
-    format!("{id:<32} {time:<30} {stream:<24} {reason:<22} {bytes:>9} {detail}\n")
+fn row([id, time, stream, source, reason, bytes, detail]: [&str; 7]) -> String {
+    format!("{id:<32} {time:<30} {stream:<24} {source:<16} {reason:<22} {bytes:>9} {detail}\n")
 }
 
 async fn carry_out(order: Order, which: &Which) -> anyhow::Result<ExitCode> {

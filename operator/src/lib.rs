@@ -16,11 +16,17 @@ pub mod client;
 #[cfg(feature = "controller")]
 pub mod lease;
 #[cfg(feature = "controller")]
+pub mod lifecycle;
+#[cfg(feature = "controller")]
 pub mod metrics;
 #[cfg(feature = "controller")]
 pub mod observe;
 pub mod plan;
 #[cfg(feature = "controller")]
+pub mod probe;
+#[cfg(feature = "controller")]
 pub mod reconcile;
+#[cfg(feature = "controller")]
+pub mod rollout;
 #[cfg(feature = "controller")]
 pub mod verify;

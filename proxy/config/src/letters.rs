@@ -1,7 +1,8 @@
-//! The words in which a proxy answers about its dead letters: what `firehose-proxy dead-letters -o json` prints, a line each,
-//! and the operator's command reads in every pod.
+//! The words in which a proxy answers about its dead letters: what `firehose-proxy dead-letters -o json` prints, a line
+//! each, and the operator's command reads in every pod.
 //!
-//! Plain data, the third contract between the two programs. A reader of another version ignores fields that it does not know.
+//! Plain data, the third contract between the two programs. A reader of another version ignores fields that it does not
+//! know.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,9 @@ pub struct Summary {
     pub stream: Option<String>,
     /// Its event name, lower-cased.
     pub event: String,
+    /// The source that sent it, empty without one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
     /// Why.
     pub reason: String,
     /// More about why.

@@ -55,8 +55,8 @@ pub fn run(socket: &Path, command: &Command, output: Output, out: &mut impl Writ
 fn list(answer: impl BufRead, out: &mut impl Write) -> anyhow::Result<()> {
     writeln!(
         out,
-        "{:<12} {:<30} {:<24} {:<22} {:>9} DETAIL",
-        "ID", "TIME", "STREAM", "REASON", "BYTES"
+        "{:<12} {:<30} {:<24} {:<16} {:<22} {:>9} DETAIL",
+        "ID", "TIME", "STREAM", "SOURCE", "REASON", "BYTES"
     )?;
     for line in answer.lines() {
         let letter: Summary = serde_json::from_str(&line?)?;
@@ -65,13 +65,18 @@ fn list(answer: impl BufRead, out: &mut impl Write) -> anyhow::Result<()> {
             time,
             stream,
             event: _,
+            source,
             reason,
             detail,
             bytes,
         } = letter;
         let stream = stream.unwrap_or_else(|| "-".to_owned());
+        let source = if source.is_empty() { "-" } else { &source };
         let detail = detail.escape_debug(); // one line a letter, whatever AWS or a client has written
-        writeln!(out, "{id:<12} {time:<30} {stream:<24} {reason:<22} {bytes:>9} {detail}")?;
+        writeln!(
+            out,
+            "{id:<12} {time:<30} {stream:<24} {source:<16} {reason:<22} {bytes:>9} {detail}"
+        )?;
     }
     Ok(())
 }
@@ -144,6 +149,7 @@ mod tests {
             stream: Some(StreamName::try_from(stream).unwrap()),
             event: "product added".to_owned(),
             r#type: "track".to_owned(),
+            source: String::new(),
             reason: reason.to_owned(),
             detail: "a message\nof two lines".to_owned(),
             bytes: bytes.as_bytes().to_vec(),
@@ -157,6 +163,7 @@ mod tests {
             directory.path(),
             "0b9d6f3e",
             16 << 20,
+            1,
             Arc::new(Streams::default()),
             crate::account::Account::unlimited(),
         )
@@ -183,7 +190,8 @@ mod tests {
             async move {
                 let ask = move || {
                     let mut out = Vec::new();
-                    super::run(&socket, &command, Output::Text, &mut out).map(|is_all| (is_all, String::from_utf8(out).unwrap()))
+                    super::run(&socket, &command, Output::Text, &mut out)
+                        .map(|is_all| (is_all, String::from_utf8(out).unwrap()))
                 };
                 tokio::task::spawn_blocking(ask).await.unwrap()
             }
@@ -214,7 +222,10 @@ mod tests {
             ..Selection::default()
         };
         let (is_all, said) = order(Command::Redrive(all)).await.unwrap();
-        let expected = format!("0 sent again\n1 cannot be sent again\n  {} NoIdentity: it never had a delivery stream", ids[2]);
+        let expected = format!(
+            "0 sent again\n1 cannot be sent again\n  {} NoIdentity: it never had a delivery stream",
+            ids[2]
+        );
         assert!(!is_all && said.starts_with(&expected), "{said}");
         let gone = Selection {
             ids: vec![ids[0].clone(), ids[2].clone()],

@@ -122,6 +122,7 @@ impl DeadLetters {
                 let key = RoutingKey {
                     event: &letter.event,
                     r#type: &letter.r#type,
+                    source: &letter.source,
                 };
                 let stream = self.0.streams.intern(stream);
                 let stream = route(EntryRef {
@@ -208,7 +209,8 @@ impl DeadLetters {
 }
 
 /// The one reason for which a letter cannot be sent again.
-const NO_STREAM: &str = "it never had a delivery stream, because it is no valid event: mend it, send it anew and drop this";
+const NO_STREAM: &str =
+    "it never had a delivery stream, because it is no valid event: mend it, send it anew and drop this";
 
 fn told(failed: Failed) -> String {
     format!("{:#}", anyhow::Error::new(failed))

@@ -116,10 +116,18 @@ async fn attend(client: UnixStream, letters: &DeadLetters, intake: &Intake, rout
     )
     .await??;
     let Ok(command) = serde_json::from_str(&order) else {
-        return say(&mut write, &Answer::Failed("the order is not understood".to_owned()), &[]).await;
+        return say(
+            &mut write,
+            &Answer::Failed("the order is not understood".to_owned()),
+            &[],
+        )
+        .await;
     };
     let answered = match command {
-        Command::List(selection) => letters.list(&selection).await.map(|found| (Answer::Letters, lines(&found))),
+        Command::List(selection) => letters
+            .list(&selection)
+            .await
+            .map(|found| (Answer::Letters, lines(&found))),
         Command::Show { id } => letters.show(&id).await.map(|letter| (Answer::Bytes, letter.bytes)),
         Command::Redrive(selection) => {
             let emptying = Emptying::default();

@@ -15,6 +15,7 @@ fn open(directory: &Path) -> DeadLetters {
         directory,
         "0b9d6f3e",
         16 << 20,
+        1,
         Arc::new(Streams::default()),
         crate::account::Account::unlimited(),
     )
@@ -26,6 +27,7 @@ fn letter(stream: Option<&str>, reason: &str, bytes: &str) -> Letter {
         stream: stream.map(|name| StreamName::try_from(name).unwrap()),
         event: "product added".to_owned(),
         r#type: "track".to_owned(),
+        source: String::new(),
         reason: reason.to_owned(),
         detail: "a message\nof two lines".to_owned(),
         bytes: bytes.as_bytes().to_vec(),
@@ -90,7 +92,14 @@ async fn a_redrive_delivers_what_has_a_stream_and_leaves_the_rest() {
     let (intake, outlet) = memory(1 << 20);
     let delivered = tokio::spawn(deliver(outlet));
     let emptying = Emptying::default();
-    assert_eq!(letters.redrive(&all(), &intake, &by_route(), &emptying).await.unwrap().sent, 250);
+    assert_eq!(
+        letters
+            .redrive(&all(), &intake, &by_route(), &emptying)
+            .await
+            .unwrap()
+            .sent,
+        250
+    );
     assert_eq!(*emptying.borrow(), Progress { done: 250, of: 250 });
     drop(intake);
     let expected: Vec<String> = (0..250).map(|number| format!("{number}\n")).collect();
@@ -134,9 +143,18 @@ async fn a_letter_that_cannot_be_put_back_stays() {
         .await
         .unwrap();
     let (intake, _outlet) = memory(5);
-    let refused = letters.redrive(&all(), &intake, &by_route(), &Emptying::default()).await.unwrap();
+    let refused = letters
+        .redrive(&all(), &intake, &by_route(), &Emptying::default())
+        .await
+        .unwrap();
     assert_eq!(refused.sent, 0);
-    assert!(refused.failed.as_deref().is_some_and(|why| why.starts_with("failed to put events back: ")), "{refused:?}");
+    assert!(
+        refused
+            .failed
+            .as_deref()
+            .is_some_and(|why| why.starts_with("failed to put events back: ")),
+        "{refused:?}"
+    );
     assert_eq!(letters.count(), 1);
 }
 
@@ -147,6 +165,7 @@ async fn letters_have_a_budget_of_their_own() {
         directory.path(),
         "owner",
         8 << 20,
+        2,
         Arc::new(Streams::default()),
         crate::account::Account::unlimited(),
     )

@@ -5,7 +5,7 @@
 mod at_work;
 mod compaction;
 pub(crate) mod disk;
-mod format;
+pub(crate) mod format;
 mod index;
 pub(crate) mod log;
 mod maintenance;
@@ -21,8 +21,11 @@ mod writer;
 
 pub use self::{
     index::Unsettled,
-    open::{Error, Options, Router, Spool, memory_and_leftovers, open},
+    open::{Error, Options, Router, Spool, formats, memory_and_leftovers, open},
 };
+/// How the names of files end that belong to another destination. They are kept and never sent.
+pub(crate) const FOREIGN: &str = "foreign";
+
 pub(crate) use self::{
     open::{Segments, open_log},
     threads::Running,

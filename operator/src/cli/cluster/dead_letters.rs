@@ -1,7 +1,8 @@
-//! `firehose-operator dead-letters`: the dead letters of every pod of a destination, by the proxies' own command in each.
+//! `firehose-operator dead-letters`: the dead letters of every pod of a destination, by the proxies' own command in
+//! each.
 //!
-//! A letter's name in the fleet is its pod's name, `/`, and its id there. What a pod does not answer is said beside what the
-//! others do: nothing is taken for empty that was not seen.
+//! A letter's name in the fleet is its pod's name, `/`, and its id there. What a pod does not answer is said beside
+//! what the others do: nothing is taken for empty that was not seen.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -124,8 +125,14 @@ impl Fleet {
         let object = destinations.get(destination).await.map_err(failed("the object"))?;
         let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let selector = format!("{POD_SELECTOR},{DESTINATION_LABEL}={destination}");
-        let found = pods.list(&ListParams::default().labels(&selector).limit(MAX_PODS)).await;
-        let mut names: Vec<String> = found.map_err(failed("the pods"))?.iter().map(kube::ResourceExt::name_any).collect();
+        let found = pods
+            .list(&ListParams::default().labels(&selector).limit(MAX_PODS))
+            .await;
+        let mut names: Vec<String> = found
+            .map_err(failed("the pods"))?
+            .iter()
+            .map(kube::ResourceExt::name_any)
+            .collect();
         names.sort();
         let workload = Names::of(destination).workload;
         let desired = object.status.as_ref().and_then(|status| status.proxies.as_ref());
@@ -172,7 +179,9 @@ impl Fleet {
         exec(&self.pods, pod, &command, take).await?;
         match unread {
             0 => Ok(letters),
-            _ => Err(NoAnswer::Failed(format!("{unread} lines of its answer are not understood"))),
+            _ => Err(NoAnswer::Failed(format!(
+                "{unread} lines of its answer are not understood"
+            ))),
         }
     }
 
@@ -190,7 +199,9 @@ impl Fleet {
             Ok(())
         };
         let shown = exec(&self.pods, pod, &command, take).await;
-        shown.map(|_| bytes).map_err(|error| NoFleet::Letter(name.to_owned(), chain(&error)))
+        shown
+            .map(|_| bytes)
+            .map_err(|error| NoFleet::Letter(name.to_owned(), chain(&error)))
     }
 
     /// Carries out an order in every pod that it is about, and tells how far it is whenever a pod does.
@@ -219,7 +230,10 @@ impl Fleet {
                         // One word more or less: the next one says it all again.
                         let _ = sender.try_send((pod.clone(), progress));
                     });
-                    OfPod { said: said.await.into(), pod }
+                    OfPod {
+                        said: said.await.into(),
+                        pod,
+                    }
                 }
             })
             .buffered(AT_ONCE)
@@ -265,17 +279,24 @@ impl Fleet {
         let ended = exec(&self.pods, pod, &command, take).await;
         match (gone, ended) {
             (Some(gone), _) => Ok(Gone {
-                stuck: gone.stuck.iter().map(|stuck| firehose_proxy_config::letters::Stuck {
-                    id: format!("{pod}/{}", stuck.id),
-                    ..stuck.clone()
-                }).collect(),
+                stuck: gone
+                    .stuck
+                    .iter()
+                    .map(|stuck| firehose_proxy_config::letters::Stuck {
+                        id: format!("{pod}/{}", stuck.id),
+                        ..stuck.clone()
+                    })
+                    .collect(),
                 unknown: gone.unknown.iter().map(|id| format!("{pod}/{id}")).collect(),
                 ..gone
             }),
             (None, Err(error)) if done == 0 => Err(error),
             (None, ended) => Err(NoAnswer::Failed(format!(
                 "it ended after {done} were gone, at least: {}; list shows what is left",
-                ended.err().map_or_else(|| "it did not say how the order ended".to_owned(), |error| chain(&error))
+                ended.err().map_or_else(
+                    || "it did not say how the order ended".to_owned(),
+                    |error| chain(&error)
+                )
             ))),
         }
     }
@@ -301,13 +322,21 @@ impl Fleet {
             }
             return Ok(self.names.iter().map(|pod| (pod.clone(), narrowing.clone())).collect());
         }
-        let asked = by_pod.into_iter().filter(|(pod, _)| self.names.iter().any(|name| name == pod));
-        Ok(asked.map(|(pod, ids)| (pod.to_owned(), [narrowing.clone(), ids].concat())).collect())
+        let asked = by_pod
+            .into_iter()
+            .filter(|(pod, _)| self.names.iter().any(|name| name == pod));
+        Ok(asked
+            .map(|(pod, ids)| (pod.to_owned(), [narrowing.clone(), ids].concat()))
+            .collect())
     }
 
     /// The pods that are asked for and are not there.
     fn absences<T>(&self, letters: &Letters) -> Vec<OfPod<T>> {
-        let named = letters.ids.iter().filter_map(|name| split(name).ok()).map(|(pod, _)| pod.to_owned());
+        let named = letters
+            .ids
+            .iter()
+            .filter_map(|name| split(name).ok())
+            .map(|(pod, _)| pod.to_owned());
         let mut absent: Vec<String> = match letters.ids.is_empty() {
             true => self.absent.clone(),
             false => named.filter(|pod| !self.names.contains(pod)).collect(),
@@ -347,7 +376,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn split(name: &str) -> Result<(&str, &str), NoFleet> {
-    let parts = name.split_once('/').filter(|(pod, id)| !pod.is_empty() && !id.is_empty() && !id.starts_with('-'));
+    let parts = name
+        .split_once('/')
+        .filter(|(pod, id)| !pod.is_empty() && !id.is_empty() && !id.starts_with('-'));
     parts.ok_or_else(|| NoFleet::NoName(name.to_owned()))
 }
 

@@ -100,8 +100,13 @@ fn exit_code(status: &Status) -> Option<i32> {
     if status.status.as_deref() == Some("Success") {
         return Some(0);
     }
-    let causes = status.details.iter().flat_map(|details| details.causes.iter().flatten());
-    let code = causes.into_iter().find(|cause| cause.reason.as_deref() == Some("ExitCode"))?;
+    let causes = status
+        .details
+        .iter()
+        .flat_map(|details| details.causes.iter().flatten());
+    let code = causes
+        .into_iter()
+        .find(|cause| cause.reason.as_deref() == Some("ExitCode"))?;
     code.message.as_deref()?.parse().ok()
 }
 

@@ -145,9 +145,11 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
             dead_letters: config::DeadLetters {
                 max_size_bytes: sizes.dead_letters,
             },
+            format_version: 1,
         },
         replicas,
         active_replicas: replicas,
+        drain_generation: None,
     }
 }
 
