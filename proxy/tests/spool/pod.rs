@@ -125,8 +125,8 @@ impl Place {
         arrived
     }
 
-    /// Runs `firehose-proxy dead-letters …` beside the running proxy; what it wrote, whether all was done (0) or not (3),
-    /// or the reason why nothing was.
+    /// Runs `firehose-proxy dead-letters …` beside the running proxy; what it wrote, whether all was done (0) or not
+    /// (3), or the reason why nothing was.
     pub(crate) fn dead_letters(&self, arguments: &[&str]) -> Result<String, String> {
         let output = Command::new(env!("CARGO_BIN_EXE_firehose-proxy"))
             .arg("dead-letters")

@@ -126,8 +126,8 @@ fn run_in_a_pod(stream: TcpStream, pods: &Pods, killed: &Mutex<Option<String>>) 
         (2, output.stderr),
         (3, status.to_string().into_bytes()),
     ] {
-        // Lines arrive in pieces.
-        for piece in bytes.chunks(100) {
+        // Lines arrive in pieces, the status as a whole.
+        for piece in bytes.chunks(if channel == 3 { usize::MAX } else { 100 }) {
             let _ = socket.send(Message::binary([&[channel], piece].concat()));
         }
     }
