@@ -277,6 +277,7 @@ fn document(endpoint_url: String, acknowledge: Acknowledge, streams: usize) -> D
         streams: Vec::new(),
         spool: Default::default(),
         replicas: 1,
+        drain_generation: None,
         active_replicas: 1,
     }
 }
