@@ -16,6 +16,7 @@ mod round;
 mod situation;
 mod staging;
 mod troubles;
+mod turns;
 mod withdraw;
 mod written;
 
@@ -34,7 +35,7 @@ use crate::{
 };
 
 pub use asker::Asker;
-pub use context::{Context, Shared};
+pub use context::{CONCURRENCY, Context, Shared};
 pub use error::Error;
 use jitter::random;
 pub use progress::Progress;
@@ -75,8 +76,13 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     if destination.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change()); // its children go with it
     }
-    let started = Instant::now();
     let uid = destination.uid().unwrap_or_default();
+    let namespace = destination.namespace().unwrap_or_default();
+    let turn = match context.turns.begin(&namespace, &uid) {
+        Ok(turn) => turn,
+        Err(later) => return Ok(Action::requeue(later)),
+    };
+    let started = Instant::now();
     let mut remembered = context.recall(&uid);
     let open = context.progress.begin();
     let result = tokio::select! {
@@ -86,6 +92,7 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
         result = within(ROUND_DEADLINE, round(destination, &context, &mut remembered)) => result,
     };
     drop(open);
+    drop(turn);
     if result.is_err() && !context.fence.is_open() {
         return Ok(Action::requeue(RETRY_WHILE_FOLLOWING)); // the fence was in its way
     }
