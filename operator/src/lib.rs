@@ -25,4 +25,6 @@ pub mod probe;
 #[cfg(feature = "controller")]
 pub mod reconcile;
 #[cfg(feature = "controller")]
+pub mod trust;
+#[cfg(feature = "controller")]
 pub mod verify;

@@ -11,6 +11,7 @@ mod effective;
 mod endpoints;
 mod installation;
 mod names;
+mod outwards;
 mod owned;
 mod rejection;
 mod resources;
@@ -29,6 +30,9 @@ pub use effective::effective;
 pub use endpoints::{AllowedEndpoints, NamedEndpoint, NoHost};
 pub use installation::{Installation, Networks, PodIdentityAgent, ProxyUser};
 pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Names, POD_SELECTOR, selector};
+pub use outwards::{
+    CaBundle, EgressProxy, EgressProxyUrl, MAX_CA_BUNDLE_BYTES, NEVER_PROXIED, NoCaBundle, NoEgressProxy, ProxySettings,
+};
 pub use owned::owned;
 pub use rejection::{Rejection, unchangeable};
 pub use subjects::{Subjects, subjects};

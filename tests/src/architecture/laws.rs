@@ -172,6 +172,7 @@ pub const UNITS: &[Unit] = &[
             law("apply", &["plan", "observe"], &[AWS]),
             law("verify", &["plan", "observe"], &[AWS]),
             law("probe", &[], &[AWS, CLIENT]),
+            law("trust", &["plan"], &[AWS, CLIENT]),
             law("cli", &["plan"], &[AWS, CLIENT]),
             // As a person and not as the controller: its own client, nothing of a round.
             law(

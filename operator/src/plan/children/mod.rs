@@ -54,7 +54,7 @@ pub struct Children {
 pub fn children(validated: &Validated, installation: &Installation) -> Children {
     let document = super::document(validated, &super::Paths::default());
     Children {
-        config_map: config_map::config_map(validated, &document),
+        config_map: config_map::config_map(validated, &document, installation),
         service_account: service_account::service_account(validated),
         headless_service: service::headless(validated),
         service: service::events(validated),
