@@ -25,6 +25,8 @@ pub mod probe;
 #[cfg(feature = "controller")]
 pub mod reconcile;
 #[cfg(feature = "controller")]
+pub mod rollout;
+#[cfg(feature = "controller")]
 pub mod trust;
 #[cfg(feature = "controller")]
 pub mod verify;

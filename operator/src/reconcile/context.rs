@@ -16,6 +16,7 @@ use crate::{
     metrics::Metrics,
     observe::Stores,
     plan::Installation,
+    rollout::Rollouts,
     verify::Schedule,
 };
 
@@ -30,6 +31,8 @@ pub struct Shared {
     pub metrics: Metrics,
     /// Whether rounds end.
     pub progress: Arc<Progress>,
+    /// Whose turn it is to get a new image.
+    pub rollouts: Rollouts,
 }
 
 /// Everything a reconcile needs.
@@ -51,6 +54,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Whether rounds end.
     pub progress: Arc<Progress>,
+    /// Whose turn it is to get a new image.
+    pub rollouts: Rollouts,
     remembered: Mutex<HashMap<String, Remembered>>,
     start: Instant,
 }
@@ -64,6 +69,8 @@ pub(super) struct Remembered {
     pub(super) schedule: Schedule,
     /// Pokes of pods that wait for a Secret.
     pub(super) secrets: Schedule,
+    /// Hash of the pods that the destination asked for last, whatever their image.
+    pub(super) asked_for: Option<u64>,
     /// The status that was written and not seen yet.
     pub(super) status: WrittenStatus,
     /// When the list of pods may be written again, on the process's clock.
@@ -72,6 +79,10 @@ pub(super) struct Remembered {
     pub(super) absence: Absence,
     /// How many events may follow.
     pub(super) events: EventLimit,
+    /// When the watch has shown an edit that no pod was told of yet.
+    pub(super) edited: Option<Duration>,
+    /// When the watch has shown the edit that pods are told of.
+    pub(super) propagating: Option<Duration>,
     /// Rounds that failed in a row.
     pub(super) failures: u32,
 }
@@ -91,6 +102,7 @@ impl Context {
             events,
             metrics,
             progress,
+            rollouts,
         } = shared;
         Self {
             client,
@@ -102,6 +114,7 @@ impl Context {
             asker,
             metrics,
             progress,
+            rollouts,
             remembered: Mutex::default(),
             start: Instant::now(),
         }

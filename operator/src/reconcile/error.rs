@@ -17,3 +17,14 @@ pub enum Error {
     #[error("not done within {} s", .0.as_secs())]
     Deadline(Duration),
 }
+
+impl Error {
+    /// In one word, for metrics.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Status(_) => "StatusFailed",
+            Self::Apply(_) => "ApplyFailed",
+            Self::Deadline(_) => "Deadline",
+        }
+    }
+}

@@ -17,14 +17,15 @@ use super::{
     jitter::random,
     pokes::{Told, tell},
     report::report,
-    situation::{Observed, Planned, Progress, Situation, observe},
+    situation::{Observed, Plan, Planned, Progress, Situation, observe},
+    staging::stage,
     troubles::look,
     withdraw::withdraw,
 };
 use crate::{
     apply::{self, Applied, ApplyError},
     metrics::Outcome,
-    plan::{self, Children, Rejection, Validated, children, unchangeable},
+    plan::{self, Rejection, Validated, children, unchangeable},
     verify::{Acceptance, settled},
 };
 
@@ -34,12 +35,31 @@ const RETRY_UNASKED: Duration = Duration::from_secs(3);
 /// Most rejections that a condition names; the others are counted.
 const MAX_REJECTIONS_IN_MESSAGE: usize = 5;
 
+/// How a round ended.
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    /// The reason of the refusal, or the outcome once more.
+    pub(super) reason: String,
+    /// When the next one is due.
+    pub(super) action: Action,
+}
+
+impl Ended {
+    fn new(outcome: Outcome, action: Action) -> Self {
+        Self {
+            outcome,
+            reason: format!("{outcome:?}"),
+            action,
+        }
+    }
+}
+
 /// One round of one destination: how it ended, and when the next one is due.
 pub(super) async fn round(
     destination: &FirehoseDestination,
     context: &Context,
     remembered: &mut Remembered,
-) -> Result<(Outcome, Action), Error> {
+) -> Result<Ended, Error> {
     let mut observed = observe(destination, context);
     let planned = validate(destination, context).and_then(|validated| plan(validated, &observed, context));
     let mut written = Progress::default();
@@ -47,22 +67,25 @@ pub(super) async fn round(
     let (acceptance, planned, failure) = match planned {
         // What is forbidden is taken from what runs all the same.
         Ok(planned) if destination.spec.reconciliation == Reconciliation::Paused => {
-            let waits = observed.revision().as_ref() != Some(&planned.1.revision);
+            let waits = observed.revision().as_ref() != Some(&planned.children.revision);
             let withdrawn = withdraw(context, &mut observed, &uid, remembered, &mut written).await;
             (Acceptance::Paused { waits }, None, withdrawn.err())
         }
-        Ok(planned) => match apply(context, &planned.1, planned.0.uid(), remembered, &mut written).await {
-            Ok(()) => (Acceptance::Accepted, Some(planned), None),
-            Err(conflict @ ApplyError::NameConflict { .. }) => (
-                Acceptance::Refused(Reason::NameConflict, conflict.to_string()),
-                None,
-                None,
-            ),
-            Err(ending) if ending.is_namespace_terminating() => {
-                return Ok((Outcome::Settled, Action::await_change()));
+        Ok(planned) => {
+            let planned = stage(planned, destination, context, &observed, remembered);
+            match apply(context, &planned, remembered, &mut written).await {
+                Ok(()) => (Acceptance::Accepted, Some(planned), None),
+                Err(conflict @ ApplyError::NameConflict { .. }) => (
+                    Acceptance::Refused(Reason::NameConflict, conflict.to_string()),
+                    None,
+                    None,
+                ),
+                Err(ending) if ending.is_namespace_terminating() => {
+                    return Ok(Ended::new(Outcome::Settled, Action::await_change()));
+                }
+                Err(failure) => (Acceptance::Accepted, Some(planned), Some(failure)),
             }
-            Err(failure) => (Acceptance::Accepted, Some(planned), Some(failure)),
-        },
+        }
         // The last good children go on, but for what is forbidden now.
         Err(rejections) => {
             let withdrawn = withdraw(context, &mut observed, &uid, remembered, &mut written).await;
@@ -87,7 +110,11 @@ fn plan(validated: Validated, observed: &Observed, context: &Context) -> Result<
     let running = observed.stateful_set.as_deref();
     match running.and_then(|running| unchangeable(running, &wanted.stateful_set)) {
         Some(rejection) => Err(vec![rejection]),
-        None => Ok(Box::new((validated, wanted))),
+        None => Ok(Box::new(Plan {
+            validated,
+            children: wanted,
+            leaves_workload: false,
+        })),
     }
 }
 
@@ -95,11 +122,11 @@ fn plan(validated: Validated, observed: &Observed, context: &Context) -> Result<
 /// early, `progress` says how far it got.
 async fn apply(
     context: &Context,
-    wanted: &Children,
-    uid: &str,
+    planned: &Plan,
     remembered: &mut Remembered,
     progress: &mut Progress,
 ) -> Result<(), ApplyError> {
+    let (wanted, uid) = (&planned.children, planned.validated.uid());
     let (client, stores, known) = (&context.client, &context.stores, &mut remembered.applied);
     let writes = &context.metrics.applies;
     let config_map = apply::apply(client, &stores.config_maps, &wanted.config_map, uid, known).await?;
@@ -118,6 +145,9 @@ async fn apply(
         let policy = apply::apply(client, &stores.network_policies, policy, uid, known).await?;
         writes.inc_by(policy.count());
     }
+    if planned.leaves_workload {
+        return Ok(());
+    }
     let workload = apply::apply(client, &stores.stateful_sets, &wanted.stateful_set, uid, known).await?;
     writes.inc_by(workload.count());
     if let Applied::Written(workload) = workload {
@@ -134,7 +164,7 @@ async fn verify(
     situation: &Situation,
     acceptance: Acceptance,
     apply_error: Option<String>,
-) -> Result<(Outcome, Action), Error> {
+) -> Result<Ended, Error> {
     let (namespace, uid) = (
         destination.namespace().unwrap_or_default(),
         destination.uid().unwrap_or_default(),
@@ -155,6 +185,24 @@ async fn verify(
         };
         tell(context, &namespace, revision, &told, remembered).await;
     }
+    let now = context.now();
+    if situation.is_news {
+        let since = remembered.edited.take().unwrap_or(now);
+        remembered.propagating = (!pods.is_empty()).then_some(since); // pods that are made now have it from the start
+    }
+    if behind.is_empty()
+        && answers.is_complete
+        && let Some(since) = remembered.propagating.take()
+    {
+        context
+            .metrics
+            .propagation
+            .observe(now.saturating_sub(since).as_secs_f64());
+    }
+    let refusal = match &acceptance {
+        Acceptance::Refused(reason, _) => Some(*reason),
+        Acceptance::Accepted | Acceptance::Paused { .. } => None,
+    };
     let outcome = match (&acceptance, behind.is_empty()) {
         (_, false) => Outcome::Propagating,
         (Acceptance::Refused(..), true) => Outcome::Refused,
@@ -176,9 +224,10 @@ async fn verify(
         .is_some_and(|status| !status.conditions.is_empty());
     if !answers.is_complete && is_told_before && apply_error.is_none() && acceptance == Acceptance::Accepted {
         // Pods that were not asked yet are not silent ones. The answers bring the next round.
-        return Ok((Outcome::Propagating, Action::requeue(RETRY_UNASKED)));
+        return Ok(Ended::new(Outcome::Propagating, Action::requeue(RETRY_UNASKED)));
     }
-    let findings = situation.findings(destination, acceptance, apply_error, &proxies, looked);
+    let is_halting = context.rollouts.is_failing(&uid);
+    let findings = situation.findings(destination, acceptance, apply_error, &proxies, looked, is_halting);
     let pods_due = report(context, destination, remembered, &findings).await?;
     let wait = match outcome {
         Outcome::Propagating => remembered.schedule.wait(context.now()).min(settled(random())),
@@ -189,7 +238,14 @@ async fn verify(
         .is_begun()
         .then(|| remembered.secrets.wait(context.now()));
     let due = [pods_due, look_due, secrets_due].into_iter().flatten().min();
-    Ok((outcome, Action::requeue(due.map_or(wait, |due| due.min(wait)))))
+    let ended = Ended::new(outcome, Action::requeue(due.map_or(wait, |due| due.min(wait))));
+    Ok(match refusal {
+        Some(reason) => Ended {
+            reason: reason.to_string(),
+            ..ended
+        },
+        None => ended,
+    })
 }
 
 fn refused(rejections: &[Rejection]) -> Acceptance {

@@ -19,6 +19,7 @@ mod policies;
 mod reconcile;
 #[path = "../rights/mod.rs"]
 mod rights;
+mod rollout;
 mod server;
 mod tenant;
 mod tightened;

@@ -280,13 +280,12 @@ impl ApiServer {
         let kubeconfig = self.kubeconfig(OPERATOR);
         let log = self.folder.path().join(format!("{name}.log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_firehose-operator"));
+        command.arg("run");
+        if !options.iter().any(|option| option.starts_with("--proxy-image=")) {
+            command.arg("--proxy-image=registry.example/firehose-proxy:1");
+        }
         command
-            .args([
-                "run",
-                "--proxy-image=registry.example/firehose-proxy:1",
-                "--admin-listen=127.0.0.1:0",
-                "--log-format=json",
-            ])
+            .args(["--admin-listen=127.0.0.1:0", "--log-format=json"])
             .args(["--identity", name])
             .args(options)
             .env("KUBECONFIG", kubeconfig)

@@ -253,6 +253,9 @@ impl Intake {
             }
             To::Disk(store) => {
                 let until_answered = memory.ok_or(no_memory)?;
+                if let Some(claim) = &claim {
+                    events.identify_all(claim.identities());
+                }
                 UnderWay::ToDisk(store.append(events, claim)?, until_answered)
             }
         };

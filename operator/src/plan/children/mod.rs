@@ -17,6 +17,7 @@ pub use config_map::REVISION_ANNOTATION;
 pub(super) use identity::{NO_METADATA, account};
 pub(super) use network_policy::of_namespace;
 pub(super) use pod::IDENTITY_ANNOTATION;
+pub use pod::TRUST_ANNOTATION;
 pub(super) use scheduling::ARCHITECTURE_LABEL;
 pub use volumes::WRITE_KEYS_VOLUME;
 

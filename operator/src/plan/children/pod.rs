@@ -36,7 +36,7 @@ const SPOOL_ANNOTATION: &str = "firehose-operator.dev/spool-bytes";
 
 /// Annotation with a hash of the installation's certificates, which a proxy reads when it starts: other ones need new
 /// pods, one after the other.
-const TRUST_ANNOTATION: &str = "firehose-operator.dev/ca-bundle";
+pub const TRUST_ANNOTATION: &str = "firehose-operator.dev/ca-bundle";
 
 pub(super) fn template(validated: &Validated, installation: &Installation) -> PodTemplateSpec {
     let proxy = &validated.proxy;
