@@ -28,12 +28,9 @@ use crate::{
     metrics::{Metrics, Sources, register_sources},
     observe::{Edits, Scope, Stores, conditions, watch as watch_cluster},
     plan::{Installation, PodIdentityAgent, ProxyUser},
-    reconcile::{Asker, Context, Shared, reconcile, retry},
+    reconcile::{Asker, CONCURRENCY, Context, Shared, reconcile, retry},
     rollout::{Rollouts, Scoped},
 };
-
-/// How many destinations of one scope are reconciled at a time.
-const CONCURRENCY: u16 = 16;
 
 /// Destinations that are woken to take their turns. The rounds of more than that come anyway.
 const MAX_WOKEN: usize = 1024;

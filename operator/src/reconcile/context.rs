@@ -8,7 +8,7 @@ use std::{
 
 use kube::{Client, ResourceExt as _};
 
-use super::{absence::Absence, asker::Asker, progress::Progress, written::WrittenStatus};
+use super::{absence::Absence, asker::Asker, progress::Progress, turns::Turns, written::WrittenStatus};
 use crate::{
     apply::{AppliedChildren, EventLimit, Events},
     lease::Fence,
@@ -18,6 +18,9 @@ use crate::{
     rollout::Rollouts,
     verify::Schedule,
 };
+
+/// How many destinations of one scope are reconciled at a time.
+pub const CONCURRENCY: u16 = 16;
 
 /// What the reconciles of every scope share.
 #[derive(Clone)]
@@ -56,6 +59,7 @@ pub struct Context {
     pub progress: Arc<Progress>,
     /// Whose turn it is to get a new image.
     pub rollouts: Rollouts,
+    pub(super) turns: Turns,
     remembered: Mutex<HashMap<String, Remembered>>,
     start: Instant,
 }
@@ -115,6 +119,7 @@ impl Context {
             metrics,
             progress,
             rollouts,
+            turns: Turns::of(CONCURRENCY),
             remembered: Mutex::default(),
             start: Instant::now(),
         }
