@@ -7,6 +7,7 @@ use std::{
 };
 
 use kube::{Client, ResourceExt as _};
+use tokio::sync::watch;
 
 use super::{absence::Absence, asker::Asker, progress::Progress, turns::Turns, written::WrittenStatus};
 use crate::{
@@ -43,8 +44,7 @@ pub struct Context {
     pub client: Client,
     /// What the watches see.
     pub stores: Stores,
-    /// Settings of the installation.
-    pub installation: Installation,
+    installation: watch::Receiver<Arc<Installation>>,
     /// The Firehose address of destinations that name none.
     pub default_endpoint: Option<String>,
     /// Whether this process may act.
@@ -96,7 +96,7 @@ impl Context {
     pub fn new(
         client: Client,
         stores: Stores,
-        installation: Installation,
+        installation: watch::Receiver<Arc<Installation>>,
         default_endpoint: Option<String>,
         asker: Asker,
         shared: Shared,
@@ -123,6 +123,11 @@ impl Context {
             remembered: Mutex::default(),
             start: Instant::now(),
         }
+    }
+
+    /// Settings of the installation, as they are now.
+    pub(super) fn installation(&self) -> Arc<Installation> {
+        Arc::clone(&self.installation.borrow())
     }
 
     /// Forgets everything: while another led, it may have become wrong.

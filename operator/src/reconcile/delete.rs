@@ -62,7 +62,7 @@ pub(super) async fn delete(
         .await
         .err();
     let words = failure.as_ref().map(ToString::to_string);
-    let situation = Situation::new(observed, None, written, Some(scale), &context.installation);
+    let situation = Situation::new(observed, None, written, Some(scale), &context.installation());
     let ended = verify(
         destination,
         context,
