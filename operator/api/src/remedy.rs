@@ -155,7 +155,8 @@ impl Reason {
             Self::ReconciliationPaused => "Set `spec.reconciliation: Active`.",
             Self::RollingOut => "Wait. If it stays, `kubectl rollout status` of the StatefulSet and the pods tell.",
             Self::ForeignSpool => {
-                "Adopt or drop what the other destination has left, by the proxy's command in that pod."
+                "Take the files `*.foreign` off the volume: a proxy whose destination has their UID delivers them \
+                 (docs/durability.md). Delete them if nobody needs them."
             }
             Self::ApplyFailed => {
                 "The message holds what the API server said: usually a right that the operator lacks, a quota, or an \
