@@ -48,6 +48,7 @@ fn proxy(body: &[u8], times: usize) -> usize {
             request_ip: "203.0.113.20",
             privacy: None,
             max_frame_bytes: 64 << 20,
+            sender: Default::default(),
             identity_key: Some(&identity_key),
             random: &mut || [7; 16],
         };

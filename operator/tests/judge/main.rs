@@ -6,6 +6,8 @@ mod access;
 mod conditions;
 mod status_fields;
 
+use std::collections::BTreeMap;
+
 use firehose_operator::{
     plan::Subjects,
     verify::{Acceptance, Findings, Proxy, judge},
@@ -110,6 +112,7 @@ pub(crate) fn findings(proxies: &[Proxy]) -> Findings<'_> {
             credentials: Some(("aws".to_owned(), vec!["id".to_owned(), "secret".to_owned()])),
             role: Some("arn:aws:iam::1:role/writer".to_owned()),
             write_keys: Some(("senders".to_owned(), "keys".to_owned())),
+            sources: BTreeMap::new(),
         }),
     }
 }

@@ -75,6 +75,9 @@ pub struct Mapping {
     /// The delivery stream, exactly as named in AWS.
     #[serde(default)]
     pub delivery_stream_name: String,
+    /// Only events of this source; absent: of every source that no other row leads anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// How records reach Firehose.

@@ -15,5 +15,5 @@ pub mod stream;
 pub use self::{
     batch::{BatchTooLarge, EntryRef, EventBatch, StoredEntry},
     identity::{Identity, IdentityKey, IdentitySalt, Sent},
-    source::{InvalidSourceName, SourceName},
+    source::{InvalidSourceField, InvalidSourceName, Sender, SourceField, SourceName},
 };

@@ -42,13 +42,15 @@ pub(super) fn report(
         false if !is_open => Backlog::Unknown,
         false => Backlog::Empty,
     };
+    let (write_keys, sources) = keys.report();
     Report {
         destination_uid: document.map_or_else(String::new, |document| document.destination.uid.clone()),
         revision: document.map_or_else(String::new, |document| document.revision.clone()),
         ready: document.is_some() && is_open && phase == Phase::Running && !is_stalled(volume.stalled_for()),
         config_error: live.refused(),
         credentials: credentials_report(delivery_status, document),
-        write_keys: keys.report(),
+        write_keys,
+        sources,
         hash_key: document.map_or(SecretState::Unknown, |document| secrets.hash_key(document)),
         certificate: document.map_or(SecretState::Unknown, |document| secrets.certificate(document)),
         clock_skew_seconds: delivery_status.clock_ahead_seconds(),

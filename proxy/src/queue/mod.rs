@@ -31,5 +31,6 @@ pub(crate) use self::{
     recent::{Joined, Mutant},
 };
 pub use firehose_proxy_events::{
-    BatchTooLarge, EntryRef, EventBatch, Identity, IdentityKey, IdentitySalt, Sent, SourceName, StoredEntry,
+    BatchTooLarge, EntryRef, EventBatch, Identity, IdentityKey, IdentitySalt, InvalidSourceField, InvalidSourceName,
+    Sender, Sent, SourceField, SourceName, StoredEntry,
 };

@@ -13,5 +13,6 @@ mod nasty;
 mod replies;
 mod routing;
 mod server;
+mod sources;
 mod surface;
 mod tls;

@@ -22,6 +22,7 @@ fn routed(event: &str) -> [(String, String); 2] {
         request_ip: "192.0.2.1",
         privacy: None,
         max_frame_bytes: 1024 * 1024,
+        sender: Default::default(),
         identity_key: None,
         random: &mut || [7; 16],
     };

@@ -69,6 +69,7 @@ fn routed(rows: &[Row], event: &Value) -> Option<String> {
         request_ip: "",
         privacy: None,
         max_frame_bytes: 1 << 20,
+        sender: Default::default(),
         identity_key: None,
         random: &mut || [7; 16],
     };

@@ -36,13 +36,13 @@ pub struct Ingest {
     pub authentication: Authentication,
 
     /// Named senders, each with write keys of its own, beside those of authentication; they need authentication.type
-    /// WriteKeys. A row of mappings may name one. Not implemented in this version, and refused.
+    /// WriteKeys. A row of mappings may name one. While the write keys of one are missing, its requests are answered 503.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub sources: Vec<Source>,
 
-    /// Field of the record that the source's name is written to, for example context.source. Absent: it is not
-    /// written. Not implemented in this version, and refused.
+    /// Field of the record that the source's name is written to, for example context.source; what a client has there is
+    /// replaced, by null where it has no source. Absent: it is not written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "formats::field_path")]
     pub source_field: Option<String>,

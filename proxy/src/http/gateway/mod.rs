@@ -65,7 +65,7 @@ use crate::{
     config::{Live, Snapshot},
     dead_letters::DeadLetters,
     event::Timestamp,
-    queue::Intake,
+    queue::{Intake, SourceName},
     shutdown::Shutdown,
 };
 
@@ -200,7 +200,7 @@ impl Handler for Gateway {
     fn no_request(&self, why: NoRequest, peer: SocketAddr) {
         self.endpoint.metrics.request_refused(why.as_str());
         self.complaints
-            .note_refused(why.as_str(), None, "none", self.kept(peer), Instant::now());
+            .note_refused(why.as_str(), None, "none", (self.kept(peer), None), Instant::now());
     }
 
     fn account(&self) -> Option<Account> {
@@ -282,8 +282,12 @@ impl Gateway {
         self.endpoint.metrics.request_refused(refusal.reason());
         let route = Route::of(&query::plain_path(head.uri.path())).map_or("none", Route::name);
         let (reason, place) = (refusal.reason(), refusal.place());
-        self.complaints
-            .note_refused(reason, place, route, self.kept(peer), Instant::now());
+        let current = self.endpoint.live.load();
+        let source = current
+            .as_ref()
+            .and_then(|snapshot| auth::source_in_head(snapshot, &self.endpoint.keys, head));
+        let who = (self.kept(peer), source.as_ref().map(SourceName::as_str));
+        self.complaints.note_refused(reason, place, route, who, Instant::now());
     }
 
     /// Whether the configuration in force takes requests by this channel: a connection may be older than it.
