@@ -10,7 +10,7 @@ use crate::toggle::Toggle;
 pub struct Ingest {
     /// Whether events are accepted.
     pub state: IngestState,
-    /// Keys that clients must present; absent means that every request is accepted.
+    /// Keys that clients must present, unless it is one of a source. Absent, and without sources: no request needs one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub write_keys: Option<WriteKeys>,
     /// Named senders with write keys of their own; absent without any.

@@ -24,7 +24,7 @@ mod toggle;
 pub use credentials::{AssumeRole, Credentials, CredentialsType, StaticCredentials, Sts, WebIdentity};
 pub use document::{
     Acknowledge, DeadLetters, Delivery, DeliveryState, Destination, Document, Mapping, Packing, Quota, RecordDelimiter,
-    Spool, SpoolType, Stream,
+    Spool, Stream,
 };
 pub use ingest::{
     ClientAuthorities, ClientCertificateMode, Connections, Cors, Deduplication, HashKey, Ingest, IngestState,

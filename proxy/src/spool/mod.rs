@@ -12,6 +12,7 @@ mod maintenance;
 mod open;
 mod pending;
 pub(crate) mod reader;
+pub(crate) mod recall;
 pub(crate) mod recovery;
 mod signal;
 #[cfg(test)]
@@ -21,7 +22,7 @@ mod writer;
 
 pub use self::{
     index::Unsettled,
-    open::{Error, Options, Router, Spool, formats, memory_and_leftovers, open},
+    open::{Error, Options, Remembered, Router, Spool, formats, memory_and_leftovers, open},
 };
 pub(crate) use self::{
     open::{Segments, open_log},

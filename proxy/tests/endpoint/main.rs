@@ -8,6 +8,7 @@ mod admission;
 mod compatibility;
 mod connections;
 mod enrichment;
+mod large;
 mod leaving;
 mod nasty;
 mod replies;

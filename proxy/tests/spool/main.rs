@@ -15,6 +15,7 @@ mod leftovers;
 mod paused;
 mod pod;
 mod privacy;
+mod repeats;
 mod sources;
 mod stalled;
 mod starting;

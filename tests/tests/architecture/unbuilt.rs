@@ -36,12 +36,6 @@ const UNBUILT: &[Unbuilt] = &[
         promised: ("operator/api/src/status.rs", "pub draining: i32"),
         built: Built::Without("operator/src/verify", "draining: 0"),
     },
-    // Nothing is to be built here: the field goes when the operator no longer writes it.
-    Unbuilt {
-        what: "document: spool.type",
-        promised: ("proxy/config/src/document.rs", "pub kind: SpoolType"),
-        built: Built::With("proxy/src", "SpoolType"),
-    },
 ];
 
 #[test]

@@ -173,10 +173,6 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
         delivery: delivery(spec, sizes),
         streams: sizes.streams.clone(),
         spool: config::Spool {
-            kind: match spec.spool.kind {
-                api::SpoolType::PersistentVolumeClaim => config::SpoolType::PersistentVolumeClaim,
-                api::SpoolType::Ephemeral => config::SpoolType::Ephemeral,
-            },
             max_size_bytes: sizes.spool,
             dead_letters: config::DeadLetters {
                 max_size_bytes: sizes.dead_letters,

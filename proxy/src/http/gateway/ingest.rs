@@ -14,13 +14,14 @@ use super::{
     Gateway, Opened,
     auth::{self, Presented},
     forwarded,
+    judging::Judging,
     routes::Payload,
     taken_out::TakenOut,
 };
 use crate::{
     config::Snapshot,
     dead_letters::Letter,
-    event::{self, Admission, Context, Kept, Refused},
+    event::{self, Admission, Kept, Refused},
     http::{
         connection::{
             body::{Body, Payer},
@@ -28,7 +29,7 @@ use crate::{
         },
         reply::Refusal,
     },
-    queue::{Sender, SourceName},
+    queue::SourceName,
 };
 
 /// The records of a request may take so many times the bytes that its body may take: small events grow by what is added
@@ -75,20 +76,14 @@ impl Gateway {
         };
         let body = Body::read(&head.headers, incoming, limit, &payer, pace, &entrance).await?;
         self.endpoint.metrics.received(body.bytes().len());
-        let source = source.get();
-        let admission = self.judge(
-            &configuration,
-            taken_out.as_ref(),
-            source,
-            head,
-            peer.address,
-            payload,
-            body.bytes(),
-        )?;
+        let source = source.into_inner();
+        let judging = self.judging(&configuration, taken_out, source.clone(), head, peer.address, payload);
+        let admission = self.judges.judge(judging, body.content()).await?;
         // The records are in the batch; unless something else is kept of it, the body's memory is free for others while
         // this request waits.
         let body = sets_aside(&configuration, &admission).then_some(body);
-        self.accept(&configuration, admission, source, body, peer).await
+        self.accept(&configuration, admission, source.as_ref(), body, peer)
+            .await
     }
 
     /// The same for an event that is not in a body.
@@ -104,17 +99,10 @@ impl Gateway {
         let source = auth::check(&configuration, &self.endpoint.keys, key.as_deref())?;
         let taken_out = TakenOut::under(&configuration, &self.endpoint.secrets.hash_key)?;
         self.within_rate(&configuration)?;
-        let source = source.as_ref();
-        let admission = self.judge(
-            &configuration,
-            taken_out.as_ref(),
-            source,
-            head,
-            peer.address,
-            payload,
-            event,
-        )?;
-        self.accept(&configuration, admission, source, None, peer).await
+        let judging = self.judging(&configuration, taken_out, source.clone(), head, peer.address, payload);
+        let admission = judging.judge(event)?;
+        self.accept(&configuration, admission, source.as_ref(), None, peer)
+            .await
     }
 
     fn within_rate(&self, configuration: &Snapshot) -> Result<(), Refusal> {
@@ -125,37 +113,28 @@ impl Gateway {
         }
     }
 
-    fn judge(
+    fn judging(
         &self,
-        configuration: &Snapshot,
-        taken_out: Option<&TakenOut>,
-        source: Option<&SourceName>,
+        configuration: &Arc<Snapshot>,
+        taken_out: Option<TakenOut>,
+        source: Option<SourceName>,
         head: &Parts,
         peer: SocketAddr,
         payload: Payload,
-        body: &[u8],
-    ) -> Result<Admission, Refusal> {
+    ) -> Judging {
         let request_ip = forwarded::request_ip(&head.headers, peer.ip(), &configuration.trusted_proxies);
-        let request_ip = forwarded::kept(request_ip, configuration.document.ingest.request_ip)
-            .map_or_else(String::new, |address| address.to_string());
-        let mut context = Context {
-            table: &configuration.table,
-            delimiter: configuration.document.delivery.record_delimiter,
+        Judging {
+            configuration: Arc::clone(configuration),
+            taken_out,
+            source,
+            request_ip: forwarded::kept(request_ip, configuration.document.ingest.request_ip)
+                .map_or_else(String::new, |address| address.to_string()),
             received_at: (self.endpoint.clock)(),
-            request_ip: &request_ip,
-            privacy: taken_out.and_then(TakenOut::privacy),
-            sender: Sender {
-                source: source.map_or("", SourceName::as_str),
-                field: configuration.source_field.as_ref(),
-            },
-            max_frame_bytes: body_limit(configuration).saturating_mul(MOST_GROWTH),
-            identity_key: self.opened()?.intake.recent().key(),
-            random: &mut || (self.endpoint.random)(),
-        };
-        Ok(match payload {
-            Payload::Single(path_type) => event::single(body, path_type, &mut context)?,
-            Payload::Batch => event::batch(body, &mut context)?,
-        })
+            payload,
+            most_frame_bytes: body_limit(configuration).saturating_mul(MOST_GROWTH),
+            opened: Arc::clone(&self.endpoint.opened),
+            random: Arc::clone(&self.endpoint.random),
+        }
     }
 
     /// From here on the request is ours, whether its client waits or not: only an answer changes that.

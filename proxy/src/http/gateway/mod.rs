@@ -20,6 +20,7 @@ mod cors;
 mod forwarded;
 mod held;
 mod ingest;
+mod judging;
 mod keys;
 mod lifetimes;
 mod pixel;
@@ -45,6 +46,7 @@ use tokio::time::Instant;
 
 use self::{
     complaints::Complaints,
+    judging::Judges,
     rate::Rate,
     routes::{Payload, Route},
     taken_out::TakenOut,
@@ -111,6 +113,7 @@ struct Gateway {
     endpoint: Endpoint,
     rate: Rate,
     complaints: Complaints,
+    judges: Judges,
 }
 
 impl Endpoint {
@@ -155,6 +158,7 @@ pub async fn serve(listener: Listener, endpoint: Endpoint, shutdown: Shutdown) {
         endpoint,
         rate: Rate::new(Instant::now()),
         complaints: Complaints::default(),
+        judges: Judges::new(),
     });
     tokio::select! {
         () = server::serve(listener, Arc::clone(&gateway), connections, Some(shutdown)) => {}

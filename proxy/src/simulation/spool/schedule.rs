@@ -1,6 +1,6 @@
 //! One history.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, time::Instant};
 
@@ -12,7 +12,7 @@ use super::{
     summary::Summary,
 };
 use crate::{
-    queue::{Appended, BatchTooLarge, EntryRef, EventBatch, InFlight},
+    queue::{Appended, BatchTooLarge, EntryRef, EventBatch, InFlight, WindowSettings},
     simulation::{Fingerprint, Random},
     spool::{
         disk::simulated::{Faults, Mutant, SimulatedDisk, Struck},
@@ -221,6 +221,7 @@ impl Schedule {
         let Some(log) = self.open_log(&self.disk.clone(), self.settings.clone(), Some(sender))? else {
             return Ok(None);
         };
+        self.recall(&log)?;
         if let Some(changes) = self.audit_every {
             log.audit_every(changes);
             letters.audit_every(changes);
@@ -271,6 +272,21 @@ impl Schedule {
             Err(OpenError::Newer { .. }) => Err("a version that nobody wrote".to_owned()),
             Err(OpenError::Disk(_)) => Ok(None),
         }
+    }
+
+    /// The repeat of what is recalled would be confirmed, so it must not be lost; and all that waits is recalled.
+    fn recall(&mut self, log: &Log<SimulatedDisk>) -> Result<(), String> {
+        let struck = |disk: &SimulatedDisk| (disk.struck().failed_reads, disk.struck().shortages);
+        let before = struck(&self.disk);
+        let recalled = log.recall(WindowSettings {
+            duration: Duration::MAX,
+            max_bytes: 1 << 30,
+        });
+        let is_whole = struck(&self.disk) == before && !self.rots && self.formats == Formats::Always(Version::V2);
+        let identities: BTreeSet<_> = recalled.iter().map(|event| event.identity.id()).collect();
+        self.oracle.recalled(is_whole, |record| {
+            identity_of(record).map(|identity| identities.contains(&identity.id()))
+        })
     }
 
     fn live(&mut self, life: &mut Life) -> Result<(), String> {
