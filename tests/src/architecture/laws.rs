@@ -154,14 +154,30 @@ pub const UNITS: &[Unit] = &[
         source: "operator/src",
         leaves: &["metrics", "lease"],
         // `reconcile` is what puts the steps of one round together, as `app` does with the process.
-        free: &["", "main", "app", "args", "admin", "client", "offline", "reconcile"],
+        free: &[
+            "",
+            "main",
+            "app",
+            "args",
+            "admin",
+            "client",
+            "offline",
+            "online",
+            "reconcile",
+        ],
         laws: &[
             // The labels that a watch selects by are those that the plan gives.
             law("observe", &["plan"], &[AWS]),
             law("plan", &[], &[WORLD, HTTP, AWS, CLIENT]),
             law("apply", &["plan", "observe"], &[AWS]),
             law("verify", &["plan", "observe"], &[AWS]),
-            law("cli", &["plan"], &[AWS]),
+            law("cli", &["plan"], &[AWS, CLIENT]),
+            // As a person and not as the controller: its own client, nothing of a round.
+            law(
+                "cli::cluster",
+                &["plan", "client", "cli::colour", "apply::MANAGER"],
+                &[AWS],
+            ),
         ],
     },
 ];

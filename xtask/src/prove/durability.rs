@@ -39,6 +39,18 @@ pub(crate) fn backlog(bytes: u64) -> Result<()> {
         .visibly()
 }
 
+/// Runs the released binary within its pod's limits, and prints what each scenario took.
+///
+/// # Errors
+///
+/// When it takes more memory than the pod has, loses what was answered, or takes nothing at all.
+pub(crate) fn limits(seconds: u64) -> Result<()> {
+    Run::line("cargo test --release --workspace --test spool limits:: -- --nocapture --ignored")
+        .env("LIMITS_SECONDS", seconds.to_string())
+        .within(&repository())
+        .visibly()
+}
+
 /// Tests of the proxy with only its own crate optimized: what it depends on does next to nothing in them.
 fn tests(which: &str) -> Run {
     Run::line("cargo test --config profile.dev.package.firehose-proxy.opt-level=3 --workspace")
