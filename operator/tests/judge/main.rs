@@ -59,6 +59,7 @@ pub(crate) fn proxy(name: &str) -> Proxy {
             backlog: report::Backlog::Empty,
             dead_letters: report::DeadLetters::Empty,
             deduplication: None,
+            spool_formats: vec![1, 2],
         }),
     }
 }
@@ -93,6 +94,7 @@ pub(crate) fn findings(proxies: &[Proxy]) -> Findings<'_> {
         apply_error: None,
         revision: Some(REVISION.to_owned()),
         desired: 2,
+        is_halting: false,
         is_replacing: false,
         proxies,
         troubles: Vec::new(),

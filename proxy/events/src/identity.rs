@@ -31,7 +31,8 @@ impl Identity {
     }
 }
 
-/// What the key of a process is made of, as a disk keeps it beside the events that were known by it. As secret as those.
+/// What the key of a process is made of, as a disk keeps it beside the events that were known by it. As secret as
+/// those.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IdentitySalt([u8; 16]);
 

@@ -9,11 +9,10 @@ pub mod event;
 mod identity;
 pub mod privacy;
 pub mod routing;
-mod source;
+pub mod source;
 pub mod stream;
 
 pub use self::{
     batch::{BatchTooLarge, EntryRef, EventBatch, StoredEntry},
     identity::{Identity, IdentityKey, IdentitySalt, Sent},
-    source::{InvalidSourceField, InvalidSourceName, Sender, SourceField, SourceName},
 };

@@ -33,15 +33,15 @@ pub const MAX_RECORD_BYTES: usize = 1_024_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(u32);
 
-/// What an event is routed by: its lower-cased name and type, and who sent it, each empty when absent. Kept so that a backlog can be routed
-/// again when its stream is no longer mapped.
+/// What an event is routed by: its lower-cased name and type, and who sent it, each empty when absent. Kept so that a
+/// backlog can be routed again when its stream is no longer mapped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RoutingKey<'key> {
     /// Lower-cased `event`.
     pub event: &'key str,
     /// Lower-cased `type`.
     pub r#type: &'key str,
-    /// Name of the source, as [`SourceName`](crate::SourceName) has it.
+    /// Name of the source, as [`SourceName`](crate::source::SourceName) has it.
     pub source: &'key str,
 }
 

@@ -4,7 +4,7 @@ use std::{path::Path, path::PathBuf, sync::Arc};
 
 use firehose_proxy_config::{Ingest, WriteKeys};
 
-use crate::queue::{InvalidSourceName, SourceName};
+use crate::source::{InvalidSourceName, SourceName};
 
 /// Files of write keys.
 #[derive(Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use super::{KeyPlaces, TrustedProxies};
 use crate::{
     privacy::{InvalidRule, Rules},
-    queue::{InvalidSourceField, SourceField},
     routing::Table,
+    source::{InvalidSourceField, SourceField},
 };
 
 /// One configuration, parsed and ready: what a request or a delivery uses from its beginning to its end.

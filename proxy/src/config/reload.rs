@@ -23,8 +23,8 @@ use super::{
 use crate::{
     descriptors::{is_shortage, say_shortage},
     privacy::InvalidRule,
-    queue::{InvalidSourceField, InvalidSourceName},
     routing::Table,
+    source::{InvalidSourceField, InvalidSourceName},
     stream::{InvalidStreamName, Streams},
 };
 

@@ -125,7 +125,8 @@ impl DeadLetters {
     /// version of the spool's format ([`Options::format_version`]). It must not be the spool's directory.
     ///
     /// ```text
-    /// let letters = DeadLetters::open(&spool.join(dead_letters::DIRECTORY), uid, 64 << 20, 1, streams.clone(), account)?;
+    /// let directory = spool.join(dead_letters::DIRECTORY);
+    /// let letters = DeadLetters::open(&directory, uid, 64 << 20, 1, streams.clone(), account)?;
     /// tokio::spawn(dead_letters::serve(letters.clone(), intake.clone(), route, shutdown)?);  // for the command line
     /// letters.put(&letter).await?;                                                            // then settle the event
     /// ```

@@ -31,6 +31,5 @@ pub(crate) use self::{
     recent::{Joined, Mutant},
 };
 pub use firehose_proxy_events::{
-    BatchTooLarge, EntryRef, EventBatch, Identity, IdentityKey, IdentitySalt, InvalidSourceField, InvalidSourceName,
-    Sender, Sent, SourceField, SourceName, StoredEntry,
+    BatchTooLarge, EntryRef, EventBatch, Identity, IdentityKey, IdentitySalt, Sent, StoredEntry,
 };

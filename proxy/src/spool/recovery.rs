@@ -166,8 +166,8 @@ impl<D: Disk> Log<D> {
         Ok(recovered)
     }
 
-    /// Goes on with the salt of the newest segment that has one, so that what is on the disk is recognized when it comes
-    /// again.
+    /// Goes on with the salt of the newest segment that has one, so that what is on the disk is recognized when it
+    /// comes again.
     fn choose_salt<'a>(&self, headers: impl DoubleEndedIterator<Item = &'a SegmentHeader>) {
         let owner = SegmentHeader::owner_bytes(&self.settings.owner);
         let found = headers

@@ -86,11 +86,12 @@ pub const UNITS: &[Unit] = &[
     Unit {
         package: "firehose-proxy",
         source: "proxy/src",
-        // The first four are modules of `firehose-proxy-events`, which the crate hands on under their own names.
+        // The first five are modules of `firehose-proxy-events`, which the crate hands on under their own names.
         leaves: &[
             "event",
             "privacy",
             "routing",
+            "source",
             "stream",
             "shutdown",
             "telemetry",
@@ -135,7 +136,7 @@ pub const UNITS: &[Unit] = &[
     Unit {
         package: "firehose-proxy-events",
         source: "proxy/events/src",
-        leaves: &["privacy", "stream"],
+        leaves: &["privacy", "source", "stream"],
         free: &[""],
         laws: &[
             law(
@@ -171,6 +172,8 @@ pub const UNITS: &[Unit] = &[
             law("plan", &[], &[WORLD, HTTP, AWS, CLIENT]),
             law("apply", &["plan", "observe"], &[AWS]),
             law("verify", &["plan", "observe"], &[AWS]),
+            law("rollout", &["plan", "observe", "apply::has_all"], &[AWS]),
+            law("probe", &[], &[AWS, CLIENT]),
             law("cli", &["plan"], &[AWS, CLIENT]),
             // As a person and not as the controller: its own client, nothing of a round.
             law(

@@ -45,10 +45,27 @@ pub(crate) fn backlog(bytes: u64) -> Result<()> {
 ///
 /// When it takes more memory than the pod has, loses what was answered, or takes nothing at all.
 pub(crate) fn limits(seconds: u64) -> Result<()> {
-    Run::line("cargo test --release --workspace --test spool limits:: -- --nocapture --ignored")
+    released("limits::a_pod")
         .env("LIMITS_SECONDS", seconds.to_string())
-        .within(&repository())
         .visibly()
+}
+
+/// Lets clients do everything wrong beside one that does not, which must get each of its answers, in little more time.
+///
+/// # Errors
+///
+/// When it does not.
+pub(crate) fn hostile(seconds: u64) -> Result<()> {
+    released("limits::hostile")
+        .env("HOSTILE_SECONDS", seconds.to_string())
+        .visibly()
+}
+
+/// Tests of the proxy's process as it is released.
+fn released(which: &str) -> Run {
+    Run::line("cargo test --release --workspace --test spool")
+        .args([which, "--", "--nocapture", "--ignored"])
+        .within(&repository())
 }
 
 /// Tests of the proxy with only its own crate optimized: what it depends on does next to nothing in them.

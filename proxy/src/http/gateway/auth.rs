@@ -9,7 +9,7 @@ use super::{
 use crate::{
     config::Snapshot,
     http::reply::{Refusal, Unavailable},
-    queue::SourceName,
+    source::SourceName,
 };
 
 /// Longest `Authorization` header that is read: a write key and a password in base64 with room to spare.

@@ -29,7 +29,7 @@ use crate::{
         },
         reply::Refusal,
     },
-    queue::SourceName,
+    source::SourceName,
 };
 
 /// The records of a request may take so many times the bytes that its body may take: small events grow by what is added

@@ -15,7 +15,7 @@ use crate::{
     config::Snapshot,
     event::{self, Admission, Context, Timestamp},
     http::reply::{Refusal, Unavailable},
-    queue::{Sender, SourceName},
+    source::{Sender, SourceName},
 };
 
 /// Longest body that is judged where it was read: some milliseconds.

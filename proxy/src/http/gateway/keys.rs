@@ -27,7 +27,7 @@ use tracing::{info, warn};
 use crate::{
     config::{self, KeyPlaces, Mounted, Snapshot},
     descriptors::{is_shortage, say_shortage},
-    queue::SourceName,
+    source::SourceName,
 };
 
 /// Write keys by the directories that a configuration names. Cloning shares them.

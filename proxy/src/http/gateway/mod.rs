@@ -68,8 +68,9 @@ use crate::{
     config::{Live, Snapshot},
     dead_letters::DeadLetters,
     event::Timestamp,
-    queue::{Intake, SourceName},
+    queue::Intake,
     shutdown::Shutdown,
+    source::SourceName,
 };
 
 /// Everything the event endpoint works with.

@@ -17,6 +17,7 @@ mod letters;
 mod oracle;
 mod schedule;
 mod summary;
+mod world;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::mpsc;
 
 use super::{
     cores::{Consumers, POISON},
@@ -10,6 +10,7 @@ use super::{
     letters::Letters,
     oracle::Oracle,
     summary::Summary,
+    world::World,
 };
 use crate::{
     queue::{Appended, BatchTooLarge, EntryRef, EventBatch, InFlight, WindowSettings},
@@ -17,7 +18,7 @@ use crate::{
     spool::{
         disk::simulated::{Faults, Mutant, SimulatedDisk, Struck},
         format::Version,
-        log::{Environment, Fatal, Log, Settings},
+        log::{Fatal, Log, Settings},
         recovery::OpenError,
     },
     stream::{RoutingKey, StreamId, StreamName, Streams},
@@ -58,36 +59,6 @@ struct Life {
     consumers: Consumers,
     letters: Letters,
     asked: Vec<(Vec<usize>, Appended)>,
-}
-
-#[derive(Debug)]
-struct World {
-    seed: u64,
-    mapped: Vec<StreamId>,
-    random: std::sync::Mutex<Random>,
-    /// The disk of a history never takes any time.
-    started: Instant,
-}
-
-impl Environment for World {
-    fn unix_milliseconds(&self) -> u64 {
-        self.random.lock().unwrap().below(1 << 41) // a clock that jumps
-    }
-
-    fn now(&self) -> Instant {
-        self.started
-    }
-
-    fn random(&self) -> u64 {
-        self.random.lock().unwrap().next() ^ self.seed
-    }
-
-    fn route(&self, entry: EntryRef<'_>) -> StreamId {
-        match self.mapped.contains(&entry.stream) {
-            true => entry.stream,
-            false => self.mapped[0],
-        }
-    }
 }
 
 impl Schedule {
@@ -245,12 +216,7 @@ impl Schedule {
             true => self.ids.clone(),
             false => self.ids[..2].to_vec(),
         };
-        let environment = Arc::new(World {
-            seed: self.random.next(),
-            mapped,
-            random: std::sync::Mutex::new(Random::new(self.random.next())),
-            started: Instant::now(),
-        });
+        let environment = Arc::new(World::new(mapped, &mut self.random));
         let failed_reads = disk.struck().failed_reads;
         let opened = Log::open(disk.clone(), settings, Arc::clone(&self.streams), environment, outlet);
         // Even when it dies on the way: what it could not read is put away by then.

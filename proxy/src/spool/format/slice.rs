@@ -2,7 +2,8 @@
 
 use super::numbers::{u32_at, u64_at};
 use crate::{
-    queue::{EventBatch, Identity, Position, SourceName, StoredEntry},
+    queue::{EventBatch, Identity, Position, StoredEntry},
+    source::SourceName,
     stream::StreamId,
 };
 

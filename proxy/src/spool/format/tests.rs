@@ -3,12 +3,37 @@
 
 use std::num::NonZeroU64;
 
+use rand_xoshiro::{
+    SplitMix64,
+    rand_core::{Rng as _, SeedableRng as _},
+};
+
 use super::version::Version;
 use crate::{
     queue::{BatchTooLarge, EventBatch, Identity, Position},
-    simulation::Random,
     stream::{RoutingKey, StreamId, StreamName, Streams},
 };
+
+/// Numbers from a seed.
+struct Random(SplitMix64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        Self(SplitMix64::seed_from_u64(seed))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+
+    fn per_mille(&mut self, times: u64) -> bool {
+        self.below(1000) < times
+    }
+}
 
 const SOURCES: [&str; 4] = [
     "",

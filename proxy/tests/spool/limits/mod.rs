@@ -4,6 +4,7 @@
 //! One test, because the scenarios measure one machine, one after the other, and print one table.
 
 mod cell;
+mod hostile;
 mod load;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
