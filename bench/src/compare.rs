@@ -193,6 +193,7 @@ fn document(endpoint_url: String, acknowledge: Acknowledge) -> Document {
     let mapping = |(event, stream): (&str, &str)| Mapping {
         event: event.to_owned(),
         delivery_stream_name: stream.to_owned(),
+        source: None,
     };
     Document {
         format_version: FORMAT_VERSION,

@@ -35,6 +35,7 @@ fn proxy(body: &[u8], times: usize) -> usize {
     let mappings = rows.map(|(event, stream)| Mapping {
         event: event.to_owned(),
         delivery_stream_name: stream.to_owned(),
+        source: None,
     });
     let table = Table::new(&mappings, &Streams::default()).expect("the names are valid");
     let received_at = Timestamp::from_unix_milliseconds(1_786_700_000_000).expect("a time of 2026");

@@ -60,6 +60,7 @@ pub(crate) fn proxy(name: &str) -> Proxy {
             dead_letters: report::DeadLetters::Empty,
             deduplication: None,
             spool_formats: vec![1, 2],
+            sources: Vec::new(),
         }),
     }
 }

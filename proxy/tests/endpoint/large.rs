@@ -31,7 +31,7 @@ async fn another_connection_is_answered_while_a_large_body_is_judged() {
             tokio::task::yield_now().await;
             if server
                 .metrics
-                .text()
+                .render()
                 .contains(r#"firehose_proxy_events_total{outcome="Routed"} 16384"#)
             {
                 return longest;

@@ -73,7 +73,7 @@ async fn the_pages_of_two_tenants_go_to_two_streams_however_their_keys_are_prese
     }
     server.get("/pixel/v1/page?writeKey=shop-key&userId=u&name=n").await;
     assert_eq!(streams(&server), ["shop-pages"]);
-    let metrics = server.metrics.text();
+    let metrics = server.metrics.render();
     assert!(
         metrics.contains(r#"firehose_proxy_source_events_total{source="blog",outcome="Routed"} 4"#),
         "{metrics}"

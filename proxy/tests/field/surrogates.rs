@@ -12,6 +12,7 @@ fn routed(event: &str) -> [(String, String); 2] {
     let rows = [("\u{fffd} party", "parties"), ("*", "others")].map(|(event, stream)| Mapping {
         event: event.to_owned(),
         delivery_stream_name: stream.to_owned(),
+        source: None,
     });
     let streams = Streams::default();
     let table = Table::new(&rows, &streams).unwrap();

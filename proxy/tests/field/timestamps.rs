@@ -22,6 +22,7 @@ fn judge(body: &str, act: impl FnOnce(&[u8], &mut Context<'_>) -> Admission) -> 
     let row = Mapping {
         event: "*".to_owned(),
         delivery_stream_name: "all".to_owned(),
+        source: None,
     };
     let admission = act(
         body.as_bytes(),

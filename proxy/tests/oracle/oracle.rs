@@ -34,6 +34,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let row = Mapping {
         event: "*".to_owned(),
         delivery_stream_name: "all".to_owned(),
+        source: None,
     };
     Table::new(&[row], &Streams::default()).unwrap()
 });

@@ -59,6 +59,7 @@ fn routed(rows: &[Row], event: &Value) -> Option<String> {
         .map(|(event, stream)| Mapping {
             event: event.clone(),
             delivery_stream_name: stream.clone(),
+            source: None,
         })
         .collect();
     let streams = Streams::default();

@@ -153,12 +153,13 @@ mod tests {
         for (peer, shown) in [(Some("203.0.113.0".parse().unwrap()), true), (None, false)] {
             let log = Log::default();
             tracing::subscriber::with_default(log.subscriber(), || {
-                Complaints::default().note_refused("NotJson", Some(7), "batch", peer, Instant::now());
+                Complaints::default().note_refused("NotJson", Some(7), "batch", (peer, Some("web")), Instant::now());
             });
             let text = log.text();
             assert!(text.contains("NotJson") && text.contains("place=7"), "{text}");
             assert_eq!(text.contains("peer=203.0.113.0"), shown, "{text}");
             assert_eq!(text.contains("peer"), shown, "{text}");
+            assert!(text.contains("source=\"web\""), "{text}");
         }
     }
 
