@@ -112,36 +112,3 @@ async fn a_record_says_its_source_whatever_its_client_says() {
         assert!(!record.contains("forged") && record.ends_with("}\n"), "{record}");
     }
 }
-
-/// The ids of one tenant have nothing to do with those of another.
-#[tokio::test]
-async fn the_same_event_of_two_sources_is_two_events() {
-    let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join("shop"), "shop-key\n").unwrap();
-    fs::write(directory.path().join("blog"), "blog-key\n").unwrap();
-    let server = Server::start_without_configuration(|endpoint| {
-        let recent = firehose_proxy::queue::Recent::new();
-        recent.configure(Some(firehose_proxy::queue::WindowSettings {
-            duration: std::time::Duration::from_secs(600),
-            max_bytes: 1 << 20,
-        }));
-        let opened = std::sync::Arc::into_inner(std::mem::take(&mut endpoint.opened)).unwrap();
-        let mut opened = opened.into_inner().unwrap();
-        opened.intake = opened.intake.with_recent(recent);
-        endpoint.opened = std::sync::Arc::new(opened.into());
-    })
-    .await;
-    server.configure(document(
-        "[{event: '*', deliveryStreamName: all}]",
-        &format!(
-            "ingest: {{sources: {{directory: {}, names: [shop, blog]}}}}",
-            directory.path().display()
-        ),
-    ));
-    server.until("/v1/page", &basic("shop-key"), PAGE, 200).await;
-    for (key, new) in [("shop-key", 0), ("blog-key", 1), ("blog-key", 0)] {
-        server.take_records();
-        assert_eq!(server.post_with("/v1/page", &basic(key), PAGE).await.status, 200);
-        assert_eq!(server.take_records().len(), new, "{key}");
-    }
-}
