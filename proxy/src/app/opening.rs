@@ -86,13 +86,14 @@ impl Opening {
             outlet,
             letters,
             mut spool,
+            has_foreign,
         } = self.storage().await?;
         let intake = intake.with_account(self.account.clone());
         let Remembered { salt, events } = spool.as_mut().map_or_else(Remembered::default, Spool::take_remembered);
         if let Some(salt) = salt {
             self.recent.go_on_with(salt);
         }
-        self.volume.fill(spool, letters.clone());
+        self.volume.fill(spool, letters.clone(), has_foreign);
         let intake = intake.with_recent(self.recent.clone());
         let following = window::follow(self.recent.clone(), self.account.clone(), changes);
         // Nothing is accepted before that.

@@ -152,7 +152,10 @@ pub fn memory_and_leftovers(
 
 fn start(log: &Arc<Log<RealDisk>>, options: &Options) -> Result<Spool, Error> {
     // Before anything that is done with goes.
-    let recalled = options.recall.map_or_else(Vec::new, |settings| log.recall(settings));
+    let recalled = options
+        .recall
+        .map_or_else(|| Ok(Vec::new()), |settings| log.recall(settings));
+    let recalled = recalled.map_err(|fatal| Error::Log(fatal.into()))?;
     let remembered = Remembered {
         salt: log.salt(),
         events: recalled.into_iter().map(|event| (event.identity, event.age)).collect(),

@@ -17,6 +17,7 @@ mod paused;
 mod pod;
 mod privacy;
 mod repeats;
+mod scaled_down;
 mod sources;
 mod spans;
 mod stalled;

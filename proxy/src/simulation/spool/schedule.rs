@@ -192,7 +192,9 @@ impl Schedule {
         let Some(log) = self.open_log(&self.disk.clone(), self.settings.clone(), Some(sender))? else {
             return Ok(None);
         };
-        self.recall(&log)?;
+        if !self.recall(&log)? {
+            return Ok(None);
+        }
         if let Some(changes) = self.audit_every {
             log.audit_every(changes);
             letters.audit_every(changes);
@@ -240,19 +242,26 @@ impl Schedule {
         }
     }
 
-    /// The repeat of what is recalled would be confirmed, so it must not be lost; and all that waits is recalled.
-    fn recall(&mut self, log: &Log<SimulatedDisk>) -> Result<(), String> {
-        let struck = |disk: &SimulatedDisk| (disk.struck().failed_reads, disk.struck().shortages);
+    /// The repeat of what is recalled would be confirmed, so it must not be lost; and all that waits is recalled. False
+    /// when the process has died of it.
+    fn recall(&mut self, log: &Log<SimulatedDisk>) -> Result<bool, String> {
+        let struck = |disk: &SimulatedDisk| {
+            let struck = disk.struck();
+            (struck.failed_reads, struck.shortages, struck.no_space)
+        };
         let before = struck(&self.disk);
-        let recalled = log.recall(WindowSettings {
+        let Ok(recalled) = log.recall(WindowSettings {
             duration: Duration::MAX,
             max_bytes: 1 << 30,
-        });
+        }) else {
+            return Ok(false);
+        };
         let is_whole = struck(&self.disk) == before && !self.rots && self.formats == Formats::Always(Version::V2);
         let identities: BTreeSet<_> = recalled.iter().map(|event| event.identity.id()).collect();
         self.oracle.recalled(is_whole, |record| {
             identity_of(record).map(|identity| identities.contains(&identity.id()))
-        })
+        })?;
+        Ok(!self.has_crashed())
     }
 
     fn live(&mut self, life: &mut Life) -> Result<(), String> {
