@@ -24,13 +24,13 @@ pub(crate) struct Recalled {
 }
 
 impl<D: Disk> Log<D> {
-    /// The events on the disk that a window of these settings would still hold, the oldest first. Segments are read from
-    /// the newest on, one at a time, until one is too old or the window would be full. A segment of another salt says
-    /// nothing; neither does one that cannot be read now.
+    /// The events on the disk that a window of these settings would still hold, the oldest first. Segments are read
+    /// from the newest on, one at a time, until one is too old or the window would be full. A segment of another
+    /// salt says nothing; neither does one that cannot be read now.
     ///
-    /// The repeat of an event that is recalled is confirmed, so it must be on the disk. What was read may be in memory only:
-    /// the last write of an earlier process, which had not ended, or whose sync had failed. It is written once more and
-    /// synced.
+    /// The repeat of an event that is recalled is confirmed, so it must be on the disk. What was read may be in memory
+    /// only: the last write of an earlier process, which had not ended, or whose sync had failed. It is written
+    /// once more and synced.
     ///
     /// # Errors
     ///

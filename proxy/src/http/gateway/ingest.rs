@@ -80,7 +80,7 @@ impl Gateway {
         self.endpoint.metrics.received(body.bytes().len());
         let source = source.into_inner();
         let judging = self.judging(&configuration, taken_out, source.clone(), head, peer.address, payload);
-        let admission = self.judges.judge(judging, body.content()).await?;
+        let admission = self.judges.judge(judging?, body.content()).await?;
         // The records are in the batch; unless something else is kept of it, the body's memory is free for others while
         // this request waits.
         let body = sets_aside(&configuration, &admission).then_some(body);
@@ -103,7 +103,7 @@ impl Gateway {
         let taken_out = TakenOut::under(&configuration, &self.endpoint.secrets.hash_key)?;
         self.within_rate(&configuration)?;
         let judging = self.judging(&configuration, taken_out, source.clone(), head, peer.address, payload);
-        let admission = judging.judge(event)?;
+        let admission = judging?.judge(event)?;
         self.accept(&configuration, admission, source.as_ref(), None, peer)
             .await
     }
@@ -124,9 +124,9 @@ impl Gateway {
         head: &Parts,
         peer: SocketAddr,
         payload: Payload,
-    ) -> Judging {
+    ) -> Result<Judging, Refusal> {
         let request_ip = forwarded::request_ip(&head.headers, peer.ip(), &configuration.trusted_proxies);
-        Judging {
+        Ok(Judging {
             configuration: Arc::clone(configuration),
             taken_out,
             source,
@@ -135,9 +135,9 @@ impl Gateway {
             received_at: (self.endpoint.clock)(),
             payload,
             most_frame_bytes: body_limit(configuration).saturating_mul(MOST_GROWTH),
-            opened: Arc::clone(&self.endpoint.opened),
+            recent: self.opened()?.intake.recent().clone(),
             random: Arc::clone(&self.endpoint.random),
-        }
+        })
     }
 
     /// From here on the request is ours, whether its client waits or not: only an answer changes that.

@@ -1,20 +1,17 @@
-//! Judges the events of a body: a small one where it was read, a large one off the threads that serve connections, which
-//! it would hold up.
+//! Judges the events of a body: a small one where it was read, a large one off the threads that serve connections,
+//! which it would hold up.
 
-use std::{
-    panic::resume_unwind,
-    sync::{Arc, OnceLock},
-    thread,
-};
+use std::{panic::resume_unwind, sync::Arc, thread};
 
 use hyper::body::Bytes;
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use super::{Opened, routes::Payload, taken_out::TakenOut};
+use super::{routes::Payload, taken_out::TakenOut};
 use crate::{
     config::Snapshot,
     event::{self, Admission, Context, Timestamp},
     http::reply::{Refusal, Unavailable},
+    queue::Recent,
     source::{Sender, SourceName},
 };
 
@@ -30,8 +27,8 @@ pub(super) struct Judging {
     pub(super) received_at: Timestamp,
     pub(super) payload: Payload,
     pub(super) most_frame_bytes: usize,
-    /// It is there, or there would be no judging.
-    pub(super) opened: Arc<OnceLock<Opened>>,
+    /// What makes the identities.
+    pub(super) recent: Recent,
     pub(super) random: Arc<dyn Fn() -> [u8; 16] + Send + Sync>,
 }
 
@@ -70,7 +67,6 @@ impl Judging {
     ///
     /// What is wrong with all of it.
     pub(super) fn judge(&self, body: &[u8]) -> Result<Admission, Refusal> {
-        let opened = self.opened.get().ok_or(Refusal::unavailable(Unavailable::Starting))?;
         let mut context = Context {
             table: &self.configuration.table,
             delimiter: self.configuration.document.delivery.record_delimiter,
@@ -82,7 +78,7 @@ impl Judging {
                 field: self.configuration.source_field.as_ref(),
             },
             max_frame_bytes: self.most_frame_bytes,
-            identity_key: opened.intake.recent().key(),
+            identity_key: self.recent.key(),
             random: &mut || (self.random)(),
         };
         Ok(match self.payload {

@@ -160,8 +160,8 @@ impl Recent {
         debug_assert!(is_first, "identities were made with another key");
     }
 
-    /// Takes in events that an earlier process has made safe, so many seconds and more ago, the oldest first. Before any
-    /// other is claimed: what is too old, or does not fit, is left out.
+    /// Takes in events that an earlier process has made safe, so many seconds and more ago, the oldest first. Before
+    /// any other is claimed: what is too old, or does not fit, is left out.
     pub fn recall(&self, events: impl IntoIterator<Item = (Identity, Duration)>) {
         let now = self.seconds(Instant::now());
         let mut window = self.lock();
