@@ -162,6 +162,7 @@ pub const UNITS: &[Unit] = &[
             "args",
             "admin",
             "client",
+            "explain",
             "offline",
             "online",
             "reconcile",
