@@ -3,6 +3,7 @@
 mod allowed;
 mod cluster;
 mod offline;
+mod proxies;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -17,6 +18,7 @@ use crate::{
 pub use allowed::AllowFlags;
 pub use cluster::{At, Diff, Report, Status};
 pub use offline::{Document, Explain, IamPolicy, Identity, Output, Streams, StreamsOutput};
+pub use proxies::ProxyFlags;
 
 /// Reconciles FirehoseDestination objects into proxies that deliver events to Amazon Data Firehose.
 ///
@@ -189,6 +191,10 @@ pub struct Run {
     /// Address of the Firehose API for destinations that name none. For demos and tests.
     #[arg(long, env = "FIREHOSE_OPERATOR_DEFAULT_ENDPOINT_URL")]
     pub default_endpoint_url: Option<String>,
+
+    /// What is said of all proxies.
+    #[command(flatten)]
+    pub proxies: ProxyFlags,
 
     /// What destinations may ask for.
     #[command(flatten)]
