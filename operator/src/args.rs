@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub use allowed::AllowFlags;
-pub use cluster::{At, Diff, Report, Status};
+pub use cluster::{At, DeadLetters, Diff, Report, Status, Which};
 pub use offline::{Document, Explain, IamPolicy, Identity, Output, Streams, StreamsOutput};
 pub use proxies::ProxyFlags;
 
@@ -102,6 +102,14 @@ pub enum Command {
     /// Collect what somebody else needs to see to help, without secrets and without content of events.
     #[command(after_help = "Needs a cluster:\n  firehose-operator report orders --directory target/report")]
     Report(Report),
+    /// List, show, send again or drop the dead letters of every pod of a destination.
+    #[command(after_help = "Needs a cluster:\n  firehose-operator dead-letters list orders\n  \
+        firehose-operator dead-letters redrive orders --all")]
+    DeadLetters {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: DeadLetters,
+    },
     /// Print completions for a shell.
     #[command(after_help = "Example:\n  firehose-operator completions bash")]
     Completions {

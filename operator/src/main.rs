@@ -1,6 +1,7 @@
 //! Kubernetes operator that reconciles FirehoseDestination objects.
 
 mod explain;
+mod letters;
 mod offline;
 mod online;
 
@@ -60,6 +61,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Diff(flags) => return asking(online::diff(&flags)),
         Command::Status(flags) => return asking(online::status(&flags)),
         Command::Report(flags) => return asking(online::report(&flags)),
+        Command::DeadLetters { command } => return asking(letters::dead_letters(&command)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             let name = command.get_name().to_owned();

@@ -108,11 +108,11 @@ pub(crate) async fn report(flags: &Report) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn connect(at: &At) -> anyhow::Result<Cluster> {
+pub(crate) async fn connect(at: &At) -> anyhow::Result<Cluster> {
     Ok(Cluster::connect(at.context.as_deref(), at.namespace.as_deref()).await?)
 }
 
-fn answer(is_well: bool) -> ExitCode {
+pub(crate) fn answer(is_well: bool) -> ExitCode {
     match is_well {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(NOT_ALL_IS_WELL),

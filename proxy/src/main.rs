@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(problem) => {
             // In one line, and without the backtrace that the error may carry: most of them are a user's.
             eprintln!("firehose-proxy: {problem:#}");
@@ -21,15 +21,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> anyhow::Result<()> {
+fn run() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    if let Some(Command::DeadLetters { command }) = &args.command {
+    if let Some(Command::DeadLetters { command, output }) = &args.command {
         let directory = args.spool_dir.join(dead_letters::DIRECTORY);
-        return cli::dead_letters(
+        let is_all = cli::dead_letters(
             &directory.join(dead_letters::SOCKET),
             command,
+            *output,
             &mut std::io::stdout().lock(),
-        );
+        )?;
+        return Ok(match is_all {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(NOT_ALL),
+        });
     }
     telemetry::log_to_stderr(args.log_format);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -46,8 +51,11 @@ fn run() -> anyhow::Result<()> {
     });
     // A thread that still reads the disk of an earlier process has nothing to end in order.
     runtime.shutdown_background();
-    ended
+    ended.map(|()| ExitCode::SUCCESS)
 }
+
+/// Not everything was done that was asked for, and what was not is printed.
+const NOT_ALL: u8 = 3;
 
 /// What a shell reports of a process that SIGTERM has ended.
 const ENDED_BY_SIGTERM: i32 = 128 + 15;

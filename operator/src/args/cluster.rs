@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::{AllowFlags, Output};
 
@@ -62,6 +62,64 @@ pub struct Report {
     /// Where to; made, and not overwritten if it is there.
     #[arg(long, value_name = "DIRECTORY")]
     pub directory: PathBuf,
+
+    /// Which cluster.
+    #[command(flatten)]
+    pub at: At,
+}
+
+/// What to do with dead letters.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DeadLetters {
+    /// Show them, oldest first, of each pod
+    List {
+        /// Which.
+        #[command(flatten)]
+        which: Which,
+        /// Show at most so many of each pod
+        #[arg(long)]
+        limit: Option<usize>,
+    },
+    /// Write the exact bytes of one to standard output
+    Show {
+        /// The destination.
+        destination: String,
+        /// The letter, POD/ID as list shows it.
+        id: String,
+        /// Which cluster.
+        #[command(flatten)]
+        at: At,
+    },
+    /// Send them again, and drop each once it is safe again
+    Redrive(Which),
+    /// Drop them for good
+    Drop(Which),
+}
+
+/// Which dead letters.
+#[derive(Debug, Clone, Args)]
+pub struct Which {
+    /// The destination.
+    pub destination: String,
+
+    /// These only, POD/ID as list shows them
+    pub ids: Vec<String>,
+
+    /// All of them, unless narrowed down by --stream and --reason
+    #[arg(long, conflicts_with = "ids")]
+    pub all: bool,
+
+    /// Only those for this delivery stream
+    #[arg(long, value_name = "NAME")]
+    pub stream: Option<String>,
+
+    /// Only those with this reason
+    #[arg(long, value_name = "REASON")]
+    pub reason: Option<String>,
+
+    /// Form of the answer
+    #[arg(short = 'o', long, value_enum, default_value = "text")]
+    pub output: Output,
 
     /// Which cluster.
     #[command(flatten)]

@@ -15,6 +15,7 @@
 mod credentials;
 mod document;
 mod ingest;
+pub mod letters;
 pub mod memory;
 mod parse;
 pub mod report;

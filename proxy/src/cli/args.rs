@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use dual_stack_listener::Place;
 
 use crate::{dead_letters, telemetry::LogFormat};
@@ -72,7 +72,20 @@ pub enum Command {
         /// What to do with them
         #[command(subcommand)]
         command: dead_letters::Command,
+
+        /// Form of the answer; the bytes of one are always bytes
+        #[arg(short = 'o', long, value_enum, global = true, default_value = "text")]
+        output: Output,
     },
+}
+
+/// Form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// JSON, a line each.
+    Json,
 }
 
 /// Whole or fractional seconds, at most a day.

@@ -4,6 +4,6 @@ mod args;
 mod dead_letters;
 
 pub use self::{
-    args::{Args, Command},
+    args::{Args, Command, Output},
     dead_letters::run as dead_letters,
 };

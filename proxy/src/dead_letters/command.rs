@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use firehose_proxy_config::letters::Summary;
 use serde::{Deserialize, Serialize};
-
-use super::Summary;
 
 /// What can be done with dead letters.
 #[derive(Debug, Clone, clap::Subcommand, Serialize, Deserialize)]
@@ -52,8 +51,8 @@ pub enum Answer {
     Letters,
     /// The bytes of an event.
     Bytes,
-    /// So many letters.
-    Done(usize),
+    /// Lines of [`Told`](firehose_proxy_config::letters::Told), as it goes on.
+    Told,
     /// Why not.
     Failed(String),
 }

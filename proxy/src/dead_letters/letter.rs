@@ -2,6 +2,7 @@
 //!
 //! Stored as an event whose record is one line of JSON (reason, detail, time) in front of the bytes of the dead event.
 
+use firehose_proxy_config::letters::Summary;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -26,29 +27,6 @@ pub struct Letter {
     pub detail: String,
     /// The bytes that Firehose did not get, or the client's bytes when there never was a record.
     pub bytes: Vec<u8>,
-}
-
-/// A letter as a list shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Summary {
-    /// What to name it by.
-    pub id: String,
-    /// When it was given up, RFC 3339.
-    pub time: String,
-    /// Where it should have gone.
-    pub stream: Option<String>,
-    /// Its event name, lower-cased.
-    pub event: String,
-    /// The source that sent it, empty without one.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub source: String,
-    /// Why.
-    pub reason: String,
-    /// More about why.
-    pub detail: String,
-    /// Bytes of the event.
-    pub bytes: usize,
 }
 
 /// The line in front of the event. The source stands here and not in the spool's table, so that it is kept in every

@@ -5,6 +5,7 @@
 //! the endpoint do).
 
 mod command;
+mod emptying;
 pub(crate) mod letter;
 mod socket;
 #[cfg(test)]
@@ -21,16 +22,18 @@ use std::{
     time::Duration,
 };
 
+use firehose_proxy_config::letters::Summary;
 use tokio::{task::JoinError, time::Instant};
 
 pub use self::{
     command::{Answer, Command, Selection},
-    letter::{Letter, Summary},
+    emptying::Emptying,
+    letter::Letter,
     socket::{SOCKET, serve},
 };
 use crate::{
     account::Account,
-    queue::{AcceptError, Appended, BatchTooLarge, ByteLimit, EntryRef, EventBatch, Intake, Position, Slice},
+    queue::{AcceptError, Appended, BatchTooLarge, ByteLimit, Position, Slice},
     spool::{
         Error, Options, Router, Running, Segments,
         disk::RealDisk,
@@ -38,7 +41,7 @@ use crate::{
         open_log,
         reader::browse::Chosen,
     },
-    stream::{RoutingKey, Streams},
+    stream::Streams,
 };
 
 /// The dead letters of a pod. Cheap to clone.
@@ -64,14 +67,6 @@ pub struct Puts {
     puts: Vec<Result<Appended, AcceptError>>,
 }
 
-/// Letters that are sent again together.
-struct Go {
-    batch: EventBatch,
-    letters: Chosen<RealDisk>,
-    /// Where the next ones are looked for.
-    next: Position,
-}
-
 /// Why an order was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
@@ -95,15 +90,8 @@ pub enum Failed {
 /// The letters' directory within the spool's.
 pub const DIRECTORY: &str = "dead-letters";
 
-/// Most letters sent again in one go: what a crash in the middle can send twice.
-const TOGETHER: usize = 500;
-/// Most bytes of them, unless a single letter has more: they are in memory, and the spool must have room for all at
-/// once.
-const TOGETHER_BYTES: usize = 4 << 20;
 /// How long the disk may take to confirm.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
-/// How long letters that are sent again may take to be safe.
-const ACCEPT_WITHIN: Duration = Duration::from_secs(60);
 
 impl Puts {
     /// Resolves when all letters are synced that have room.
@@ -259,103 +247,6 @@ impl DeadLetters {
             Ok(found)
         });
         found.await?.ok_or_else(unknown)
-    }
-
-    /// Puts letters back into the spool, and drops each when its event is safe there. Interrupted by a crash, it loses
-    /// nothing and sends at most the letters of one go twice. Returns how many; letters without a stream stay, and so
-    /// do those that are given up while it goes on.
-    ///
-    /// # Errors
-    ///
-    /// When the spool or the disk refuses; what was put back until then is gone from here.
-    pub async fn redrive(&self, selection: &Selection, intake: &Intake, route: &Arc<Router>) -> Result<usize, Failed> {
-        let _alone = self.0.emptying.lock().await;
-        let (mut sent, mut from, end) = (0, None, self.log().end());
-        loop {
-            let (selection, route) = (selection.clone(), Arc::clone(route));
-            let next = self.reading(move |letters| letters.gather(&selection, from, end, &route));
-            let Some(go) = next.await? else {
-                return Ok(sent);
-            };
-            let count = go.letters.len();
-            intake.accept(go.batch, Instant::now() + ACCEPT_WITHIN).await?;
-            self.forget(go.letters).await?;
-            sent += count;
-            from = Some(go.next);
-        }
-    }
-
-    /// The next letters that are sent together, from a place on and before another.
-    fn gather(
-        &self,
-        selection: &Selection,
-        from: Option<Position>,
-        end: Position,
-        route: &Router,
-    ) -> Result<Option<Go>, Later> {
-        let (mut batch, mut letters, mut last) = (EventBatch::default(), Chosen::of(self.log()), None);
-        self.select(selection, from, |_, letter, slice| {
-            if slice.position >= end || (letters.len() > 0 && batch.size() + letter.bytes.len() > TOGETHER_BYTES) {
-                return ControlFlow::Break(());
-            }
-            last = Some(slice.position);
-            if let Some(stream) = &letter.stream
-                && letters.add(slice)
-            {
-                let key = RoutingKey {
-                    event: &letter.event,
-                    r#type: &letter.r#type,
-                    source: &letter.source,
-                };
-                let stream = self.0.streams.intern(stream);
-                let stream = route(EntryRef {
-                    stream,
-                    key,
-                    record: &letter.bytes,
-                });
-                let write = |out: &mut Vec<u8>| {
-                    out.extend_from_slice(&letter.bytes);
-                    Ok::<(), BatchTooLarge>(())
-                };
-                batch
-                    .push(stream, key, write)
-                    .expect("what is sent together is far smaller than 4 GiB");
-            }
-            match letters.len() {
-                TOGETHER => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            }
-        })?;
-        Ok(last.map(|last| Go {
-            batch,
-            letters,
-            next: Position {
-                ordinal: last.ordinal + 1,
-                ..last
-            },
-        }))
-    }
-
-    /// Drops letters for good. Returns how many.
-    ///
-    /// # Errors
-    ///
-    /// When the disk fails.
-    pub async fn discard(&self, selection: &Selection) -> Result<usize, Failed> {
-        let _alone = self.0.emptying.lock().await;
-        let selection = selection.clone();
-        let chosen = self.reading(move |letters| {
-            let mut chosen = Chosen::of(letters.log());
-            letters.select(&selection, None, |_, _, slice| {
-                chosen.add(slice);
-                ControlFlow::Continue(())
-            })?;
-            Ok(chosen)
-        });
-        let chosen = chosen.await?;
-        let count = chosen.len();
-        self.forget(chosen).await?;
-        Ok(count)
     }
 
     /// Reads the disk where that holds nobody up.

@@ -1,11 +1,13 @@
 //! The proxy's side of `firehose-proxy dead-letters`: a socket in the letters' directory, so that whoever may exec into
 //! the pod may use it and nobody else.
 
-use std::{io, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, os::unix::fs::PermissionsExt as _, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
+use firehose_proxy_config::letters::{Gone, Told};
+use serde::Serialize;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    net::{UnixListener, UnixStream},
+    net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
     task::JoinSet,
     time::timeout,
 };
@@ -13,6 +15,7 @@ use tokio::{
 use super::{
     DeadLetters, Failed,
     command::{Answer, Command},
+    emptying::Emptying,
 };
 use crate::{
     descriptors::say_shortage,
@@ -112,45 +115,74 @@ async fn attend(client: UnixStream, letters: &DeadLetters, intake: &Intake, rout
         BufReader::new(read.take(MAX_ORDER)).read_line(&mut order),
     )
     .await??;
-    let (answer, rest) = match serde_json::from_str(&order) {
-        Ok(command) => carry_out(command, letters, intake, route)
-            .await
-            .unwrap_or_else(|failed| {
-                let reason = anyhow::Error::new(failed);
-                (Answer::Failed(format!("{reason:#}")), Vec::new())
-            }),
-        Err(error) => (
-            Answer::Failed(format!("the order is not understood: {error}")),
-            Vec::new(),
-        ),
+    let Ok(command) = serde_json::from_str(&order) else {
+        return say(
+            &mut write,
+            &Answer::Failed("the order is not understood".to_owned()),
+            &[],
+        )
+        .await;
     };
-    let mut bytes = serde_json::to_vec(&answer)?;
-    bytes.push(b'\n');
-    bytes.extend_from_slice(&rest);
-    timeout(CLIENT_WITHIN, write.write_all(&bytes)).await?
+    let answered = match command {
+        Command::List(selection) => letters
+            .list(&selection)
+            .await
+            .map(|found| (Answer::Letters, lines(&found))),
+        Command::Show { id } => letters.show(&id).await.map(|letter| (Answer::Bytes, letter.bytes)),
+        Command::Redrive(selection) => {
+            let emptying = Emptying::default();
+            let mut progress = emptying.subscribe();
+            let mut order = pin!(letters.redrive(&selection, intake, route, &emptying));
+            say(&mut write, &Answer::Told, &[]).await?;
+            let gone = loop {
+                tokio::select! {
+                    gone = &mut order => break gone,
+                    Ok(()) = progress.changed() => {
+                        let progress = *progress.borrow_and_update();
+                        tell(&mut write, &Told::Progress(progress)).await?;
+                    }
+                }
+            };
+            return tell(&mut write, &Told::Gone(gone.unwrap_or_else(not_begun))).await;
+        }
+        Command::Drop(selection) => {
+            let gone = letters.discard(&selection).await.unwrap_or_else(not_begun);
+            Ok((Answer::Told, lines(&[Told::Gone(gone)])))
+        }
+    };
+    let (answer, rest) = answered.unwrap_or_else(|failed| (Answer::Failed(words(failed)), Vec::new()));
+    say(&mut write, &answer, &rest).await
 }
 
-async fn carry_out(
-    command: Command,
-    letters: &DeadLetters,
-    intake: &Intake,
-    route: &Arc<Router>,
-) -> Result<(Answer, Vec<u8>), Failed> {
-    match command {
-        Command::List(selection) => {
-            let mut lines = Vec::new();
-            for letter in letters.list(&selection).await? {
-                let line = serde_json::to_vec(&letter).expect("a summary is JSON");
-                lines.extend_from_slice(&line);
-                lines.push(b'\n');
-            }
-            Ok((Answer::Letters, lines))
-        }
-        Command::Show { id } => Ok((Answer::Bytes, letters.show(&id).await?.bytes)),
-        Command::Redrive(selection) => {
-            let count = letters.redrive(&selection, intake, route).await?;
-            Ok((Answer::Done(count), Vec::new()))
-        }
-        Command::Drop(selection) => Ok((Answer::Done(letters.discard(&selection).await?), Vec::new())),
+/// The first line of an answer, and what follows it at once.
+async fn say(client: &mut OwnedWriteHalf, answer: &Answer, rest: &[u8]) -> io::Result<()> {
+    let mut bytes = lines(&[answer]);
+    bytes.extend_from_slice(rest);
+    timeout(CLIENT_WITHIN, client.write_all(&bytes)).await?
+}
+
+async fn tell(client: &mut OwnedWriteHalf, told: &Told) -> io::Result<()> {
+    timeout(CLIENT_WITHIN, client.write_all(&lines(&[told]))).await?
+}
+
+/// JSON, a line each.
+fn lines<T: Serialize>(all: &[T]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for one in all {
+        serde_json::to_writer(&mut bytes, one).expect("plain data is JSON");
+        bytes.push(b'\n');
     }
+    bytes
+}
+
+/// An order that was not begun.
+fn not_begun(failed: Failed) -> Gone {
+    Gone {
+        failed: Some(words(failed)),
+        ..Gone::default()
+    }
+}
+
+fn words(failed: Failed) -> String {
+    format!("{:#}", anyhow::Error::new(failed))
 }

@@ -2,6 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
+use firehose_proxy_config::letters::Progress;
+
 use super::*;
 use crate::{
     queue::{Outlet, memory},
@@ -89,7 +91,16 @@ async fn a_redrive_delivers_what_has_a_stream_and_leaves_the_rest() {
     letters.put(&letter(None, "NoIdentity", "x")).await.unwrap();
     let (intake, outlet) = memory(1 << 20);
     let delivered = tokio::spawn(deliver(outlet));
-    assert_eq!(letters.redrive(&all(), &intake, &by_route()).await.unwrap(), 250);
+    let emptying = Emptying::default();
+    assert_eq!(
+        letters
+            .redrive(&all(), &intake, &by_route(), &emptying)
+            .await
+            .unwrap()
+            .sent,
+        250
+    );
+    assert_eq!(*emptying.borrow(), Progress { done: 250, of: 250 });
     drop(intake);
     let expected: Vec<String> = (0..250).map(|number| format!("{number}\n")).collect();
     assert_eq!(delivered.await.unwrap(), expected);
@@ -113,11 +124,12 @@ async fn two_who_send_again_at_a_time_send_each_letter_once() {
     let (intake, outlet) = memory(1 << 20);
     let delivered = tokio::spawn(deliver(outlet));
     let (selection, route) = (all(), by_route());
+    let (first, second) = (Emptying::default(), Emptying::default());
     let (one, other) = tokio::join!(
-        letters.redrive(&selection, &intake, &route),
-        letters.redrive(&selection, &intake, &route)
+        letters.redrive(&selection, &intake, &route, &first),
+        letters.redrive(&selection, &intake, &route, &second)
     );
-    assert_eq!(one.unwrap() + other.unwrap(), 50);
+    assert_eq!(one.unwrap().sent + other.unwrap().sent, 50);
     drop(intake);
     assert_eq!(delivered.await.unwrap().len(), 50);
 }
@@ -131,8 +143,18 @@ async fn a_letter_that_cannot_be_put_back_stays() {
         .await
         .unwrap();
     let (intake, _outlet) = memory(5);
-    let refused = letters.redrive(&all(), &intake, &by_route()).await;
-    assert!(matches!(refused, Err(Failed::Refused(_))), "{refused:?}");
+    let refused = letters
+        .redrive(&all(), &intake, &by_route(), &Emptying::default())
+        .await
+        .unwrap();
+    assert_eq!(refused.sent, 0);
+    assert!(
+        refused
+            .failed
+            .as_deref()
+            .is_some_and(|why| why.starts_with("failed to put events back: ")),
+        "{refused:?}"
+    );
     assert_eq!(letters.count(), 1);
 }
 
@@ -158,6 +180,6 @@ async fn letters_have_a_budget_of_their_own() {
     };
     assert!(matches!(refused, AcceptError::Full { .. }), "{refused:?}");
     assert!((5..20).contains(&kept), "{kept}");
-    assert_eq!(letters.discard(&all()).await.unwrap(), kept);
+    assert_eq!(letters.discard(&all()).await.unwrap().dropped, kept);
     letters.put(&large).await.unwrap();
 }

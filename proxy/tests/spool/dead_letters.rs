@@ -95,10 +95,10 @@ async fn an_event_that_firehose_refuses_is_kept_with_its_bytes_through_a_kill_an
 
     let dropped = &letters["poison-2"];
     let said = place.dead_letters(&[&["drop"], &dropped[..]].concat()).unwrap();
-    assert_eq!(said, format!("{} dead letters\n", dropped.len()));
+    assert_eq!(said, format!("{} dropped\n", dropped.len()));
     place.firehose.configure("all", StreamSettings::default()).unwrap();
     let said = place.dead_letters(&["redrive", "--all"]).unwrap();
-    assert_eq!(said, format!("{} dead letters\n", ids.len() - dropped.len()));
+    assert_eq!(said, format!("{} sent again\n", ids.len() - dropped.len()));
     until("both arrive", async || {
         let arrived = place.arrived();
         ["poison-0", "poison-1"].iter().all(|id| {
@@ -267,8 +267,13 @@ async fn an_invalid_event_of_a_batch_is_kept_as_it_came_and_the_others_are_accep
         if kept > 0 {
             assert_eq!(shown, [r#"{"event" : "no identity", "n":1.50}"#, "[7]"]);
             assert!(list.contains("NoIdentity") && list.contains("NotAnObject"), "{list}");
-            // Nobody can send them again: they have no stream.
-            assert_eq!(place.dead_letters(&["redrive", "--all"]).unwrap(), "0 dead letters\n");
+            // Nobody can send them again, because they have no stream; and each is named with that.
+            let said = place.dead_letters(&["redrive", "--all"]).unwrap();
+            assert!(said.starts_with("0 sent again\n2 cannot be sent again\n"), "{said}");
+            for (id, reason) in ids(&list).iter().zip(["NoIdentity", "NotAnObject"]) {
+                let named = format!("  {id} {reason}: it never had a delivery stream");
+                assert!(said.contains(&named), "{named} in {said}");
+            }
             until("the valid ones arrive", async || place.arrived().len() == 2).await;
         }
         // A request of nothing else gets its 400, and its client keeps it.

@@ -163,6 +163,7 @@ pub const UNITS: &[Unit] = &[
             "admin",
             "client",
             "explain",
+            "letters",
             "offline",
             "online",
             "reconcile",

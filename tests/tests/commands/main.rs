@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
 
 mod explain;
+mod fleet;
 mod templates;
 
 use std::{

@@ -4,13 +4,16 @@
 
 mod changes;
 mod connection;
+mod dead_letters;
 mod diff;
+mod exec;
 mod redact;
 mod report;
 mod standing;
 
 pub use changes::{Change, changes};
 pub use connection::{Cluster, NoCluster};
+pub use dead_letters::{Fleet, FleetProgress, Letters, NoFleet, OfPod, Order, Said};
 pub use diff::{ChildChange, Difference, NoDifference, diff};
 pub use report::{Bundle, NoReport, report};
 pub use standing::{Cause, Standing, StreamCounts, Verdict, standing, standings, write_standing};
