@@ -252,6 +252,7 @@ fn document(endpoint_url: String, acknowledge: Acknowledge, streams: usize) -> D
     let mapping = |(event, delivery_stream_name)| Mapping {
         event,
         delivery_stream_name,
+        source: None,
     };
     Document {
         format_version: FORMAT_VERSION,

@@ -40,6 +40,7 @@ fn proxy(method: Method, body: &[u8], times: usize) -> usize {
     let mappings = rows.map(|(event, stream)| Mapping {
         event: event.to_owned(),
         delivery_stream_name: stream.to_owned(),
+        source: None,
     });
     let table = Table::new(&mappings, &Streams::default()).expect("the names are valid");
     let received_at = Timestamp::from_unix_milliseconds(1_786_700_000_000).expect("a time of 2026");
@@ -53,6 +54,7 @@ fn proxy(method: Method, body: &[u8], times: usize) -> usize {
             request_ip: "203.0.113.20",
             privacy: None,
             max_frame_bytes: 64 << 20,
+            sender: Default::default(),
             identity_key: Some(&identity_key),
             random: &mut || [7; 16],
         };

@@ -36,6 +36,7 @@ pub(crate) struct Mounts {
     pub(crate) spool: PathBuf,
     credentials: PathBuf,
     write_keys: PathBuf,
+    sources: PathBuf,
     hash_key: PathBuf,
     unnamed: Unnamed,
 }
@@ -65,6 +66,7 @@ impl Mounts {
             spool: directory("spool")?,
             credentials: directory("credentials")?,
             write_keys: directory("write-keys")?,
+            sources: directory("sources")?,
             hash_key: directory("hash-key")?,
             unnamed,
         })
@@ -75,6 +77,7 @@ impl Mounts {
         let paths = Paths {
             credentials: self.credentials.display().to_string(),
             write_keys: self.write_keys.display().to_string(),
+            sources: self.sources.display().to_string(),
             identity_token: env::var(TOKEN_VARIABLE).unwrap_or_default(),
             hash_key: self.hash_key.display().to_string(),
             certificate: env::var(CERTIFICATE_VARIABLE).unwrap_or_default(),
@@ -102,6 +105,15 @@ impl Mounts {
                 format!("the manifest asks for write keys: set {WRITE_KEYS_VARIABLE} to the keys, one a line")
             })?;
             replace(&self.write_keys.join(WriteKeys::FILE), &keys)?;
+        }
+        for source in document.ingest.sources.iter().flat_map(|sources| &sources.names) {
+            let variable = format!("{WRITE_KEYS_VARIABLE}_{}", source.to_uppercase().replace('-', "_"));
+            let keys = env::var(&variable).with_context(|| {
+                format!(
+                    "the manifest asks for write keys of the source {source}: set {variable} to the keys, one a line"
+                )
+            })?;
+            replace(&self.sources.join(source), &keys)?;
         }
         if validated.hashes() {
             let key = env::var(HASH_KEY_VARIABLE)

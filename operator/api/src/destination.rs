@@ -183,8 +183,8 @@ pub struct Mapping {
     #[schemars(schema_with = "formats::delivery_stream_name")]
     pub delivery_stream_name: String,
 
-    /// Only events of this source, one of ingest.sources. Absent: of every source that no other row with this event
-    /// names. Not implemented in this version, and refused.
+    /// Only events of this source, one of ingest.sources. The rows of a source come before those without one, its "*"
+    /// too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "formats::source_name")]
     pub source: Option<String>,

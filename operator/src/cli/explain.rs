@@ -9,6 +9,7 @@ use firehose_proxy_events::{
     event::{self, Context, Invalid, Malformed, Timestamp},
     privacy::{HashKey, InvalidRule, Privacy, Rules},
     routing::{Matched, Table},
+    source::Sender,
     stream::{InvalidStreamName, Streams},
 };
 use serde::Serialize;
@@ -141,6 +142,7 @@ impl Explainer {
                 key: self.hash_key.as_ref(),
             }),
             max_frame_bytes: self.max_request_bytes.saturating_mul(MOST_GROWTH),
+            sender: Sender::default(),
             identity_key: None,
             random: arrival.random,
         };

@@ -9,7 +9,7 @@ use std::{
 use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 
 use super::trouble::trouble;
-use crate::plan::WRITE_KEYS_VOLUME;
+use crate::plan::{SOURCES_VOLUME, WRITE_KEYS_VOLUME};
 
 /// Drops what nobody here reads, because every proxy of the cluster is kept in memory.
 pub(super) fn trim(pod: &mut Pod) {
@@ -18,10 +18,7 @@ pub(super) fn trim(pod: &mut Pod) {
     pod.spec = pod.spec.take().map(|spec| PodSpec {
         node_name: spec.node_name,
         volumes: spec.volumes.and_then(|volumes| {
-            let name = volumes
-                .into_iter()
-                .find(|volume| volume.name == WRITE_KEYS_VOLUME)?
-                .name;
+            let name = volumes.into_iter().find(is_of_write_keys)?.name;
             Some(vec![Volume {
                 name,
                 ..Volume::default()
@@ -35,7 +32,11 @@ pub(super) fn trim(pod: &mut Pod) {
 pub fn has_write_keys(pod: &Pod) -> bool {
     let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref());
     let mut volumes = volumes.unwrap_or_default().iter();
-    volumes.any(|volume| volume.name == WRITE_KEYS_VOLUME)
+    volumes.any(is_of_write_keys)
+}
+
+fn is_of_write_keys(volume: &Volume) -> bool {
+    [WRITE_KEYS_VOLUME, SOURCES_VOLUME].contains(&volume.name.as_str())
 }
 
 /// Changes when something changes that a reconcile looks at. Annotations do not count: our own pokes are annotations.

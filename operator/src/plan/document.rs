@@ -1,7 +1,7 @@
 //! The configuration document of a destination. It names the directories that Secrets are mounted in, never their
 //! content.
 
-use firehose_proxy_config::{ClientAuthorities, Document, HashKey, StaticCredentials, Tls, WriteKeys};
+use firehose_proxy_config::{ClientAuthorities, Document, HashKey, Sources, StaticCredentials, Tls, WriteKeys};
 
 use super::{Validated, validated::Certificates};
 
@@ -12,6 +12,8 @@ pub struct Paths {
     pub credentials: String,
     /// Holds the file of [`WriteKeys`].
     pub write_keys: String,
+    /// Holds the files of [`Sources`].
+    pub sources: String,
     /// The token that is exchanged for a role; a file.
     pub identity_token: String,
     /// Holds the file of [`HashKey`].
@@ -31,6 +33,8 @@ impl Paths {
     pub const IDENTITY_TOKEN: &str = "/etc/firehose/aws/token";
     /// Where a pod mounts write keys.
     pub const WRITE_KEYS: &str = "/etc/firehose/write-keys";
+    /// Where a pod mounts the write keys of named senders.
+    pub const SOURCES: &str = "/etc/firehose/sources";
     /// Where a pod mounts the key of hashes.
     pub const HASH_KEY: &str = "/etc/firehose/hash-key";
     /// Where a pod mounts its certificate.
@@ -49,6 +53,7 @@ impl Default for Paths {
         Self {
             credentials: Self::CREDENTIALS.to_owned(),
             write_keys: Self::WRITE_KEYS.to_owned(),
+            sources: Self::SOURCES.to_owned(),
             identity_token: Self::IDENTITY_TOKEN.to_owned(),
             hash_key: Self::HASH_KEY.to_owned(),
             certificate: Self::CERTIFICATE.to_owned(),
@@ -68,6 +73,11 @@ pub fn document(validated: &Validated, paths: &Paths) -> Document {
     }
     document.ingest.write_keys = validated.write_keys_secret.as_ref().map(|_| WriteKeys {
         directory: paths.write_keys.clone(),
+    });
+    let names = validated.source_secrets.iter().map(|(name, _)| name.clone());
+    document.ingest.sources = (!validated.source_secrets.is_empty()).then(|| Sources {
+        directory: paths.sources.clone(),
+        names: names.collect(),
     });
     if let Some(privacy) = &mut document.ingest.privacy {
         privacy.hash_key = validated.hash_key_secret.as_ref().map(|_| HashKey {

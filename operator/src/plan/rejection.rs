@@ -32,8 +32,6 @@ type Uses = fn(&FirehoseDestinationSpec) -> bool;
 /// such fields: whoever builds one deletes its line here and the words "not implemented in this version" in its
 /// comment.
 const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
-    ("spec.ingest.sources", |spec| !spec.ingest.sources.is_empty()),
-    ("spec.ingest.sourceField", |spec| spec.ingest.source_field.is_some()),
     ("spec.delivery.undeliverable", |spec| {
         spec.delivery.undeliverable == Undeliverable::DeadLetter
     }),
@@ -56,14 +54,9 @@ const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
 type UsedBy = fn(&FirehoseDestinationSpec) -> Vec<usize>;
 
 /// A list, a field of its items, and which items use it.
-const NOT_IMPLEMENTED_IN_LISTS: &[(&str, &str, UsedBy)] = &[
-    ("spec.mappings", ".source", |spec| {
-        positions(&spec.mappings, |mapping| mapping.source.is_some())
-    }),
-    ("spec.streams", ".billing", |spec| {
-        positions(&spec.streams, |stream| stream.billing != Billing::FiveKiB)
-    }),
-];
+const NOT_IMPLEMENTED_IN_LISTS: &[(&str, &str, UsedBy)] = &[("spec.streams", ".billing", |spec| {
+    positions(&spec.streams, |stream| stream.billing != Billing::FiveKiB)
+})];
 
 fn positions<T>(items: &[T], uses: impl Fn(&T) -> bool) -> Vec<usize> {
     let used = items.iter().enumerate().filter(|(_, item)| uses(item));

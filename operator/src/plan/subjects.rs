@@ -1,5 +1,7 @@
 //! The names of what a destination depends on, for messages. Never a value of any of it.
 
+use std::collections::BTreeMap;
+
 use super::{Validated, effective::identity};
 
 /// What a destination depends on, by name.
@@ -15,6 +17,8 @@ pub struct Subjects {
     pub role: Option<String>,
     /// The Secret with write keys, and the key of it.
     pub write_keys: Option<(String, String)>,
+    /// The same of each named sender, by its name.
+    pub sources: BTreeMap<String, (String, String)>,
 }
 
 /// What the destination depends on.
@@ -36,5 +40,10 @@ pub fn subjects(validated: &Validated) -> Subjects {
             .write_keys_secret
             .as_ref()
             .map(|secret| (secret.name.clone(), secret.key.clone())),
+        sources: validated
+            .source_secrets
+            .iter()
+            .map(|(source, secret)| (source.clone(), (secret.name.clone(), secret.key.clone())))
+            .collect(),
     }
 }

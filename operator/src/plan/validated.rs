@@ -15,6 +15,8 @@ pub struct Validated {
     pub(super) credentials_secret: Option<StaticCredentials>,
     /// The Secret to mount for write keys.
     pub(super) write_keys_secret: Option<SecretKeyRef>,
+    /// The named senders, and the Secret to mount for the write keys of each.
+    pub(super) source_secrets: Vec<(String, SecretKeyRef)>,
     /// The Secret to mount for the key of hashes.
     pub(super) hash_key_secret: Option<SecretKeyRef>,
     /// The Secrets to mount for TLS; `None` for plain HTTP.
@@ -111,7 +113,7 @@ impl Validated {
 
     /// Whether senders present a write key.
     pub fn requires_write_keys(&self) -> bool {
-        self.write_keys_secret.is_some()
+        self.write_keys_secret.is_some() || !self.source_secrets.is_empty()
     }
 
     /// Whether clients come by HTTPS.

@@ -1,9 +1,11 @@
 //! Who gets in and out: the credentials towards AWS, and the write keys of senders. Every message names the Secret, the
 //! role or the pod that it is about, and nothing of what is in a Secret.
 
+use std::collections::BTreeSet;
+
 use firehose_operator_api::{ConditionStatus, ConditionType, Reason};
 use firehose_proxy_config::report::{
-    CredentialsReason, CredentialsReport, CredentialsState, Report, SecretState, WriteKeysState,
+    CredentialsReason, CredentialsReport, CredentialsState, Report, SecretState, WriteKeysReport, WriteKeysState,
 };
 
 use super::{
@@ -147,15 +149,17 @@ pub fn waits_for_a_secret(report: &Report) -> bool {
 
 /// Why senders are refused although the destination is open to those with a key, if they are.
 pub(super) fn write_keys_missing(findings: &Findings<'_>) -> Option<String> {
+    let is_missing =
+        |keys: &WriteKeysReport| matches!(keys.state, WriteKeysState::Missing | WriteKeysState::Incomplete);
     let mut without: Vec<&str> = Vec::new();
+    let mut sources: BTreeSet<&str> = BTreeSet::new();
     let mut detail = None;
     for proxy in findings.proxies {
         let Some(report) = &proxy.report else { continue };
-        if matches!(
-            report.write_keys.state,
-            WriteKeysState::Missing | WriteKeysState::Incomplete
-        ) {
+        if is_missing(&report.write_keys) {
             without.push(&proxy.name);
+            let of_sources = report.sources.iter().filter(|source| is_missing(&source.write_keys));
+            sources.extend(of_sources.map(|source| source.name.as_str()));
             detail = detail.or(report.write_keys.detail.as_deref());
         }
     }
@@ -163,12 +167,17 @@ pub(super) fn write_keys_missing(findings: &Findings<'_>) -> Option<String> {
         return None;
     }
     let mut message = Reason::WriteKeysMissing.sentence().to_owned();
-    if let Some((name, key)) = findings
-        .subjects
-        .as_ref()
-        .and_then(|subjects| subjects.write_keys.as_ref())
-    {
-        message.push_str(&format!(": Secret {name}, key {key}"));
+    if let Some(subjects) = &findings.subjects {
+        // Without a source that lacks its keys, it is those of nobody.
+        let of_nobody = subjects.write_keys.as_ref().filter(|_| sources.is_empty());
+        let named = sources.iter().filter_map(|source| subjects.sources.get(*source));
+        let named: Vec<_> = named
+            .chain(of_nobody)
+            .map(|(name, key)| format!("Secret {name}, key {key}"))
+            .collect();
+        if !named.is_empty() {
+            message.push_str(&format!(": {}", named.join("; ")));
+        }
     }
     if let Some(detail) = detail {
         message.push_str(&format!("; {detail}"));

@@ -47,15 +47,16 @@ fn wanted(example: &str) -> Vec<Value> {
     .into()
 }
 
-fn examples() -> [Vec<Value>; 2] {
+fn examples() -> [Vec<Value>; 3] {
     [
         wanted(include_str!("../../../examples/orders.yaml")),
+        wanted(include_str!("../../../examples/tenants.yaml")),
         wanted(include_str!("../../../examples/static-credentials.yaml")),
     ]
 }
 
 fn workload() -> Value {
-    let [orders, _] = examples();
+    let [orders, ..] = examples();
     orders.into_iter().find(|child| child["kind"] == "StatefulSet").unwrap()
 }
 

@@ -3,7 +3,8 @@
 use firehose_operator::verify::{Findings, Proxy, judge};
 use firehose_operator_api::{ConditionStatus, ConditionType, Reason};
 use firehose_proxy_config::report::{
-    self, CredentialsReason, CredentialsReport, CredentialsState, StreamReason, StreamReport, WriteKeysState,
+    self, CredentialsReason, CredentialsReport, CredentialsState, SourceReport, StreamReason, StreamReport,
+    WriteKeysReport, WriteKeysState,
 };
 
 use crate::{at, condition, findings, proxy, says, status, stream, with};
@@ -170,6 +171,49 @@ fn write_keys_that_are_not_there_are_named_and_make_the_destination_unready() {
         assert!(message.contains("Secret senders, key keys"), "{message}");
         assert!(message.contains("orders-firehose-1"), "{message}");
     }
+}
+
+#[test]
+fn the_write_keys_of_a_source_are_named_by_their_own_secret() {
+    let keys = |state| WriteKeysReport {
+        state,
+        detail: Some("source shop: there are none".to_owned()),
+        revision: None,
+    };
+    let source = |name: &str, state| SourceReport {
+        name: name.to_owned(),
+        write_keys: keys(state),
+    };
+    let without = with(|report| {
+        report.write_keys = keys(WriteKeysState::Missing);
+        report.sources = vec![
+            source("web", WriteKeysState::Loaded),
+            source("shop", WriteKeysState::Missing),
+        ];
+    });
+    let proxies = [without];
+    let mut findings = Findings {
+        requires_write_keys: Some(true),
+        ..findings(&proxies)
+    };
+    let secret = |name: &str| (name.to_owned(), "keys".to_owned());
+    findings.subjects.as_mut().unwrap().sources = [("web", "web-secret"), ("shop", "shop-secret")]
+        .map(|(source, name)| (source.to_owned(), secret(name)))
+        .into();
+    let found = status(&findings);
+    assert_eq!(
+        says(&found, ConditionType::Ready),
+        (ConditionStatus::False, Reason::WriteKeysMissing)
+    );
+    let message = &condition(&found, ConditionType::Ready).message;
+    assert!(
+        message.contains("Secret shop-secret, key keys; source shop: there are none"),
+        "{message}"
+    );
+    assert!(
+        !message.contains("web-secret") && !message.contains("senders"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod conditions;
 mod draining;
 mod status_fields;
 
+use std::collections::BTreeMap;
+
 use firehose_operator::{
     plan::Subjects,
     verify::{Acceptance, Findings, Proxy, judge},
@@ -62,6 +64,7 @@ pub(crate) fn proxy(name: &str) -> Proxy {
             foreign_spool: report::ForeignSpool::None,
             deduplication: None,
             spool_formats: vec![1, 2],
+            sources: Vec::new(),
         }),
     }
 }
@@ -118,6 +121,7 @@ pub(crate) fn findings(proxies: &[Proxy]) -> Findings<'_> {
             credentials: Some(("aws".to_owned(), vec!["id".to_owned(), "secret".to_owned()])),
             role: Some("arn:aws:iam::1:role/writer".to_owned()),
             write_keys: Some(("senders".to_owned(), "keys".to_owned())),
+            sources: BTreeMap::new(),
         }),
     }
 }

@@ -32,6 +32,7 @@ fn the_children_of_the_examples() {
         "static-credentials",
         rendered(include_str!("../../../examples/static-credentials.yaml"))
     );
+    insta::assert_snapshot!("tenants", rendered(include_str!("../../../examples/tenants.yaml")));
     insta::assert_snapshot!("role", rendered(include_str!("../../../examples/role.yaml")));
 }
 

@@ -44,6 +44,41 @@ fn the_same_event_of_two_sources_is_no_duplicate() {
 }
 
 #[test]
+fn a_row_of_a_source_that_is_not_there_is_refused_by_its_number() {
+    let source = json!({"name": "web", "writeKeys": {"secretKeyRef": {"name": "web", "key": "writeKeys"}}});
+    let spec = json!({
+        "mappings": [
+            {"event": "page", "deliveryStreamName": "a", "source": "web"},
+            {"event": "page", "deliveryStreamName": "b", "source": "wbe"},
+        ],
+        "ingest": {"authentication": {"type": "WriteKeys"}, "sources": [source], "sourceField": "context.source"},
+    });
+    assert_eq!(
+        refusals(&spec),
+        [("spec.mappings[1].source".to_owned(), Reason::Invalid)]
+    );
+    let message = validate(&destination(&spec), &allowed()).unwrap_err()[0].to_string();
+    assert!(message.contains("row 1") && message.contains("\"wbe\""), "{message}");
+}
+
+#[test]
+fn a_source_is_not_written_where_the_proxy_writes_something_else() {
+    for (field, is_refused) in [
+        ("messageId", true),
+        ("timestamp.source", true),
+        ("context.messageId", false),
+        ("source", false),
+    ] {
+        let spec = json!({"ingest": {"sourceField": field}});
+        let expected: &[_] = match is_refused {
+            true => &[("spec.ingest.sourceField".to_owned(), Reason::Invalid)],
+            false => &[],
+        };
+        assert_eq!(refusals(&spec), expected, "{field}");
+    }
+}
+
+#[test]
 fn events_that_only_look_alike_are_different() {
     let mappings = json!([
         {"event": "page", "deliveryStreamName": "a"},

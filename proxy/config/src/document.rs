@@ -81,6 +81,9 @@ pub struct Mapping {
     /// The delivery stream, exactly as named in AWS.
     #[serde(default)]
     pub delivery_stream_name: String,
+    /// Only events of this source; absent: of every source that no other row leads anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// How records reach Firehose.
@@ -187,9 +190,6 @@ pub struct Packing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Spool {
-    /// Kind of volume.
-    #[serde(rename = "type")]
-    pub kind: SpoolType,
     /// Most bytes that may wait, in memory and on disk together with [`DeadLetters::max_size_bytes`].
     pub max_size_bytes: u64,
     /// Events that cannot be delivered.
@@ -203,22 +203,11 @@ pub struct Spool {
 impl Default for Spool {
     fn default() -> Self {
         Self {
-            kind: SpoolType::default(),
             max_size_bytes: 256 * 1024 * 1024,
             dead_letters: DeadLetters::default(),
             format_version: 1,
         }
     }
-}
-
-/// Kind of volume that the spool is on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SpoolType {
-    /// Outlives the pod.
-    PersistentVolumeClaim,
-    /// Goes with the pod.
-    #[default]
-    Ephemeral,
 }
 
 /// Budget of events that cannot be delivered.

@@ -10,9 +10,16 @@ use crate::toggle::Toggle;
 pub struct Ingest {
     /// Whether events are accepted.
     pub state: IngestState,
-    /// Keys that clients must present; absent means that every request is accepted.
+    /// Keys that clients must present, unless it is one of a source. Absent, and without sources: no request needs one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub write_keys: Option<WriteKeys>,
+    /// Named senders with write keys of their own; absent without any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sources: Option<Sources>,
+    /// Field of the record that the name of an event's source is written to, names with dots between them; absent: it
+    /// is written nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_field: Option<String>,
     /// Largest request body in bytes, after decompression.
     pub max_request_size_bytes: u64,
     /// What one invalid event in a batch does.
@@ -46,6 +53,8 @@ impl Default for Ingest {
         Self {
             state: IngestState::default(),
             write_keys: None,
+            sources: None,
+            source_field: None,
             max_request_size_bytes: 10 * 1024 * 1024,
             invalid_event_policy: InvalidEventPolicy::default(),
             events_per_second_per_pod: None,
@@ -235,6 +244,16 @@ pub struct WriteKeys {
 impl WriteKeys {
     /// File name of the list of write keys.
     pub const FILE: &str = "writeKeys";
+}
+
+/// Named senders. Each has a file of write keys, one a line, whose name is its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sources {
+    /// Directory with the files.
+    pub directory: String,
+    /// The names, in the order of the custom resource.
+    pub names: Vec<String>,
 }
 
 /// What one invalid event in a batch does.

@@ -25,11 +25,11 @@ mod toggle;
 pub use credentials::{AssumeRole, Credentials, CredentialsType, StaticCredentials, Sts, WebIdentity};
 pub use document::{
     Acknowledge, DeadLetters, Delivery, DeliveryState, Destination, Document, Mapping, Packing, Quota, RecordDelimiter,
-    Spool, SpoolType, Stream,
+    Spool, Stream,
 };
 pub use ingest::{
     ClientAuthorities, ClientCertificateMode, Connections, Cors, Deduplication, HashKey, Ingest, IngestState,
-    InvalidEventPolicy, Privacy, PrivacyAction, PrivacyRule, RequestIp, Tls, WriteKeys,
+    InvalidEventPolicy, Privacy, PrivacyAction, PrivacyRule, RequestIp, Sources, Tls, WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
 pub use revision::{revision, secret_revision};
@@ -42,7 +42,7 @@ pub const FORMAT_VERSION: u32 = 1;
 pub const FILE_NAME: &str = "config.yaml";
 
 /// Semantics beyond format version 1 that this reader knows; see [`Document::requires`].
-pub const KNOWN_REQUIREMENTS: &[&str] = &[REQUEST_IP, PRIVACY, SECOND_ROLE, TLS];
+pub const KNOWN_REQUIREMENTS: &[&str] = &[REQUEST_IP, PRIVACY, SECOND_ROLE, SOURCES, TLS];
 
 /// Whoever does not know [`Ingest::request_ip`] would keep whole addresses.
 pub const REQUEST_IP: &str = "RequestIP";
@@ -52,6 +52,10 @@ pub const SECOND_ROLE: &str = "SecondRole";
 
 /// Whoever does not know [`Ingest::privacy`] would keep what is to be taken out.
 pub const PRIVACY: &str = "Privacy";
+
+/// Whoever does not know [`Ingest::sources`], [`Mapping::source`] and [`Ingest::source_field`] would turn their senders
+/// away, or send one's events to the streams of another.
+pub const SOURCES: &str = "Sources";
 
 /// Whoever does not know [`Ingest::tls`] would take in plain what is to come by HTTPS.
 pub const TLS: &str = "TLS";

@@ -100,6 +100,27 @@ mappings:
         assert_eq!(document.region, "eu-west-1");
     }
 
+    /// Proxies never read `spool.type`. Older operators write it, and older proxies have a default for it.
+    #[test]
+    fn documents_with_and_without_the_kind_of_the_spools_volume_are_read_by_both_sides() {
+        #[derive(serde::Deserialize)]
+        struct OlderDocument {
+            spool: OlderSpool,
+        }
+        #[derive(Default, serde::Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        struct OlderSpool {
+            r#type: String,
+            max_size_bytes: u64,
+        }
+        let older = "spool: {type: PersistentVolumeClaim, maxSizeBytes: 5, deadLetters: {maxSizeBytes: 6}}";
+        let document = parse(&format!("{SMALLEST}\n{older}\n")).unwrap();
+        assert_eq!((document.spool.max_size_bytes, document.spool.format_version), (5, 1));
+        let newer = render(&document).unwrap();
+        let read: OlderDocument = serde_yaml::from_str(&newer).unwrap();
+        assert_eq!((read.spool.r#type.as_str(), read.spool.max_size_bytes), ("", 5));
+    }
+
     #[test]
     fn what_a_reader_must_not_ignore_is_refused_by_name() {
         let error = parse(&format!("{SMALLEST}\nrequires: [Sampling]\n")).unwrap_err();

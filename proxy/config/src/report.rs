@@ -36,6 +36,9 @@ pub struct Report {
     /// The write keys that senders present.
     #[serde(default)]
     pub write_keys: WriteKeysReport,
+    /// The named senders and their write keys, in the order of the document.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceReport>,
     /// The key of hashes of the privacy rules.
     #[serde(default)]
     pub hash_key: SecretState,
@@ -104,7 +107,18 @@ pub struct CredentialsReport {
     pub revision: Option<String>,
 }
 
-/// State of the write keys.
+/// A named sender.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceReport {
+    /// Its name.
+    pub name: String,
+    /// Its write keys.
+    #[serde(default)]
+    pub write_keys: WriteKeysReport,
+}
+
+/// State of the write keys: of all lists there are, the worst.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriteKeysReport {
     /// The state.
@@ -415,6 +429,13 @@ mod tests {
                 detail: None,
                 revision: Some("8899aabb".to_owned()),
             },
+            sources: vec![SourceReport {
+                name: "web".to_owned(),
+                write_keys: WriteKeysReport {
+                    state: WriteKeysState::Missing,
+                    ..WriteKeysReport::default()
+                },
+            }],
             hash_key: SecretState::Loaded,
             certificate: SecretState::Missing,
             streams: vec![StreamReport {
@@ -439,7 +460,7 @@ mod tests {
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full","intake":"Closed","drainGeneration":7,"foreignSpool":"Present","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1},"spoolFormats":[1,2]}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"sources":[{"name":"web","writeKeys":{"state":"Missing"}}],"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full","intake":"Closed","drainGeneration":7,"foreignSpool":"Present","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1},"spoolFormats":[1,2]}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

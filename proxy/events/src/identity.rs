@@ -120,3 +120,46 @@ impl std::fmt::Debug for IdentityKey {
         formatter.write_str("IdentityKey")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent<'a>(source: &'a str, message_id: &'a str) -> Sent<'a> {
+        Sent {
+            stream: 1,
+            source,
+            path_type: "",
+            message_id,
+            text: ["{}", ""],
+        }
+    }
+
+    #[test]
+    fn a_salt_makes_the_same_key_in_every_process_and_another_salt_another() {
+        let [one, again, other] = [1, 1, 2].map(|salt| IdentityKey::from_salt(IdentitySalt::new([salt; 16])));
+        let sent = sent("web", "\"m\"");
+        assert_eq!(one.of(&sent), again.of(&sent));
+        assert_ne!(one.of(&sent).id(), other.of(&sent).id());
+        assert_ne!(one.of(&sent).content(), other.of(&sent).content());
+    }
+
+    /// The ids of one tenant have nothing to do with those of another, whatever a client writes.
+    #[test]
+    fn the_same_id_of_two_sources_is_two() {
+        let key = IdentityKey::random();
+        let id = |source, message_id| key.of(&sent(source, message_id)).id();
+        let ids = [
+            id("", "\"m\""),
+            id("web", "\"m\""),
+            id("shop", "\"m\""),
+            id("web1", "2"),
+            id("web", "12"),
+            id("", "web\"m\""),
+        ];
+        for (index, one) in ids.iter().enumerate() {
+            assert!(!ids[..index].contains(one), "{index}");
+        }
+        assert_eq!(id("web", "\"m\""), ids[1]);
+    }
+}

@@ -30,6 +30,7 @@ use crate::{
     http::gateway::Opened,
     queue::{Intake, Recent, Unanswered},
     shutdown::Shutdown,
+    spool::{Remembered, Spool},
     stream::Streams,
 };
 
@@ -84,13 +85,19 @@ impl Opening {
             intake,
             outlet,
             letters,
-            spool,
+            mut spool,
             has_foreign,
         } = self.storage().await?;
         let intake = intake.with_account(self.account.clone());
+        let Remembered { salt, events } = spool.as_mut().map_or_else(Remembered::default, Spool::take_remembered);
+        if let Some(salt) = salt {
+            self.recent.go_on_with(salt);
+        }
         self.volume.fill(spool, letters.clone(), has_foreign);
         let intake = intake.with_recent(self.recent.clone());
-        let following = window::follow(self.recent, self.account.clone(), changes);
+        let following = window::follow(self.recent.clone(), self.account.clone(), changes);
+        // Nothing is accepted before that.
+        self.recent.recall(events);
         let dead_letters = letters.clone();
         let (give_up, letters): (Box<dyn GiveUp>, _) = match letters {
             Some(letters) => {

@@ -49,13 +49,15 @@ impl Sources {
         let known = self.delivery_status.streams();
         let is_open = self.volume.is_open();
         let is_running = self.shutdown.phase() == Phase::Running && self.gate.position() == Position::Open;
+        let (write_keys, sources) = self.keys.report();
         Report {
             destination_uid: document.map_or_else(String::new, |document| document.destination.uid.clone()),
             revision: document.map_or_else(String::new, |document| document.revision.clone()),
             ready: document.is_some() && is_open && is_running && !is_stalled(self.volume.stalled_for()),
             config_error: self.live.refused(),
             credentials: credentials_report(&self.delivery_status, document),
-            write_keys: self.keys.report(),
+            write_keys,
+            sources,
             hash_key: document.map_or(SecretState::Unknown, |document| self.secrets.hash_key(document)),
             certificate: document.map_or(SecretState::Unknown, |document| self.secrets.certificate(document)),
             clock_skew_seconds: self.delivery_status.clock_ahead_seconds(),

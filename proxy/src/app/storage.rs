@@ -17,6 +17,7 @@ use tokio::{
 };
 use tracing::{error, info};
 
+use super::window;
 use crate::{
     account::Account,
     config::Live,
@@ -194,6 +195,7 @@ fn options(document: &Document, directory: &Path, account: &Account, window: usi
         window,
         account: account.clone(),
         format_version: document.spool.format_version,
+        recall: window::settings(&document.ingest.deduplication),
     }
 }
 

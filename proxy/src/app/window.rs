@@ -39,7 +39,7 @@ fn put(recent: &Recent, account: &Account, changes: &mut watch::Receiver<Option<
 }
 
 /// `None` when nothing is to be remembered.
-fn settings(deduplication: &Deduplication) -> Option<WindowSettings> {
+pub(super) fn settings(deduplication: &Deduplication) -> Option<WindowSettings> {
     let Deduplication {
         state,
         window_seconds,

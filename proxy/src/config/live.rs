@@ -6,10 +6,11 @@ use arc_swap::{ArcSwapOption, Guard};
 use firehose_proxy_config::Document;
 use tokio::sync::watch;
 
-use super::TrustedProxies;
+use super::{KeyPlaces, TrustedProxies};
 use crate::{
     privacy::{InvalidRule, Rules},
     routing::Table,
+    source::{InvalidSourceField, SourceField},
 };
 
 /// One configuration, parsed and ready: what a request or a delivery uses from its beginning to its end.
@@ -21,6 +22,10 @@ pub struct Snapshot {
     pub table: Table,
     /// Its `trustedProxies` as networks.
     pub trusted_proxies: TrustedProxies,
+    /// Where write keys are, `None` where nobody needs one.
+    pub key_places: Option<Arc<KeyPlaces>>,
+    /// Where records name their source, `None` where they do not.
+    pub source_field: Option<SourceField>,
     /// Its privacy rules, `None` without any. A document whose rules cannot be followed is refused, not put in force.
     pub privacy: Result<Option<Rules>, InvalidRule>,
 }
@@ -33,9 +38,11 @@ impl Snapshot {
         Self::new(document, table)
     }
 
-    /// A document with its mappings as a table.
+    /// A document with its mappings as a table. Sources that cannot be are for whoever reads the document to refuse.
     pub fn new(document: Document, table: Table) -> Self {
         Self {
+            key_places: KeyPlaces::of(&document.ingest).unwrap_or_default(),
+            source_field: source_field(&document).unwrap_or_default(),
             trusted_proxies: TrustedProxies::parse(&document.ingest.trusted_proxies),
             privacy: document
                 .ingest
@@ -46,6 +53,16 @@ impl Snapshot {
             table,
         }
     }
+}
+
+/// The field that a document has sources written to.
+///
+/// # Errors
+///
+/// When it can be none.
+pub(super) fn source_field(document: &Document) -> Result<Option<SourceField>, InvalidSourceField> {
+    let field = document.ingest.source_field.as_deref();
+    field.map(SourceField::try_from).transpose()
 }
 
 /// The configuration in force. `None` until the first good document was read.

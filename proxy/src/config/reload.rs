@@ -16,13 +16,15 @@ use prometheus_client::{
 use tracing::{error, info};
 
 use super::{
-    Live, Snapshot,
+    KeyPlaces, Live, Snapshot,
+    live::source_field,
     mounted::{self, Mounted},
 };
 use crate::{
     descriptors::{is_shortage, say_shortage},
     privacy::InvalidRule,
     routing::Table,
+    source::{InvalidSourceField, InvalidSourceName},
     stream::{InvalidStreamName, Streams},
 };
 
@@ -51,6 +53,10 @@ enum Refused {
     Stream(#[from] InvalidStreamName),
     #[error("ingest.privacy.rules: {0}")]
     Privacy(#[from] InvalidRule),
+    #[error("ingest.sources: {0}")]
+    Source(#[from] InvalidSourceName),
+    #[error("ingest.sourceField: {0}")]
+    SourceField(#[from] InvalidSourceField),
 }
 
 impl Metrics {
@@ -151,6 +157,8 @@ impl Reloader {
     fn apply(&self, text: &str) -> Result<(), Refused> {
         let document = parse(text)?;
         let table = Table::new(&document.mappings, &self.streams)?;
+        KeyPlaces::of(&document.ingest)?;
+        source_field(&document)?;
         let snapshot = Snapshot::new(document, table);
         if let Err(invalid) = &snapshot.privacy {
             return Err(invalid.clone().into());

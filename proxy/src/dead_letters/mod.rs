@@ -137,6 +137,7 @@ impl DeadLetters {
             window: 0,
             account,
             format_version,
+            recall: None,
         };
         let route: Router = Box::new(|entry| entry.stream);
         let log = open_log(&options, Arc::clone(&streams), route, None, Segments::MadeWhenNeeded)?;

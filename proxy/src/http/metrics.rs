@@ -20,6 +20,8 @@ pub struct Metrics {
     requests_refused: Family<ReasonLabel, Counter>,
     /// By [`Outcome`].
     events: [Counter; 4],
+    /// Of the named senders. Their names come from configuration, so there are as many as it has ever had.
+    source_events: Family<SourceLabel, Counter>,
     /// By [`Invalid`].
     invalid: [Counter; Invalid::ALL.len()],
     /// By [`Counts::STATED_TIMES`].
@@ -55,6 +57,12 @@ enum Outcome {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabel {
+    source: String,
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabel {
     reason: &'static str,
 }
@@ -62,6 +70,10 @@ struct ReasonLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FieldLabel {
     field: &'static str,
+}
+
+impl Outcome {
+    const ALL: [Self; 4] = [Self::Routed, Self::Unmapped, Self::Withheld, Self::Repeated];
 }
 
 impl Metrics {
@@ -88,6 +100,12 @@ impl Metrics {
             "Valid events of requests that were answered 200: Routed to a delivery stream, Unmapped because no mapping \
              leads anywhere, Withheld by their own integrations, or Repeated and not delivered again",
             events.clone(),
+        );
+        let source_events = Family::default();
+        registry.register(
+            "firehose_proxy_source_events",
+            "Valid events of requests that were answered 200 and came from a named source, by source and outcome",
+            source_events.clone(),
         );
         let invalid: Family<ReasonLabel, Counter> = Family::default();
         registry.register(
@@ -131,7 +149,8 @@ impl Metrics {
         Self {
             requests,
             requests_refused,
-            events: [Outcome::Routed, Outcome::Unmapped, Outcome::Withheld, Outcome::Repeated].map(outcome),
+            events: Outcome::ALL.map(outcome),
+            source_events,
             invalid: Invalid::ALL.map(|reason| {
                 invalid.get_or_create_owned(&ReasonLabel {
                     reason: reason.as_str(),
@@ -164,11 +183,18 @@ impl Metrics {
     }
 
     /// Counts the valid events of a request once they are safe.
-    pub(super) fn accepted(&self, counts: &Counts, accepted: Accepted) {
+    pub(super) fn accepted(&self, counts: &Counts, accepted: Accepted, source: Option<&str>) {
         let Accepted { repeats } = accepted;
         let events = [counts.routed - repeats, counts.unmapped, counts.withheld, repeats];
         for (counter, events) in self.events.iter().zip(events) {
             counter.inc_by(u64::from(events));
+        }
+        if let Some(source) = source {
+            for (outcome, events) in Outcome::ALL.into_iter().zip(events).filter(|(_, events)| *events > 0) {
+                let source = source.to_owned();
+                let label = SourceLabel { source, outcome };
+                self.source_events.get_or_create(&label).inc_by(u64::from(events));
+            }
         }
         for (counter, values) in self.unread_times.iter().zip(counts.unread_times) {
             if values > 0 {

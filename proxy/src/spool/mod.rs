@@ -12,6 +12,7 @@ mod maintenance;
 mod open;
 mod pending;
 pub(crate) mod reader;
+pub(crate) mod recall;
 pub(crate) mod recovery;
 mod signal;
 #[cfg(test)]
@@ -21,7 +22,7 @@ mod writer;
 
 pub use self::{
     index::Unsettled,
-    open::{Error, Options, Router, Spool, formats, memory_and_leftovers, open},
+    open::{Error, Options, Remembered, Router, Spool, formats, memory_and_leftovers, open},
 };
 /// How the names of files end that belong to another destination. They are kept and never sent.
 pub(crate) const FOREIGN: &str = "foreign";

@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     account::Account,
-    queue::{AcceptError, Appended, ByteLimit, Claim, EntryRef, EventBatch, InFlight, Intake, Outlet, Store},
+    queue::{
+        AcceptError, Appended, ByteLimit, Claim, EntryRef, EventBatch, Identity, IdentitySalt, InFlight, Intake,
+        Outlet, Store, WindowSettings,
+    },
     stream::{StreamId, Streams},
 };
 
@@ -40,6 +43,17 @@ pub struct Options {
     /// The version that new segments are written in, or the newest that this program knows if that is less. Every
     /// version is read.
     pub format_version: u32,
+    /// Of which events the identities are wanted that an earlier process has stored.
+    pub recall: Option<WindowSettings>,
+}
+
+/// What an earlier process has stored and clients may send again.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    /// What its identities, and those that are stored from now on, are made with. `None` when none are stored.
+    pub salt: Option<IdentitySalt>,
+    /// What events are known by and how long ago they were accepted, the oldest first.
+    pub events: Vec<(Identity, Duration)>,
 }
 
 /// Most bytes of events that wait for the disk, in memory: eight writes of the largest size.
@@ -57,6 +71,7 @@ pub type Router = Box<dyn Fn(EntryRef<'_>) -> StreamId + Send + Sync>;
 #[derive(Debug)]
 pub struct Spool {
     running: Running,
+    remembered: Remembered,
 }
 
 /// The versions of the format that this program reads and writes, the oldest first.
@@ -97,6 +112,7 @@ pub enum Error {
 ///     window: 64 << 20,
 ///     account: Account::unlimited(),
 ///     format_version: 1,
+///     recall: None,
 /// };
 /// let (intake, outlet, spool) = spool::open(&options, Arc::new(Streams::default()), Box::new(|entry| entry.stream))?;
 /// // … the endpoint has the intake, delivery has the outlet …
@@ -110,9 +126,9 @@ pub enum Error {
 pub fn open(options: &Options, streams: Arc<Streams>, route: Router) -> Result<(Intake, Outlet, Spool), Error> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let log = open_log(options, streams, route, Some(sender), Segments::MadeAhead)?;
-    let running = start(&log)?;
+    let spool = start(&log, options)?;
     let intake = Intake::to_disk(Arc::new(Handle(log)));
-    Ok((intake, Outlet::new(receiver), Spool { running }))
+    Ok((intake, Outlet::new(receiver), spool))
 }
 
 /// A queue in memory of at most `limit` bytes ([`queue::memory`](crate::queue::memory)) whose outlet also gives what an
@@ -130,16 +146,22 @@ pub fn memory_and_leftovers(
 ) -> Result<(Intake, Outlet, Spool), Error> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let log = open_log(options, streams, route, Some(sender.clone()), Segments::MadeWhenNeeded)?;
-    let running = start(&log)?;
-    Ok((
-        Intake::to_memory(sender, limit),
-        Outlet::new(receiver),
-        Spool { running },
-    ))
+    let spool = start(&log, options)?;
+    Ok((Intake::to_memory(sender, limit), Outlet::new(receiver), spool))
 }
 
-fn start(log: &Arc<Log<RealDisk>>) -> Result<Running, Error> {
-    Running::start(Arc::clone(log), "spool").map_err(|error| Error::Log(error.into()))
+fn start(log: &Arc<Log<RealDisk>>, options: &Options) -> Result<Spool, Error> {
+    // Before anything that is done with goes.
+    let recalled = options
+        .recall
+        .map_or_else(|| Ok(Vec::new()), |settings| log.recall(settings));
+    let recalled = recalled.map_err(|fatal| Error::Log(fatal.into()))?;
+    let remembered = Remembered {
+        salt: log.salt(),
+        events: recalled.into_iter().map(|event| (event.identity, event.age)).collect(),
+    };
+    let running = Running::start(Arc::clone(log), "spool").map_err(|error| Error::Log(error.into()))?;
+    Ok(Spool { running, remembered })
 }
 
 /// When segments are made.
@@ -212,6 +234,11 @@ fn open_directory(path: &Path) -> Result<RealDisk, Error> {
 }
 
 impl Spool {
+    /// What an earlier process has stored and clients may send again; once.
+    pub fn take_remembered(&mut self) -> Remembered {
+        std::mem::take(&mut self.remembered)
+    }
+
     /// What is not delivered yet.
     pub fn left(&self) -> Unsettled {
         self.running.log().left()
@@ -299,6 +326,7 @@ mod tests {
             window: 1 << 20,
             account: Account::unlimited(),
             format_version: 2,
+            recall: None,
         }
     }
 

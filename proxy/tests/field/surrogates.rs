@@ -12,6 +12,7 @@ fn routed(event: &str) -> [(String, String); 2] {
     let rows = [("\u{fffd} party", "parties"), ("*", "others")].map(|(event, stream)| Mapping {
         event: event.to_owned(),
         delivery_stream_name: stream.to_owned(),
+        source: None,
     });
     let streams = Streams::default();
     let table = Table::new(&rows, &streams).unwrap();
@@ -22,6 +23,7 @@ fn routed(event: &str) -> [(String, String); 2] {
         request_ip: "192.0.2.1",
         privacy: None,
         max_frame_bytes: 1024 * 1024,
+        sender: Default::default(),
         identity_key: None,
         random: &mut || [7; 16],
     };

@@ -22,6 +22,7 @@ fn judge(body: &str, act: impl FnOnce(&[u8], &mut Context<'_>) -> Admission) -> 
     let row = Mapping {
         event: "*".to_owned(),
         delivery_stream_name: "all".to_owned(),
+        source: None,
     };
     let admission = act(
         body.as_bytes(),
@@ -32,6 +33,7 @@ fn judge(body: &str, act: impl FnOnce(&[u8], &mut Context<'_>) -> Admission) -> 
             request_ip: "192.0.2.1",
             privacy: None,
             max_frame_bytes: 64 * 1024 * 1024,
+            sender: Default::default(),
             identity_key: None,
             random: &mut || [7; 16],
         },

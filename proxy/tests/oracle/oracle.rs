@@ -34,6 +34,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let row = Mapping {
         event: "*".to_owned(),
         delivery_stream_name: "all".to_owned(),
+        source: None,
     };
     Table::new(&[row], &Streams::default()).unwrap()
 });
@@ -57,6 +58,7 @@ pub(crate) fn with_context<T>(act: impl FnOnce(&mut Context<'_>) -> T) -> T {
         request_ip: "192.0.2.1",
         privacy: None,
         max_frame_bytes: 64 * 1024 * 1024,
+        sender: Default::default(),
         identity_key: None,
         random: &mut || [7; 16],
     })

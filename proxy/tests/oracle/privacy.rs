@@ -127,6 +127,7 @@ fn admitted(rules: &[PrivacyRule], body: &str) -> Admission {
             received_at: context.received_at,
             request_ip: context.request_ip,
             max_frame_bytes: context.max_frame_bytes,
+            sender: Default::default(),
             identity_key: None,
             random: &mut || [7; 16],
             privacy,

@@ -37,6 +37,7 @@ pub(crate) fn check(body: &[u8]) {
             received_at: context.received_at,
             request_ip: context.request_ip,
             max_frame_bytes: context.max_frame_bytes,
+            sender: Default::default(),
             identity_key: None,
             random: &mut || [7; 16],
             privacy: Some(Privacy {

@@ -59,6 +59,7 @@ fn routed(rows: &[Row], event: &Value) -> Option<String> {
         .map(|(event, stream)| Mapping {
             event: event.clone(),
             delivery_stream_name: stream.clone(),
+            source: None,
         })
         .collect();
     let streams = Streams::default();
@@ -69,6 +70,7 @@ fn routed(rows: &[Row], event: &Value) -> Option<String> {
         request_ip: "",
         privacy: None,
         max_frame_bytes: 1 << 20,
+        sender: Default::default(),
         identity_key: None,
         random: &mut || [7; 16],
     };

@@ -36,6 +36,13 @@ pub(crate) struct Pod {
 impl Place {
     /// A destination whose every event goes to the stream `all`, with more lines of the configuration document.
     pub(crate) async fn new(more: &str) -> Self {
+        let place = Self::unmapped().await;
+        place.configure("test", more);
+        place
+    }
+
+    /// A destination that is not configured yet.
+    pub(crate) async fn unmapped() -> Self {
         let firehose = Simulator::start(firehose_simulator::Options {
             region: "eu-west-1".to_owned(),
             create_on_demand: true,
@@ -49,7 +56,6 @@ impl Place {
         };
         write_access_key(&place.directory.path().join("key"), "AKIDEXAMPLE", "secret");
         fs::create_dir(place.directory.path().join("configuration")).unwrap();
-        place.configure("test", more);
         place
     }
 
@@ -61,6 +67,18 @@ impl Place {
             .static_credentials(&self.directory.path().join("key"))
             .more(more)
             .write(&self.directory.path().join("configuration"));
+    }
+
+    /// The same, with mappings among the lines.
+    pub(crate) fn configure_unmapped(&self, more: &str) {
+        let text = DocumentText::default()
+            .endpoint(&self.firehose.url())
+            .static_credentials(&self.directory.path().join("key"))
+            .more(more)
+            .to_string();
+        let text = text.strip_suffix("mappings: []\n").expect("no row was added");
+        let file = self.directory.path().join("configuration").join("config.yaml");
+        fs::write(file, text).unwrap();
     }
 
     pub(crate) fn spool(&self) -> PathBuf {

@@ -152,7 +152,8 @@ pub(crate) fn make_newer(place: &Place) -> (PathBuf, Vec<u8>) {
     let mut bytes = fs::read(&segment).unwrap();
     for copy in [0, 512] {
         let header = &mut bytes[copy..copy + 128];
-        header[8] += 1; // the version
+        let newest_known = *firehose_proxy::spool::formats().last().unwrap();
+        header[8..12].copy_from_slice(&(newest_known + 1).to_le_bytes());
         let checksum = crc32c::crc32c(&header[..124]);
         header[124..].copy_from_slice(&checksum.to_le_bytes());
     }

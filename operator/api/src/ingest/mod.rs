@@ -36,13 +36,14 @@ pub struct Ingest {
     pub authentication: Authentication,
 
     /// Named senders, each with write keys of its own, beside those of authentication; they need authentication.type
-    /// WriteKeys. A row of mappings may name one. Not implemented in this version, and refused.
+    /// WriteKeys. A row of mappings may name one. While the write keys of one are missing, its requests are answered
+    /// 503.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub sources: Vec<Source>,
 
-    /// Field of the record that the source's name is written to, for example context.source. Absent: it is not
-    /// written. Not implemented in this version, and refused.
+    /// Field of the record that the source's name is written to, for example context.source; what a client has there
+    /// is replaced, by null where it has no source. Absent: it is not written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "formats::field_path")]
     pub source_field: Option<String>,
@@ -52,9 +53,9 @@ pub struct Ingest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_clients: Option<AllowedClients>,
 
-    /// How much of a client's address is written into its events and into log lines: Full, Truncated (its first 24 bits
-    /// for IPv4, 48 for IPv6, and zeros behind them), or Omitted. An address that an event brings itself is the
-    /// client's to send, and stays.
+    /// How much of a client's address is written into its events and into log lines: Full, Truncated (its first 24
+    /// bits for IPv4, 48 for IPv6, and zeros behind them), or Omitted. An address that an event brings itself is
+    /// the client's to send, and stays.
     #[serde(default, rename = "requestIP")]
     pub request_ip: RequestIp,
 

@@ -3,12 +3,14 @@
 use k8s_openapi::{
     api::core::v1::{
         ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, PersistentVolumeClaim, PersistentVolumeClaimSpec,
-        SecretVolumeSource, Volume, VolumeMount, VolumeResourceRequirements,
+        ProjectedVolumeSource, SecretProjection, SecretVolumeSource, Volume, VolumeMount, VolumeProjection,
+        VolumeResourceRequirements,
     },
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta},
 };
 use std::collections::BTreeMap;
 
+use firehose_operator_api::SecretKeyRef;
 use firehose_proxy_config::{ClientAuthorities, FILE_NAME, HashKey, StaticCredentials, Tls, WriteKeys};
 
 use super::{config_map::CA_BUNDLE_KEY, identity, object::workload_name};
@@ -22,6 +24,8 @@ const CLIENT_AUTHORITIES: &str = "client-authorities";
 const TRUST: &str = "trust";
 /// Of the Secret with write keys. A pod without it lets in whoever reaches it.
 pub const WRITE_KEYS_VOLUME: &str = "write-keys";
+/// Of the Secrets with the write keys of named senders, a file for each.
+pub const SOURCES_VOLUME: &str = "sources";
 /// The volume of the spool, and the template of its claims.
 pub const SPOOL_VOLUME: &str = "spool";
 
@@ -51,6 +55,9 @@ pub(super) fn volumes(validated: &Validated, installation: &Installation) -> Vec
     if let Some(secret) = &validated.write_keys_secret {
         let items = vec![key_to_path(&secret.key, WriteKeys::FILE)];
         volumes.push(secret_volume(WRITE_KEYS_VOLUME, &secret.name, items));
+    }
+    if !validated.source_secrets.is_empty() {
+        volumes.push(sources_volume(&validated.source_secrets));
     }
     if let Some(secret) = &validated.hash_key_secret {
         let items = vec![key_to_path(&secret.key, HashKey::FILE)];
@@ -91,6 +98,9 @@ pub(super) fn mounts(validated: &Validated, installation: &Installation) -> Vec<
     }
     if validated.write_keys_secret.is_some() {
         mounts.push(mount(WRITE_KEYS_VOLUME, Paths::WRITE_KEYS, MountMode::ReadOnly));
+    }
+    if !validated.source_secrets.is_empty() {
+        mounts.push(mount(SOURCES_VOLUME, Paths::SOURCES, MountMode::ReadOnly));
     }
     if validated.hash_key_secret.is_some() {
         mounts.push(mount(HASH_KEY, Paths::HASH_KEY, MountMode::ReadOnly));
@@ -140,6 +150,26 @@ pub(super) fn claim(validated: &Validated) -> Option<PersistentVolumeClaim> {
 enum MountMode {
     ReadOnly,
     ReadWrite,
+}
+
+/// All in one volume: a pod may have few, and a proxy watches one directory. Each is optional, as below.
+fn sources_volume(secrets: &[(String, SecretKeyRef)]) -> Volume {
+    let sources = secrets.iter().map(|(name, secret)| VolumeProjection {
+        secret: Some(SecretProjection {
+            name: secret.name.clone(),
+            items: Some(vec![key_to_path(&secret.key, name)]),
+            optional: Some(true),
+        }),
+        ..VolumeProjection::default()
+    });
+    Volume {
+        name: SOURCES_VOLUME.to_owned(),
+        projected: Some(ProjectedVolumeSource {
+            default_mode: Some(SECRET_MODE),
+            sources: Some(sources.collect()),
+        }),
+        ..Volume::default()
+    }
 }
 
 /// One file of the destination's ConfigMap.

@@ -6,7 +6,10 @@ mod labels;
 mod permitted;
 mod sizes;
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+};
 
 use firehose_operator_api as api;
 use firehose_operator_api::{EndpointType, FirehoseDestination, FirehoseDestinationSpec, Reason};
@@ -34,7 +37,8 @@ const MAX_DOCUMENT_BYTES: usize = 900 * 1024;
 pub fn validate(destination: &FirehoseDestination, allowed: &Allowed) -> Result<Validated, Vec<Rejection>> {
     let spec = &destination.spec;
     let mut rejections: Vec<Rejection> = not_implemented(spec).collect();
-    check_mappings(&spec.mappings, &mut rejections);
+    check_mappings(spec, &mut rejections);
+    check_source_field(&spec.ingest, &mut rejections);
     check_networks(&spec.ingest.trusted_proxies, &mut rejections);
     labels::check(spec, &mut rejections);
     let namespace = destination.namespace().unwrap_or_default();
@@ -48,6 +52,7 @@ pub fn validate(destination: &FirehoseDestination, allowed: &Allowed) -> Result<
         settings: settings(destination, &sizes, addresses),
         credentials_secret: spec.credentials.static_.clone(),
         write_keys_secret: write_keys(&spec.ingest),
+        source_secrets: source_secrets(&spec.ingest),
         hash_key_secret: hash_key(&spec.ingest),
         certificates: spec.ingest.tls.as_ref().map(certificates),
         allowed_clients: spec.ingest.allowed_clients.clone(),
@@ -63,7 +68,9 @@ pub fn validate(destination: &FirehoseDestination, allowed: &Allowed) -> Result<
 
 /// Two rows may not have the same event in Unicode lower case and the same source, because then the order of the rows
 /// would matter.
-fn check_mappings(mappings: &[api::Mapping], rejections: &mut Vec<Rejection>) {
+fn check_mappings(spec: &FirehoseDestinationSpec, rejections: &mut Vec<Rejection>) {
+    let mappings = &spec.mappings;
+    let sources: HashSet<&str> = spec.ingest.sources.iter().map(|source| source.name.as_str()).collect();
     let mut seen: HashMap<(String, Option<&str>), usize> = HashMap::with_capacity(mappings.len());
     for (row, mapping) in mappings.iter().enumerate() {
         let field = format!("spec.mappings[{row}].event");
@@ -78,6 +85,35 @@ fn check_mappings(mappings: &[api::Mapping], rejections: &mut Vec<Rejection>) {
             );
             rejections.push(Rejection::new(field, Reason::DuplicateEvent, message));
         }
+        if let Some(source) = mapping.source.as_deref().filter(|source| !sources.contains(source)) {
+            let message = format!("row {row} names the source {source:?}, which spec.ingest.sources does not have");
+            rejections.push(Rejection::new(
+                format!("spec.mappings[{row}].source"),
+                Reason::Invalid,
+                message,
+            ));
+        }
+    }
+}
+
+/// What the proxy itself writes into records has one meaning.
+fn check_source_field(ingest: &api::Ingest, rejections: &mut Vec<Rejection>) {
+    const OWN: [&str; 10] = [
+        "type",
+        "messageId",
+        "rudderId",
+        "receivedAt",
+        "originalTimestamp",
+        "sentAt",
+        "timestamp",
+        "request_ip",
+        "unreadTimes",
+        "event",
+    ];
+    let outermost = ingest.source_field.as_deref().and_then(|field| field.split('.').next());
+    if let Some(name) = outermost.filter(|name| OWN.contains(name)) {
+        let message = format!("the proxy writes {name} itself, or routes by it; name another field");
+        rejections.push(Rejection::new("spec.ingest.sourceField", Reason::Invalid, message));
     }
 }
 
@@ -138,15 +174,12 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
         delivery: delivery(spec, sizes),
         streams: sizes.streams.clone(),
         spool: config::Spool {
-            kind: match spec.spool.kind {
-                api::SpoolType::PersistentVolumeClaim => config::SpoolType::PersistentVolumeClaim,
-                api::SpoolType::Ephemeral => config::SpoolType::Ephemeral,
-            },
             max_size_bytes: sizes.spool,
             dead_letters: config::DeadLetters {
                 max_size_bytes: sizes.dead_letters,
             },
-            format_version: 1,
+            // Whoever knows sources reads this version, which keeps them with what waits.
+            format_version: if uses_sources(spec) { 2 } else { 1 },
         },
         replicas,
         active_replicas: replicas,
@@ -161,9 +194,21 @@ fn requires(spec: &FirehoseDestinationSpec) -> Vec<String> {
         (config::SECOND_ROLE, spec.credentials.assume_roles.len() > 1),
         (config::PRIVACY, spec.ingest.privacy.is_some()),
         (config::TLS, spec.ingest.tls.is_some()),
+        (config::SOURCES, uses_sources(spec)),
     ];
     let names = used.iter().filter(|(_, is_used)| *is_used);
     names.map(|(name, _)| (*name).to_owned()).collect()
+}
+
+/// Whether an older proxy would turn senders away, or send events to streams of others.
+fn uses_sources(spec: &FirehoseDestinationSpec) -> bool {
+    let names_one = |mapping: &api::Mapping| mapping.source.is_some();
+    !spec.ingest.sources.is_empty() || spec.ingest.source_field.is_some() || spec.mappings.iter().any(names_one)
+}
+
+fn source_secrets(ingest: &api::Ingest) -> Vec<(String, api::SecretKeyRef)> {
+    let secret = |source: &api::Source| (source.name.clone(), source.write_keys.secret_key_ref.clone());
+    ingest.sources.iter().map(secret).collect()
 }
 
 fn write_keys(ingest: &api::Ingest) -> Option<api::SecretKeyRef> {
@@ -206,6 +251,7 @@ fn mapping(mapping: &api::Mapping) -> config::Mapping {
     config::Mapping {
         event: mapping.event.clone(),
         delivery_stream_name: mapping.delivery_stream_name.clone(),
+        source: mapping.source.clone(),
     }
 }
 
@@ -217,6 +263,8 @@ fn ingest(ingest: &api::Ingest, sizes: &sizes::Sizes) -> config::Ingest {
             api::IngestState::Gone => config::IngestState::Gone,
         },
         write_keys: None,
+        sources: None,
+        source_field: ingest.source_field.clone(),
         max_request_size_bytes: sizes.max_request,
         invalid_event_policy: match ingest.invalid_event_policy {
             api::InvalidEventPolicy::DeadLetter => config::InvalidEventPolicy::DeadLetter,

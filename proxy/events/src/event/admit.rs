@@ -18,12 +18,14 @@ use super::{
         identity::Identity,
         timestamp::{Stated, Timestamp},
     },
+    sourced,
 };
 use crate::{
     batch::EventBatch,
     identity::{IdentityKey, Sent},
     privacy::Privacy,
     routing::{Table, push_lowercase},
+    source::Sender,
     stream::{MAX_RECORD_BYTES, RoutingKey},
 };
 
@@ -39,6 +41,8 @@ pub struct Context<'a> {
     pub request_ip: &'a str,
     /// What is taken out of events before anything else is done with them.
     pub privacy: Option<Privacy<'a>>,
+    /// Who sends them.
+    pub sender: Sender<'a>,
     /// Most bytes that the records of one request may take. Small events grow when they are enriched.
     pub max_frame_bytes: usize,
     /// What the events are known by when they come again is made with it. `None` when they are not to be known.
@@ -290,7 +294,7 @@ impl<'d, 'c> Admitting<'d, 'c> {
         let key = RoutingKey {
             event: name,
             r#type,
-            source: "",
+            source: self.context.sender.source,
         };
 
         let identity = Identity::of(event);
@@ -322,7 +326,11 @@ impl<'d, 'c> Admitting<'d, 'c> {
         };
         self.admission.batch.push(stream, key, |out| {
             let start = out.len();
-            edits.write(event, delimiter, out);
+            edits.write(event, b"", out);
+            if let Some(field) = self.context.sender.field {
+                sourced::name_source(out, start, field, self.context.sender.source);
+            }
+            out.extend_from_slice(delimiter);
             if out.len() - start > MAX_RECORD_BYTES {
                 return Err(Invalid::TooLarge);
             }
@@ -334,7 +342,7 @@ impl<'d, 'c> Admitting<'d, 'c> {
         {
             self.admission.batch.identify(identity_key.of(&Sent {
                 stream: self.context.table.fingerprint(stream),
-                source: "",
+                source: self.context.sender.source,
                 path_type: self.path_type.unwrap_or_default(),
                 message_id: message_id.text,
                 text: event.around(Field::SentAt),

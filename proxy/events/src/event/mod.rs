@@ -12,6 +12,7 @@ mod invalid;
 mod json;
 mod redaction;
 mod rudder;
+mod sourced;
 
 pub use self::{
     admit::{Admission, Context, Counts, Malformed, batch, single, write_key},

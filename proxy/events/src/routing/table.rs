@@ -24,46 +24,60 @@ pub enum Matched {
 /// An immutable table; a new configuration is a new table.
 #[derive(Debug, Default)]
 pub struct Table {
-    streams: HashMap<String, Option<StreamId>>,
-    wildcard: Option<StreamId>,
+    /// For every source.
+    all: Rows,
+    /// Rows that name a source, by its name. Looked at first.
+    of_sources: HashMap<String, Rows>,
     /// Fingerprints of the names of its streams, by [`StreamId::index`]; 0 for others.
     fingerprints: Vec<u64>,
+}
+
+/// Rows that do not differ in their source.
+#[derive(Debug, Default)]
+struct Rows {
+    streams: HashMap<String, Option<StreamId>>,
+    wildcard: Option<StreamId>,
 }
 
 impl Table {
     /// Builds the table of a document's rows.
     ///
-    /// A row with a blank event is skipped, a later row replaces an earlier one with the same lower-cased event, and a
-    /// row without a stream erases what it replaces. The custom resource refuses such rows; a hand-written document may
-    /// have them.
+    /// A row with a blank event is skipped, a later row replaces an earlier one with the same lower-cased event and the
+    /// same source, and a row without a stream erases what it replaces. The custom resource refuses such rows; a
+    /// hand-written document may have them.
     ///
     /// # Errors
     ///
     /// When a stream's name is one that AWS cannot have.
     pub fn new(mappings: &[Mapping], streams: &Streams) -> Result<Self, InvalidStreamName> {
-        let mut table = HashMap::with_capacity(mappings.len());
-        let mut fingerprints = Vec::new();
+        let mut table = Self::default();
         for row in mappings.iter().filter(|row| !row.event.trim().is_empty()) {
             let stream = match row.delivery_stream_name.as_str() {
                 "" => None,
                 name => {
                     let name = StreamName::try_from(name)?;
                     let stream = streams.intern(&name);
-                    if fingerprints.len() <= stream.index() {
-                        fingerprints.resize(stream.index() + 1, 0);
-                    }
-                    fingerprints[stream.index()] = name.fingerprint();
+                    table.remember(stream, &name);
                     Some(stream)
                 }
             };
-            table.insert(row.event.to_lowercase(), stream);
+            let rows = match &row.source {
+                None => &mut table.all,
+                Some(source) => table.of_sources.entry(source.clone()).or_default(),
+            };
+            rows.streams.insert(row.event.to_lowercase(), stream);
         }
-        let wildcard = table.get("*").copied().flatten();
-        Ok(Self {
-            streams: table,
-            wildcard,
-            fingerprints,
-        })
+        for rows in table.of_sources.values_mut().chain([&mut table.all]) {
+            rows.wildcard = rows.streams.get("*").copied().flatten();
+        }
+        Ok(table)
+    }
+
+    fn remember(&mut self, stream: StreamId, name: &StreamName) {
+        if self.fingerprints.len() <= stream.index() {
+            self.fingerprints.resize(stream.index() + 1, 0);
+        }
+        self.fingerprints[stream.index()] = name.fingerprint();
     }
 
     /// The [fingerprint](StreamName::fingerprint) of a stream that this table leads to; 0 for another.
@@ -73,16 +87,28 @@ impl Table {
 
     /// Whether any event can go to `stream`.
     pub fn leads_to(&self, stream: StreamId) -> bool {
-        self.streams.values().any(|mapped| *mapped == Some(stream))
+        let mut rows = self.of_sources.values().chain([&self.all]);
+        rows.any(|rows| rows.streams.values().any(|mapped| *mapped == Some(stream)))
     }
 
-    /// The stream of an event with this (already lower-cased) key, or `None` when the event is not to be sent.
+    /// The stream of an event with this (already lower-cased) key, or `None` when the event is not to be sent. Rows of
+    /// its source come before those of every source.
     pub fn stream(&self, key: RoutingKey<'_>) -> Option<StreamId> {
         self.find(key).map(|(stream, _)| stream)
     }
 
     /// The same, with the part of the event that led there.
     pub fn find(&self, key: RoutingKey<'_>) -> Option<(StreamId, Matched)> {
+        let of_source = match key.source {
+            "" => None,
+            source => self.of_sources.get(source),
+        };
+        of_source.and_then(|rows| rows.find(key)).or_else(|| self.all.find(key))
+    }
+}
+
+impl Rows {
+    fn find(&self, key: RoutingKey<'_>) -> Option<(StreamId, Matched)> {
         let named = |name: &str| match name {
             "" => None,
             _ => self.streams.get(name).copied().flatten(),
@@ -114,6 +140,40 @@ mod tests {
         Mapping {
             event: event.to_owned(),
             delivery_stream_name: stream.to_owned(),
+            source: None,
+        }
+    }
+
+    fn of(source: &str, event: &str, stream: &str) -> Mapping {
+        Mapping {
+            source: Some(source.to_owned()),
+            ..row(event, stream)
+        }
+    }
+
+    #[test]
+    fn rows_of_a_source_come_first_and_each_of_its_kinds_before_any_of_the_others() {
+        let rows = [
+            row("page", "pages"),
+            row("*", "rest"),
+            of("web", "page", "web-pages"),
+            of("shop", "*", "shop-rest"),
+            of("shop", "Order", "shop-orders"),
+        ];
+        let streams = Streams::default();
+        let table = Table::new(&rows, &streams).unwrap();
+        for (source, event, r#type, expected) in [
+            ("", "", "page", "pages"),
+            ("web", "", "page", "web-pages"),
+            ("web", "", "track", "rest"),
+            ("shop", "order", "track", "shop-orders"),
+            ("shop", "", "page", "shop-rest"),
+            ("gone", "", "page", "pages"),
+        ] {
+            let key = RoutingKey { event, r#type, source };
+            let stream = table.stream(key).unwrap();
+            assert_eq!(streams.name(stream).as_str(), expected, "{key:?}");
+            assert!(table.leads_to(stream));
         }
     }
 

@@ -64,6 +64,11 @@ impl Body {
         &self.bytes
     }
 
+    /// The bytes to be read somewhere else, as long as the body itself is kept: it holds their memory.
+    pub(in crate::http) fn content(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
     /// Reads it. `entrance` sees what has been read as soon as it is all of the body or [`ENTRANCE_BYTES`] of it, and
     /// decides whether the rest is read.
     ///

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     config::Snapshot,
     http::reply::{Refusal, Unavailable},
+    source::SourceName,
 };
 
 /// Longest `Authorization` header that is read: a write key and a password in base64 with room to spare.
@@ -27,7 +28,7 @@ pub(super) enum Presented {
 
 /// Looks for the write key in the head of a request.
 pub(super) fn presented(configuration: &Snapshot, head: &Parts) -> Presented {
-    if configuration.document.ingest.write_keys.is_none() {
+    if configuration.key_places.is_none() {
         return Presented::Needless;
     }
     basic_user(&head.headers)
@@ -40,36 +41,52 @@ pub(super) fn query_key(head: &Parts) -> Option<String> {
     query::value(head.uri.query(), "writeKey").filter(|key| !key.is_empty())
 }
 
-/// Lets a request in that presents a known write key, or any request when the configuration names no keys.
+/// Lets a request in that presents a known write key, or any request when the configuration names no keys. Returns the
+/// source that the key is of, if it is one's.
 ///
 /// # Errors
 ///
 /// [`Refusal::NoWriteKey`], [`Refusal::UnknownWriteKey`], or [`Refusal::Unavailable`] while the keys are not there.
-pub(super) fn check(configuration: &Snapshot, keys: &KeyRing, presented: Option<&str>) -> Result<(), Refusal> {
-    let Some(named) = &configuration.document.ingest.write_keys else {
-        return Ok(());
+pub(super) fn check(
+    configuration: &Snapshot,
+    keys: &KeyRing,
+    presented: Option<&str>,
+) -> Result<Option<SourceName>, Refusal> {
+    let Some(named) = &configuration.key_places else {
+        return Ok(None);
     };
     let presented = presented.filter(|key| !key.is_empty()).ok_or(Refusal::NoWriteKey);
     // Whether the keys are there comes first: a client must not be told that it lacks one by a pod that has none
     // itself.
     match (keys.judge(named, presented.unwrap_or_default()), presented) {
         (Verdict::NoKeys, _) => Err(Refusal::unavailable(Unavailable::NoWriteKeys)),
-        (Verdict::StillOpen, _) => Ok(()),
+        (Verdict::StillOpen, _) => Ok(None),
         (_, Err(missing)) => Err(missing),
         (Verdict::Unknown, Ok(_)) => Err(Refusal::UnknownWriteKey),
-        (Verdict::Known, Ok(_)) => Ok(()),
+        (Verdict::Known(source), Ok(_)) => Ok(source),
     }
 }
 
-/// Whether the write keys that the configuration names, if any, are there to be compared with.
+/// Whether any of the write keys that the configuration names, if it names any, are there to be compared with.
 ///
 /// # Errors
 ///
 /// [`Refusal::Unavailable`] while they are not.
 pub(super) fn are_there(configuration: &Snapshot, keys: &KeyRing) -> Result<(), Refusal> {
-    match &configuration.document.ingest.write_keys {
-        Some(named) if keys.judge(named, "") == Verdict::NoKeys => Err(Refusal::unavailable(Unavailable::NoWriteKeys)),
+    match &configuration.key_places {
+        Some(named) if !keys.has_any(named) => Err(Refusal::unavailable(Unavailable::NoWriteKeys)),
         _ => Ok(()),
+    }
+}
+
+/// The source whose write key stands in the head of a request, for a line of the log.
+pub(super) fn source_in_head(configuration: &Snapshot, keys: &KeyRing, head: &Parts) -> Option<SourceName> {
+    match (&configuration.key_places, presented(configuration, head)) {
+        (Some(named), Presented::InHead(key)) => match keys.judge(named, &key) {
+            Verdict::Known(source) => source,
+            _ => None,
+        },
+        _ => None,
     }
 }
 

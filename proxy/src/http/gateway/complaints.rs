@@ -35,14 +35,16 @@ struct Refusals {
 struct Tally<const KINDS: usize>(Mutex<(Option<Instant>, [u64; KINDS])>);
 
 impl Complaints {
-    /// Notes what was wrong with the events of a request, and writes the lines that it is time for.
-    pub(super) fn note(&self, counts: &Counts, now: Instant) {
+    /// Notes what was wrong with the events of a request, and writes the lines that it is time for, with the source of
+    /// this request, if it is known.
+    pub(super) fn note(&self, counts: &Counts, source: Option<&str>, now: Instant) {
         if let Some([not_json, not_an_object, no_identity, too_large]) = self.invalid.due(counts.invalid, now) {
             tracing::warn!(
                 not_json,
                 not_an_object,
                 no_identity,
                 too_large,
+                source,
                 "events were not accepted because they are not valid"
             );
         }
@@ -51,6 +53,7 @@ impl Complaints {
                 original_timestamp,
                 sent_at,
                 timestamp,
+                source,
                 "points in time could not be read, the time of arrival stands in for them; what was sent is in unreadTimes"
             );
         }
@@ -60,13 +63,13 @@ impl Complaints {
 impl Complaints {
     /// Notes a request that was refused, and writes the line if it is time for one of its reason: it shows this
     /// request, and how many there were since the last. No path and no query, in which keys may stand, and nothing of
-    /// the body. As much of the peer's address as may be kept.
+    /// the body. As much of the peer's address as may be kept, and its source, where they are known.
     pub(super) fn note_refused(
         &self,
         reason: &'static str,
         place: Option<usize>,
         route: &'static str,
-        peer: Option<IpAddr>,
+        (peer, source): (Option<IpAddr>, Option<&str>),
         now: Instant,
     ) {
         if let Some(requests) = self.refusals_due(reason, now) {
@@ -77,6 +80,7 @@ impl Complaints {
                 route,
                 place,
                 peer,
+                source,
                 "requests were refused, this one last"
             );
         }
@@ -149,12 +153,13 @@ mod tests {
         for (peer, shown) in [(Some("203.0.113.0".parse().unwrap()), true), (None, false)] {
             let log = Log::default();
             tracing::subscriber::with_default(log.subscriber(), || {
-                Complaints::default().note_refused("NotJson", Some(7), "batch", peer, Instant::now());
+                Complaints::default().note_refused("NotJson", Some(7), "batch", (peer, Some("web")), Instant::now());
             });
             let text = log.text();
             assert!(text.contains("NotJson") && text.contains("place=7"), "{text}");
             assert_eq!(text.contains("peer=203.0.113.0"), shown, "{text}");
             assert_eq!(text.contains("peer"), shown, "{text}");
+            assert!(text.contains("source=\"web\""), "{text}");
         }
     }
 

@@ -1,6 +1,9 @@
 //! From a request with events to its answer: let it in, read the body, judge the events, wait until they are safe.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use firehose_proxy_config::InvalidEventPolicy;
 use http::request::Parts;
@@ -11,13 +14,14 @@ use super::{
     Gateway, Opened,
     auth::{self, Presented},
     forwarded,
+    judging::Judging,
     routes::Payload,
     taken_out::TakenOut,
 };
 use crate::{
     config::Snapshot,
     dead_letters::Letter,
-    event::{self, Admission, Context, Kept, Refused},
+    event::{self, Admission, Kept, Refused},
     http::{
         connection::{
             body::{Body, Payer},
@@ -25,6 +29,7 @@ use crate::{
         },
         reply::Refusal,
     },
+    source::SourceName,
 };
 
 /// The records of a request may take so many times the bytes that its body may take: small events grow by what is added
@@ -44,9 +49,16 @@ impl Gateway {
         let _pass = self.enter()?;
         let configuration = self.configuration()?;
         let presented = auth::presented(&configuration, head);
+        let source: OnceLock<SourceName> = OnceLock::new();
+        let check = |key: Option<&str>| -> Result<(), Refusal> {
+            if let Some(found) = auth::check(&configuration, &self.endpoint.keys, key)? {
+                source.get_or_init(|| found);
+            }
+            Ok(())
+        };
         match &presented {
             Presented::Needless => {}
-            Presented::InHead(key) => auth::check(&configuration, &self.endpoint.keys, Some(key))?,
+            Presented::InHead(key) => check(Some(key))?,
             // A client must not be told that it lacks a key by a pod that has none itself.
             Presented::InBody => auth::are_there(&configuration, &self.endpoint.keys)?,
         }
@@ -56,11 +68,7 @@ impl Gateway {
 
         let limit = body_limit(&configuration);
         let entrance = |beginning: &[u8]| match presented {
-            Presented::InBody => auth::check(
-                &configuration,
-                &self.endpoint.keys,
-                event::write_key(beginning).as_deref(),
-            ),
+            Presented::InBody => check(event::write_key(beginning).as_deref()),
             Presented::Needless | Presented::InHead(_) => Ok(()),
         };
         let pace = self.endpoint.body_pace;
@@ -70,18 +78,14 @@ impl Gateway {
         };
         let body = Body::read(&head.headers, incoming, limit, &payer, pace, &entrance).await?;
         self.endpoint.metrics.received(body.bytes().len());
-        let admission = self.judge(
-            &configuration,
-            taken_out.as_ref(),
-            head,
-            peer.address,
-            payload,
-            body.bytes(),
-        )?;
+        let source = source.into_inner();
+        let judging = self.judging(&configuration, taken_out, source.clone(), head, peer.address, payload);
+        let admission = self.judges.judge(judging?, body.content()).await?;
         // The records are in the batch; unless something else is kept of it, the body's memory is free for others while
         // this request waits.
         let body = sets_aside(&configuration, &admission).then_some(body);
-        self.accept(&configuration, admission, body, peer).await
+        self.accept(&configuration, admission, source.as_ref(), body, peer)
+            .await
     }
 
     /// The same for an event that is not in a body.
@@ -95,11 +99,13 @@ impl Gateway {
         let _pass = self.enter()?;
         let configuration = self.configuration()?;
         let key = auth::query_key(head).or_else(|| auth::basic_user(&head.headers));
-        auth::check(&configuration, &self.endpoint.keys, key.as_deref())?;
+        let source = auth::check(&configuration, &self.endpoint.keys, key.as_deref())?;
         let taken_out = TakenOut::under(&configuration, &self.endpoint.secrets.hash_key)?;
         self.within_rate(&configuration)?;
-        let admission = self.judge(&configuration, taken_out.as_ref(), head, peer.address, payload, event)?;
-        self.accept(&configuration, admission, None, peer).await
+        let judging = self.judging(&configuration, taken_out, source.clone(), head, peer.address, payload);
+        let admission = judging?.judge(event)?;
+        self.accept(&configuration, admission, source.as_ref(), None, peer)
+            .await
     }
 
     fn within_rate(&self, configuration: &Snapshot) -> Result<(), Refusal> {
@@ -110,31 +116,27 @@ impl Gateway {
         }
     }
 
-    fn judge(
+    fn judging(
         &self,
-        configuration: &Snapshot,
-        taken_out: Option<&TakenOut>,
+        configuration: &Arc<Snapshot>,
+        taken_out: Option<TakenOut>,
+        source: Option<SourceName>,
         head: &Parts,
         peer: SocketAddr,
         payload: Payload,
-        body: &[u8],
-    ) -> Result<Admission, Refusal> {
+    ) -> Result<Judging, Refusal> {
         let request_ip = forwarded::request_ip(&head.headers, peer.ip(), &configuration.trusted_proxies);
-        let request_ip = forwarded::kept(request_ip, configuration.document.ingest.request_ip)
-            .map_or_else(String::new, |address| address.to_string());
-        let mut context = Context {
-            table: &configuration.table,
-            delimiter: configuration.document.delivery.record_delimiter,
+        Ok(Judging {
+            configuration: Arc::clone(configuration),
+            taken_out,
+            source,
+            request_ip: forwarded::kept(request_ip, configuration.document.ingest.request_ip)
+                .map_or_else(String::new, |address| address.to_string()),
             received_at: (self.endpoint.clock)(),
-            request_ip: &request_ip,
-            privacy: taken_out.and_then(TakenOut::privacy),
-            max_frame_bytes: body_limit(configuration).saturating_mul(MOST_GROWTH),
-            identity_key: self.opened()?.intake.recent().key(),
-            random: &mut || (self.endpoint.random)(),
-        };
-        Ok(match payload {
-            Payload::Single(path_type) => event::single(body, path_type, &mut context)?,
-            Payload::Batch => event::batch(body, &mut context)?,
+            payload,
+            most_frame_bytes: body_limit(configuration).saturating_mul(MOST_GROWTH),
+            recent: self.opened()?.intake.recent().clone(),
+            random: Arc::clone(&self.endpoint.random),
         })
     }
 
@@ -143,6 +145,7 @@ impl Gateway {
         &self,
         configuration: &Arc<Snapshot>,
         admission: Admission,
+        source: Option<&SourceName>,
         body: Option<Body>,
         peer: Peer<'_>,
     ) -> Result<(), Refusal> {
@@ -151,7 +154,8 @@ impl Gateway {
         if let Some(per_second) = ingest.events_per_second_per_pod {
             self.rate.charge(counts.total(), per_second, Instant::now());
         }
-        self.complaints.note(&counts, Instant::now());
+        let name = source.map(SourceName::as_str);
+        self.complaints.note(&counts, name, Instant::now());
         if let Some(invalid) = counts.first_invalid {
             self.endpoint.metrics.refused(&counts);
             if counts.valid() == 0 || ingest.invalid_event_policy == InvalidEventPolicy::RejectBatch {
@@ -168,9 +172,9 @@ impl Gateway {
         };
         let Opened { intake, dead_letters } = self.opened()?;
         let accepted = intake.accept_from(batch, deadline, has_left).await?;
-        self.endpoint.metrics.accepted(&counts, accepted);
+        self.endpoint.metrics.accepted(&counts, accepted, name);
         if let (Some(body), Some(dead_letters)) = (body, dead_letters) {
-            let letters = refused.iter().map(|refused| letter(refused, body.bytes()));
+            let letters = refused.iter().map(|refused| letter(refused, name, body.bytes()));
             // The client cannot mend them and the others are safe: without room for them they are what was counted
             // above.
             let _ = timeout_at(deadline, dead_letters.put_all(letters).synced()).await;
@@ -186,12 +190,12 @@ fn sets_aside(configuration: &Snapshot, admission: &Admission) -> bool {
         && admission.counts.valid() > 0
 }
 
-fn letter(refused: &Refused, body: &[u8]) -> Letter {
+fn letter(refused: &Refused, source: Option<&str>, body: &[u8]) -> Letter {
     Letter {
         stream: None,
         event: String::new(),
         r#type: String::new(),
-        source: String::new(),
+        source: source.unwrap_or_default().to_owned(),
         reason: refused.reason.as_str().to_owned(),
         detail: match refused.kept {
             Kept::At(_) | Kept::Redacted(_) => "not a valid event",

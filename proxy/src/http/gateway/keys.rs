@@ -7,29 +7,32 @@
 //! Its pod was made before the keys were asked for and is about to be replaced; to refuse everything until then would
 //! make an outage of the switch. A process that starts like that lets nobody in.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fs::File,
     hint::black_box,
     io::{self, Read as _},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use arc_swap::ArcSwapOption;
 use firehose_proxy_config::{
-    WriteKeys,
-    report::{MAX_DETAIL_CHARS, WriteKeysReport, WriteKeysState},
+    report::{MAX_DETAIL_CHARS, SourceReport, WriteKeysReport, WriteKeysState},
     secret_revision,
 };
 use tokio::{sync::watch, task::spawn_blocking};
 use tracing::{info, warn};
 
 use crate::{
-    config::{self, Mounted, Snapshot},
+    config::{self, KeyPlaces, Mounted, Snapshot},
     descriptors::{is_shortage, say_shortage},
+    source::SourceName,
 };
 
-/// Write keys by the directory that a configuration names. Cloning shares them.
+/// Write keys by the directories that a configuration names. Cloning shares them.
 #[derive(Debug, Clone, Default)]
 pub struct KeyRing(Arc<ArcSwapOption<Rule>>);
 
@@ -40,18 +43,26 @@ enum Rule {
     Open,
     /// Keys are asked for, and there is no directory for them in a pod that served without.
     StillOpen,
-    /// Those of this directory.
-    Watched(Watched),
+    /// Those of these places.
+    Watched(Arc<Watched>),
 }
 
 #[derive(Debug)]
 struct Watched {
-    directory: String,
+    places: Arc<KeyPlaces>,
+    lists: Vec<List>,
+}
+
+/// One file of keys.
+#[derive(Debug, Clone)]
+struct List {
+    /// Whose they are; `None` of those that are nobody's.
+    source: Option<SourceName>,
+    file: PathBuf,
     keys: Slot,
 }
 
-/// Where the watch of one directory leaves what it reads; empty before the first look. Each watch has its own, so that
-/// the last look of a watch that has ended overwrites nothing.
+/// Where a watch leaves what it reads of a file; empty before the first look.
 type Slot = Arc<ArcSwapOption<Look>>;
 
 /// What a look at the file found.
@@ -67,13 +78,13 @@ enum Look {
 struct Keys(Vec<String>);
 
 /// What a write key is good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// One of the keys.
-    Known,
+    /// One of the keys, and whose.
+    Known(Option<SourceName>),
     /// None of them.
     Unknown,
-    /// The keys are not there.
+    /// It is none of those that are there, and others are not there.
     NoKeys,
     /// No key is needed yet.
     StillOpen,
@@ -85,37 +96,138 @@ const MAX_FILE_BYTES: u64 = 64 * 1024;
 const MAX_KEY_BYTES: usize = 256;
 
 impl KeyRing {
-    /// Judges a key by the file in the directory that the configuration of a request names.
-    pub(super) fn judge(&self, named: &WriteKeys, key: &str) -> Verdict {
+    /// Judges a key by the files that the configuration of a request names. A key that stands in several is that of
+    /// the source that the document names first.
+    pub(super) fn judge(&self, named: &Arc<KeyPlaces>, key: &str) -> Verdict {
         let rule = self.0.load();
         let watched = match rule.as_deref() {
             None => return Verdict::NoKeys,
             // The keys that were asked for a moment ago are not looked for yet.
             Some(Rule::Open | Rule::StillOpen) => return Verdict::StillOpen,
-            Some(Rule::Watched(watched)) if watched.directory == named.directory => watched,
+            Some(Rule::Watched(watched)) if watched.places == *named => watched,
             Some(Rule::Watched(_)) => return Verdict::NoKeys,
         };
-        match watched.keys.load().as_deref() {
-            Some(Look::Loaded { keys, .. }) if keys.contain(key) => Verdict::Known,
-            Some(Look::Loaded { .. }) => Verdict::Unknown,
-            _ => Verdict::NoKeys,
+        let mut verdict = Verdict::Unknown;
+        // All of them are compared with, so that the time tells nobody whose a key is.
+        for list in &watched.lists {
+            let of_list = match list.keys.load().as_deref() {
+                Some(Look::Loaded { keys, .. }) if keys.contain(key) => Verdict::Known(list.source.clone()),
+                Some(Look::Loaded { .. }) => Verdict::Unknown,
+                _ => Verdict::NoKeys,
+            };
+            verdict = match (verdict, of_list) {
+                (known @ Verdict::Known(_), _) | (Verdict::Unknown, known) => known,
+                (_, known @ Verdict::Known(_)) => known,
+                (other, _) => other,
+            };
+        }
+        verdict
+    }
+
+    /// Whether any of the keys that the configuration of a request names are there, or none are needed yet.
+    pub(super) fn has_any(&self, named: &Arc<KeyPlaces>) -> bool {
+        match self.0.load().as_deref() {
+            None => false,
+            Some(Rule::Open | Rule::StillOpen) => true,
+            Some(Rule::Watched(watched)) => {
+                let is_loaded = |list: &List| matches!(list.keys.load().as_deref(), Some(Look::Loaded { .. }));
+                watched.places == *named && watched.lists.iter().any(is_loaded)
+            }
         }
     }
 
-    /// How the keys are, for the report.
-    pub(crate) fn report(&self) -> WriteKeysReport {
+    /// How the keys are, for the report: all of them, then those of each source.
+    pub(crate) fn report(&self) -> (WriteKeysReport, Vec<SourceReport>) {
         let plain = |state| WriteKeysReport {
             state,
             ..WriteKeysReport::default()
         };
         let rule = self.0.load();
         let watched = match rule.as_deref() {
-            None => return WriteKeysReport::default(),
-            Some(Rule::Open) => return plain(WriteKeysState::NotRequired),
-            Some(Rule::StillOpen) => return plain(WriteKeysState::Open),
+            None => return Default::default(),
+            Some(Rule::Open) => return (plain(WriteKeysState::NotRequired), Vec::new()),
+            Some(Rule::StillOpen) => return (plain(WriteKeysState::Open), Vec::new()),
             Some(Rule::Watched(watched)) => watched,
         };
-        match watched.keys.load().as_deref() {
+        let reports: Vec<_> = watched.lists.iter().map(|list| (list, list.report())).collect();
+        let sources = reports.iter().filter_map(|(list, report)| {
+            Some(SourceReport {
+                name: list.source.as_ref()?.to_string(),
+                write_keys: report.clone(),
+            })
+        });
+        (worst(&reports), sources.collect())
+    }
+
+    /// Watches the directories that the configuration in force names, for ever.
+    pub(super) async fn follow(&self, mut changes: watch::Receiver<Option<Arc<Snapshot>>>) {
+        let mut watching: Option<(Arc<Watched>, Vec<Option<Mounted>>)> = None;
+        loop {
+            let snapshot = changes.borrow_and_update().clone();
+            let named = snapshot.as_ref().and_then(|snapshot| snapshot.key_places.clone());
+            match named {
+                None if snapshot.is_none() => {}
+                None => {
+                    self.0.store(Some(Arc::new(Rule::Open)));
+                    watching = None;
+                }
+                Some(places) if watching.as_ref().is_some_and(|(watched, _)| watched.places == places) => {}
+                Some(places) if self.is_open() && !is_there(&places).await => {
+                    warn!(
+                        directories = ?places.directories().collect::<Vec<_>>(),
+                        "write keys are asked for, and this pod was made without: it stays open until it is replaced"
+                    );
+                    self.0.store(Some(Arc::new(Rule::StillOpen)));
+                }
+                Some(places) => {
+                    let before = watching.take();
+                    let known = before.as_ref().map_or(&[][..], |(watched, _)| &watched.lists);
+                    let watched = Arc::new(Watched::of(places, known));
+                    self.0.store(Some(Arc::new(Rule::Watched(Arc::clone(&watched)))));
+                    let mounted = watch(&watched).await;
+                    watching = Some((watched, mounted));
+                }
+            }
+            if changes.changed().await.is_err() {
+                return std::future::pending().await; // the configuration is final
+            }
+        }
+    }
+
+    /// Whether this process has been serving without keys.
+    fn is_open(&self) -> bool {
+        matches!(self.0.load().as_deref(), Some(Rule::Open | Rule::StillOpen))
+    }
+}
+
+impl Watched {
+    /// The lists of some places. Of a file that was watched before, what was read counts until it is looked at again.
+    fn of(places: Arc<KeyPlaces>, known: &[List]) -> Self {
+        let lists = places.files().map(|(source, file)| {
+            let before = known.iter().find(|list| list.file == file && list.source == source);
+            List {
+                keys: before.map_or_else(Slot::default, |list| {
+                    // Each watch has its own, so that the last look of a watch that has ended overwrites nothing.
+                    Arc::new(ArcSwapOption::new(list.keys.load_full()))
+                }),
+                source,
+                file,
+            }
+        });
+        Self {
+            lists: lists.collect(),
+            places,
+        }
+    }
+}
+
+impl List {
+    fn report(&self) -> WriteKeysReport {
+        let plain = |state| WriteKeysReport {
+            state,
+            ..WriteKeysReport::default()
+        };
+        match self.keys.load().as_deref() {
             None => plain(WriteKeysState::Unknown),
             Some(Look::Missing) => plain(WriteKeysState::Missing),
             Some(Look::Unusable(why)) => WriteKeysReport {
@@ -128,74 +240,80 @@ impl KeyRing {
             },
         }
     }
+}
 
-    /// Watches the directory that the configuration in force names, for ever.
-    pub(super) async fn follow(&self, mut changes: watch::Receiver<Option<Arc<Snapshot>>>) {
-        let mut watching: Option<(String, Option<Mounted>)> = None;
-        loop {
-            let snapshot = changes.borrow_and_update().clone();
-            let named = snapshot.as_ref().and_then(|snapshot| {
-                let keys = snapshot.document.ingest.write_keys.as_ref()?;
-                Some(keys.directory.clone())
-            });
-            match named {
-                None if snapshot.is_none() => {}
-                None => {
-                    self.0.store(Some(Arc::new(Rule::Open)));
-                    watching = None;
-                }
-                Some(directory) if watching.as_ref().is_some_and(|(watched, _)| *watched == directory) => {}
-                Some(directory) if self.is_open() && !is_there(&directory).await => {
-                    warn!(
-                        directory,
-                        "write keys are asked for, and this pod was made without: it stays open until it is replaced"
-                    );
-                    self.0.store(Some(Arc::new(Rule::StillOpen)));
-                }
-                Some(directory) => watching = Some((directory.clone(), self.watch(directory).await)),
-            }
-            if changes.changed().await.is_err() {
-                return std::future::pending().await; // the configuration is final
-            }
-        }
+/// What is said of all lists: what is the matter with the one that is worst off, and whose it is.
+fn worst(reports: &[(&List, WriteKeysReport)]) -> WriteKeysReport {
+    let badness = |report: &WriteKeysReport| match report.state {
+        WriteKeysState::Missing => 3,
+        WriteKeysState::Incomplete => 2,
+        WriteKeysState::Unknown => 1,
+        WriteKeysState::NotRequired | WriteKeysState::Open | WriteKeysState::Loaded => 0,
+    };
+    let Some((list, worst)) = reports.iter().rev().max_by_key(|(_, report)| badness(report)) else {
+        return WriteKeysReport::default();
+    };
+    let mut worst = worst.clone();
+    if let (Some(source), 2..) = (&list.source, badness(&worst)) {
+        let why = worst.detail.as_deref().unwrap_or("there are none");
+        worst.detail = Some(
+            format!("source {source}: {why}")
+                .chars()
+                .take(MAX_DETAIL_CHARS)
+                .collect(),
+        );
     }
-
-    /// Whether this process has been serving without keys.
-    fn is_open(&self) -> bool {
-        matches!(self.0.load().as_deref(), Some(Rule::Open | Rule::StillOpen))
+    if reports.len() > 1 {
+        let revisions = reports.iter().map(|(_, report)| report.revision.as_deref());
+        let revisions: Option<Vec<&str>> = revisions.collect();
+        worst.revision = revisions.map(|revisions| secret_revision(&revisions));
     }
+    worst
+}
 
-    async fn watch(&self, directory: String) -> Option<Mounted> {
-        let keys = Slot::default();
-        self.0.store(Some(Arc::new(Rule::Watched(Watched {
-            directory: directory.clone(),
-            keys: Arc::clone(&keys),
-        }))));
+/// Watches the directories of some lists; the first look is over when it returns.
+async fn watch(watched: &Arc<Watched>) -> Vec<Option<Mounted>> {
+    let mut mounted = Vec::new();
+    for directory in watched.places.directories() {
+        let (directory, watched) = (PathBuf::from(directory), Arc::clone(watched));
         let started = spawn_blocking(move || {
-            let path = Path::new(&directory).join(WriteKeys::FILE);
-            config::watch(Path::new(&directory), move || look(&path, &keys))
+            let within = directory.clone();
+            config::watch(&directory, move || {
+                let lists = watched.lists.iter();
+                lists.filter(|list| list.file.parent() == Some(&within)).for_each(look);
+            })
         });
-        match started.await.map_err(io::Error::other).flatten() {
+        mounted.push(match started.await.map_err(io::Error::other).flatten() {
             Ok(mounted) => Some(mounted),
             Err(error) => {
                 tracing::error!(%error, "failed to watch the write keys, no request is accepted");
                 None
             }
-        }
+        });
     }
+    mounted
 }
 
-/// Whether there is such a directory, asked off the runtime's threads: a volume may hang. One that cannot be told to be
-/// absent is there.
-async fn is_there(directory: &str) -> bool {
-    let directory = directory.to_owned();
-    let absent = spawn_blocking(move || matches!(Path::new(&directory).try_exists(), Ok(false)));
+/// Whether any of the directories is there, asked off the runtime's threads: a volume may hang. One that cannot be told
+/// to be absent is there.
+async fn is_there(places: &KeyPlaces) -> bool {
+    let directories: Vec<String> = places.directories().map(str::to_owned).collect();
+    let absent = spawn_blocking(move || {
+        let mut directories = directories.iter();
+        directories.all(|directory| matches!(Path::new(directory).try_exists(), Ok(false)))
+    });
     !absent.await.unwrap_or(false)
 }
 
 /// Reads the file and, if it says something else than before, puts that in force.
-fn look(path: &Path, slot: &Slot) {
-    let found = match read(path) {
+fn look(list: &List) {
+    let List {
+        source,
+        file,
+        keys: slot,
+    } = list;
+    let source = source.as_ref().map(SourceName::as_str);
+    let found = match read(file) {
         Ok(keys) => {
             let parts: Vec<&str> = keys.0.iter().map(String::as_str).collect();
             let revision = secret_revision(&parts);
@@ -210,9 +328,14 @@ fn look(path: &Path, slot: &Slot) {
         return;
     }
     match &found {
-        Look::Loaded { keys, .. } => info!(keys = keys.0.len(), "write keys loaded"),
-        Look::Missing => warn!("there are no write keys: no request is accepted until the Secret has them"),
-        Look::Unusable(error) => warn!(%error, "the write keys cannot be used: no request is accepted"),
+        Look::Loaded { keys, .. } => info!(source, keys = keys.0.len(), "write keys loaded"),
+        Look::Missing => warn!(
+            source,
+            "there are no write keys: no request is accepted with one until the Secret has them"
+        ),
+        Look::Unusable(error) => {
+            warn!(source, %error, "the write keys cannot be used: no request is accepted with one")
+        }
     }
     slot.store(Some(Arc::new(found)));
 }
@@ -253,119 +376,5 @@ impl Keys {
         self.0
             .iter()
             .fold(false, |found, key| black_box(found | (differs(key) == 0)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use firehose_tests::document::DocumentText;
-
-    use super::*;
-
-    #[test]
-    fn a_key_is_known_by_all_of_its_bytes() {
-        let keys = Keys(vec!["alpha".to_owned(), "beta".to_owned()]);
-        assert!(keys.contain("alpha") && keys.contain("beta"));
-        for other in [
-            "",
-            "alph",
-            "alphab",
-            "Alpha",
-            "alpha\0",
-            "alpha\nbeta",
-            &"a".repeat(1000),
-        ] {
-            assert!(!keys.contain(other), "{other:?}");
-        }
-    }
-
-    #[test]
-    fn a_file_has_one_key_a_line_and_at_least_one() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join(WriteKeys::FILE);
-        assert!(read(&path).is_err());
-        for (text, keys) in [
-            ("one\n", vec!["one"]),
-            (" one \r\n\n two", vec!["one", "two"]),
-            ("", vec![]),
-            ("\n \n", vec![]),
-            (&"k".repeat(MAX_KEY_BYTES + 1), vec![]),
-            (&"k\n".repeat(40_000), vec![]),
-        ] {
-            fs::write(&path, text).unwrap();
-            let read = read(&path).map_or(Vec::new(), |keys| keys.0);
-            assert_eq!(read, keys, "{:?}", text.get(..20));
-        }
-    }
-
-    fn configured(more: &str) -> Arc<Snapshot> {
-        let document = DocumentText::everything_to("orders").more(more).to_string();
-        Arc::new(Snapshot::unrouted(firehose_proxy_config::parse(&document).unwrap()))
-    }
-
-    fn with_keys(directory: &Path) -> Arc<Snapshot> {
-        configured(&format!(
-            "ingest: {{ writeKeys: {{ directory: {:?} }} }}",
-            directory.display()
-        ))
-    }
-
-    async fn until(ring: &KeyRing, state: WriteKeysState) {
-        let reported = async {
-            while ring.report().state != state {
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            }
-        };
-        let reported = tokio::time::timeout(std::time::Duration::from_secs(20), reported).await;
-        reported.unwrap_or_else(|_| panic!("{state:?} is not reported, but {:?}", ring.report()));
-    }
-
-    #[tokio::test]
-    async fn a_process_that_served_without_keys_stays_open_while_its_pod_has_no_place_for_them() {
-        let pod = tempfile::tempdir().unwrap();
-        let mount = pod.path().join("write-keys");
-        let named = WriteKeys {
-            directory: mount.display().to_string(),
-        };
-        let (configure, configuration) = watch::channel(Some(configured("")));
-        let ring = KeyRing::default();
-        let followed = ring.clone();
-        tokio::spawn(async move { followed.follow(configuration).await });
-        until(&ring, WriteKeysState::NotRequired).await;
-
-        configure.send_replace(Some(with_keys(&mount)));
-        until(&ring, WriteKeysState::Open).await;
-        assert_eq!(ring.judge(&named, ""), Verdict::StillOpen);
-
-        // A pod with a place for them refuses, whatever it did before.
-        fs::create_dir(&mount).unwrap();
-        configure.send_replace(Some(with_keys(&mount)));
-        until(&ring, WriteKeysState::Missing).await;
-        assert_eq!(ring.judge(&named, "one"), Verdict::NoKeys);
-        fs::write(mount.join(WriteKeys::FILE), "one\n").unwrap();
-        until(&ring, WriteKeysState::Loaded).await;
-        assert_eq!(ring.judge(&named, "one"), Verdict::Known);
-        let revision = ring.report().revision.unwrap();
-        assert!(!revision.contains("one") && revision.len() == 16, "{revision}");
-        fs::write(mount.join(WriteKeys::FILE), "\n").unwrap();
-        until(&ring, WriteKeysState::Incomplete).await;
-        assert!(ring.report().detail.is_some());
-    }
-
-    #[tokio::test]
-    async fn a_process_that_starts_without_a_place_for_its_keys_lets_nobody_in() {
-        let pod = tempfile::tempdir().unwrap();
-        let mount = pod.path().join("write-keys");
-        let (_configure, configuration) = watch::channel(Some(with_keys(&mount)));
-        let ring = KeyRing::default();
-        let followed = ring.clone();
-        tokio::spawn(async move { followed.follow(configuration).await });
-        until(&ring, WriteKeysState::Missing).await;
-        let named = WriteKeys {
-            directory: mount.display().to_string(),
-        };
-        assert_eq!(ring.judge(&named, ""), Verdict::NoKeys);
     }
 }

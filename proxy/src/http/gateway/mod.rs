@@ -21,6 +21,7 @@ mod forwarded;
 mod gate;
 mod held;
 mod ingest;
+mod judging;
 mod keys;
 mod lifetimes;
 mod pixel;
@@ -47,6 +48,7 @@ use tracing::{Instrument as _, debug_span, field};
 
 use self::{
     complaints::Complaints,
+    judging::Judges,
     rate::Rate,
     routes::{Payload, Route},
     taken_out::TakenOut,
@@ -73,6 +75,7 @@ use crate::{
     event::Timestamp,
     queue::Intake,
     shutdown::Shutdown,
+    source::SourceName,
 };
 
 /// Everything the event endpoint works with.
@@ -119,6 +122,7 @@ struct Gateway {
     endpoint: Endpoint,
     rate: Rate,
     complaints: Complaints,
+    judges: Judges,
 }
 
 impl Endpoint {
@@ -164,6 +168,7 @@ pub async fn serve(listener: Listener, endpoint: Endpoint, shutdown: Shutdown) {
         endpoint,
         rate: Rate::new(Instant::now()),
         complaints: Complaints::default(),
+        judges: Judges::new(),
     });
     tokio::select! {
         () = server::serve(listener, Arc::clone(&gateway), connections, Some(shutdown)) => {}
@@ -202,7 +207,7 @@ impl Handler for Gateway {
     fn no_request(&self, why: NoRequest, peer: SocketAddr) {
         self.endpoint.metrics.request_refused(why.as_str());
         self.complaints
-            .note_refused(why.as_str(), None, "none", self.kept(peer), Instant::now());
+            .note_refused(why.as_str(), None, "none", (self.kept(peer), None), Instant::now());
     }
 
     fn is_leaving(&self) -> bool {
@@ -310,8 +315,12 @@ impl Gateway {
         self.endpoint.metrics.request_refused(refusal.reason());
         let route = route_name(head.uri.path());
         let (reason, place) = (refusal.reason(), refusal.place());
-        self.complaints
-            .note_refused(reason, place, route, self.kept(peer), Instant::now());
+        let current = self.endpoint.live.load();
+        let source = current
+            .as_ref()
+            .and_then(|snapshot| auth::source_in_head(snapshot, &self.endpoint.keys, head));
+        let who = (self.kept(peer), source.as_ref().map(SourceName::as_str));
+        self.complaints.note_refused(reason, place, route, who, Instant::now());
     }
 
     /// Whether the configuration in force takes requests by this channel: a connection may be older than it.

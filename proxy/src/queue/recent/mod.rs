@@ -1,6 +1,8 @@
 //! The window of events that this process has seen lately, so that an event that a client sends again is not delivered
 //! again.
 //!
+//! After a restart it has what an earlier process has stored and the disk still holds ([`Recent::recall`]).
+//!
 //! An event is known by its [`Identity`]: the `messageId` that its client gave it, and where it goes and what it says.
 //! One without a `messageId` is never recognized, and neither is one that does not come from a client: dead letters
 //! that are put back, a backlog of a disk and what is routed anew have no identity.

@@ -147,6 +147,13 @@ impl Table {
         });
     }
 
+    /// Adds an event that is safe, unless it is known. What is oldest goes when there is no room.
+    pub(super) fn remember(&mut self, identity: Identity, at: u32) {
+        if !matches!(self.find(identity), Known::Same(_)) {
+            self.add(identity, None, 0, at);
+        }
+    }
+
     /// The slot of an event if `owner` still has it.
     pub(super) fn owned(&self, identity: Identity, owner: &Arc<Claims>) -> Option<u32> {
         match self.find(identity) {
@@ -220,7 +227,7 @@ impl Table {
 }
 
 /// Entries whose slots and index take at most `bytes`.
-fn capacity(bytes: usize) -> usize {
+pub(super) fn capacity(bytes: usize) -> usize {
     let of_buckets = |buckets: usize| {
         let index = buckets * BUCKET_BYTES + INDEX_BYTES;
         (bytes.saturating_sub(index) / size_of::<Slot>()).min(buckets / 8 * 7)

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::{
-    queue::{AcceptError, Accepted, EventBatch, Intake, Outlet, Sent, memory},
+    queue::{AcceptError, Accepted, EventBatch, IdentitySalt, Intake, Outlet, Sent, memory},
     stream::{RoutingKey, StreamId, StreamName, Streams},
 };
 
@@ -246,6 +246,25 @@ async fn the_window_ends_in_time_and_follows_its_settings() {
     assert!(is_repeat(892));
     recent.configure(None);
     assert!(recent.key().is_none() && !is_repeat(893) && !is_repeat(893));
+}
+
+#[tokio::test]
+async fn what_an_earlier_process_has_made_safe_is_confirmed_as_long_as_its_time_has_not_come() {
+    let salt = IdentitySalt::new([7; 16]);
+    let rigs = [Rig::new(), Rig::new()];
+    for rig in &rigs {
+        rig.intake.recent().go_on_with(salt);
+    }
+    let [mut before, mut rig] = rigs;
+    let of = |rig: &Rig, sent| rig.events(&[sent]).take_identities()[0].unwrap();
+    let recalled = [("orders:old", 600), ("orders:a", 599), ("orders:b", 0), ("orders:b", 0)];
+    let recalled = recalled.map(|(sent, age)| (of(&before, sent), Duration::from_secs(age)));
+    rig.intake.recent().recall(recalled);
+    assert_eq!(rig.entries(), 2);
+    let again = rig.send(&["orders:a", "orders:old", "orders:b", "orders:b=2"]);
+    assert_eq!(rig.deliver().await, ["orders:old", "orders:b=2"]);
+    assert_eq!(again.await.unwrap(), repeats(2));
+    assert_eq!(before.deliver().await, [""; 0]);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -14,9 +14,9 @@ use tokio::time::Instant;
 use super::mutant::Mutant;
 use super::{
     fates::{Claims, Fate, Joined},
-    table::{Known, Table},
+    table::{Known, Table, capacity},
 };
-use crate::queue::{EventBatch, Identity, IdentityKey};
+use crate::queue::{EventBatch, Identity, IdentityKey, IdentitySalt};
 
 /// The window. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -24,7 +24,8 @@ pub struct Recent(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    key: IdentityKey,
+    /// That of the disk's salt, if there is one; else one of its own, from the first use on.
+    key: OnceLock<IdentityKey>,
     since: Instant,
     window: Mutex<Option<Window>>,
     /// Whether there is one, without a look at it.
@@ -98,6 +99,8 @@ pub(super) struct Examined {
     pub(super) repeats: u32,
 }
 
+/// Seconds that are kept for what was before the process: no window is as long.
+const BEFORE: u32 = 1 << 24;
 /// Entries that are looked through for those whose time has come, a request.
 const EXPIRED_AT_ONCE: usize = 256;
 /// The same, when somebody asks how many there are.
@@ -107,7 +110,7 @@ impl Recent {
     /// A window that remembers nothing until [`Self::configure`] says how much.
     pub fn new() -> Self {
         Self(Arc::new(Inner {
-            key: IdentityKey::random(),
+            key: OnceLock::new(),
             since: Instant::now(),
             window: Mutex::new(None),
             is_open: AtomicBool::new(false),
@@ -147,7 +150,30 @@ impl Recent {
 
     /// What identities are made with. `None` while nothing is remembered.
     pub fn key(&self) -> Option<&IdentityKey> {
-        self.0.is_open.load(Ordering::Relaxed).then_some(&self.0.key)
+        let key = || self.0.key.get_or_init(IdentityKey::random);
+        self.0.is_open.load(Ordering::Relaxed).then(key)
+    }
+
+    /// Goes on with the key that an earlier process made its identities with. Before the first is made.
+    pub fn go_on_with(&self, salt: IdentitySalt) {
+        let is_first = self.0.key.set(IdentityKey::from_salt(salt)).is_ok();
+        debug_assert!(is_first, "identities were made with another key");
+    }
+
+    /// Takes in events that an earlier process has made safe, so many seconds and more ago, the oldest first. Before
+    /// any other is claimed: what is too old, or does not fit, is left out.
+    pub fn recall(&self, events: impl IntoIterator<Item = (Identity, Duration)>) {
+        let now = self.seconds(Instant::now());
+        let mut window = self.lock();
+        let Some(Window { settings, table }) = window.as_mut() else {
+            return;
+        };
+        for (identity, age) in events {
+            let at = now.saturating_sub(u32::try_from(age.as_secs()).unwrap_or(u32::MAX));
+            if settings.expired(now).is_none_or(|until| at > until) {
+                table.remember(identity, at);
+            }
+        }
     }
 
     /// The window as it is now. `None` while nothing is remembered.
@@ -306,7 +332,7 @@ impl Recent {
 
     fn seconds(&self, now: Instant) -> u32 {
         let seconds = now.saturating_duration_since(self.0.since).as_secs();
-        u32::try_from(seconds).unwrap_or(u32::MAX)
+        u32::try_from(seconds).unwrap_or(u32::MAX).saturating_add(BEFORE)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Window>> {
@@ -321,6 +347,11 @@ impl Default for Recent {
 }
 
 impl WindowSettings {
+    /// Most events that are remembered.
+    pub fn most_events(&self) -> usize {
+        capacity(self.max_bytes)
+    }
+
     /// What was seen then or earlier is seen no more at `now`.
     fn expired(&self, now: u32) -> Option<u32> {
         now.checked_sub(u32::try_from(self.duration.as_secs()).unwrap_or(u32::MAX))

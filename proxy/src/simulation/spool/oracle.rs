@@ -58,6 +58,21 @@ impl Oracle {
         }
     }
 
+    /// What a process that starts knows again, by a function of the record that says `None` where there is nothing to
+    /// know it by. Its repeat would be confirmed. `is_whole`: nothing keeps it from knowing all that waits.
+    pub(super) fn recalled(&mut self, is_whole: bool, is_known: impl Fn(&[u8]) -> Option<bool>) -> Result<(), String> {
+        for (id, event) in self.events.iter_mut().enumerate() {
+            let known = is_known(&event.record);
+            event.answered |= known == Some(true);
+            // What was given up comes back without an identity.
+            let must_be_known = event.answered && event.delivered == 0 && event.set_aside == 0;
+            if is_whole && must_be_known && known == Some(false) {
+                return Err(format!("event {id} waits, and its repeat would be delivered too"));
+            }
+        }
+        Ok(())
+    }
+
     /// Firehose has an event. Says so if these are not an event's bytes.
     pub(super) fn delivered(&mut self, record: &[u8]) -> Result<(), String> {
         let id = id_of(record);

@@ -1,6 +1,6 @@
 //! One history.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -13,7 +13,7 @@ use super::{
     world::World,
 };
 use crate::{
-    queue::{Appended, BatchTooLarge, EntryRef, EventBatch, InFlight},
+    queue::{Appended, BatchTooLarge, EntryRef, EventBatch, InFlight, WindowSettings},
     simulation::{Fingerprint, Random},
     spool::{
         disk::simulated::{Faults, Mutant, SimulatedDisk, Struck},
@@ -192,6 +192,9 @@ impl Schedule {
         let Some(log) = self.open_log(&self.disk.clone(), self.settings.clone(), Some(sender))? else {
             return Ok(None);
         };
+        if !self.recall(&log)? {
+            return Ok(None);
+        }
         if let Some(changes) = self.audit_every {
             log.audit_every(changes);
             letters.audit_every(changes);
@@ -237,6 +240,28 @@ impl Schedule {
             Err(OpenError::Newer { .. }) => Err("a version that nobody wrote".to_owned()),
             Err(OpenError::Disk(_)) => Ok(None),
         }
+    }
+
+    /// The repeat of what is recalled would be confirmed, so it must not be lost; and all that waits is recalled. False
+    /// when the process has died of it.
+    fn recall(&mut self, log: &Log<SimulatedDisk>) -> Result<bool, String> {
+        let struck = |disk: &SimulatedDisk| {
+            let struck = disk.struck();
+            (struck.failed_reads, struck.shortages, struck.no_space)
+        };
+        let before = struck(&self.disk);
+        let Ok(recalled) = log.recall(WindowSettings {
+            duration: Duration::MAX,
+            max_bytes: 1 << 30,
+        }) else {
+            return Ok(false);
+        };
+        let is_whole = struck(&self.disk) == before && !self.rots && self.formats == Formats::Always(Version::V2);
+        let identities: BTreeSet<_> = recalled.iter().map(|event| event.identity.id()).collect();
+        self.oracle.recalled(is_whole, |record| {
+            identity_of(record).map(|identity| identities.contains(&identity.id()))
+        })?;
+        Ok(!self.has_crashed())
     }
 
     fn live(&mut self, life: &mut Life) -> Result<(), String> {

@@ -108,7 +108,6 @@ impl SliceRef<'_> {
     }
 
     /// What its events are known by when they come again; those that are known by nothing are left out.
-    #[cfg(test)]
     pub(in crate::spool) fn identities(&self) -> impl Iterator<Item = Identity> {
         self.entries().filter_map(|entry| entry.identity)
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::Index;
+use super::{Index, readable::Readable};
 use crate::{
     spool::format::{Version, frame::DATA_START},
     stream::StreamId,
@@ -23,6 +23,12 @@ pub(in crate::spool) struct Place<F> {
 }
 
 impl<F> Index<F> {
+    /// The last segment in front of another.
+    pub(in crate::spool) fn before(&self, number: u64) -> Option<Readable<F>> {
+        let (number, segment) = self.segments.range(..number).next_back()?;
+        Some(segment.readable(*number))
+    }
+
     /// Whether slices of a stream wait, so that others queue up behind them.
     pub(in crate::spool) fn has_backlog(&self, stream: StreamId) -> bool {
         self.backlogs.streams.contains_key(&stream)
