@@ -15,7 +15,8 @@
 //!
 //! `Retry-After` stands on every 429 and 503, in whole seconds, and is never below [`SHORTEST_RETRY_AFTER`]. It is not
 //! a courtesy: `@rudderstack/rudder-sdk-node` tries four times in all and then forgets, a second and a half after the
-//! first try if nobody tells it to wait. What it is told to wait decides how long an outage it survives.
+//! first try if nobody tells it to wait. What it is told to wait decides how long an outage it survives. Up to half as
+//! much again is added at random, or all that were refused at one moment would come back at one moment.
 //!
 //! # What they are told
 //!
@@ -275,15 +276,16 @@ impl Refusal {
         }
     }
 
-    /// The answer.
-    pub(super) fn reply(self) -> Reply {
+    /// The answer. `spread` is a random byte: clients that are refused together are not to come again together.
+    pub(super) fn reply(self, spread: u8) -> Reply {
         let mut reply = text(self.status(), self.sentence());
         let headers = reply.headers_mut();
         match self {
             Self::Unavailable { retry_after, .. } | Self::TooMany { retry_after } => {
                 let wait = retry_after.max(SHORTEST_RETRY_AFTER);
                 let rounded_up = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(rounded_up));
+                let seconds = rounded_up + rounded_up * u64::from(spread) / 512;
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             Self::MethodNotAllowed { allow } => {
                 headers.insert(header::ALLOW, HeaderValue::from_static(allow));
@@ -370,6 +372,26 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    /// Was: ten seconds for everybody, who then came again in the same moment.
+    #[test]
+    fn what_clients_are_asked_to_wait_is_spread_over_half_as_much_again_and_never_below_ten_seconds() {
+        let told = |seconds: u64| {
+            let retry_after = Duration::from_secs(seconds);
+            let refusal = Refusal::TooMany { retry_after };
+            let header = |spread| {
+                refusal.reply(spread).headers()[header::RETRY_AFTER]
+                    .to_str()
+                    .unwrap()
+                    .parse()
+            };
+            (0..=u8::MAX)
+                .map(|spread| header(spread).unwrap())
+                .collect::<BTreeSet<u64>>()
+        };
+        assert_eq!(told(1), (10..=14).collect());
+        assert_eq!(told(60), (60..=89).collect());
+    }
 
     #[test]
     fn the_reasons_of_refusals_are_those_that_the_description_of_metrics_lists() {

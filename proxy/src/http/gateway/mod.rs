@@ -176,7 +176,8 @@ impl Handler for Gateway {
                     body::discard(&head.headers, &mut incoming).await;
                 }
                 self.refused(refusal, &head, peer.address);
-                refusal.reply()
+                let [spread, ..] = (self.endpoint.random)();
+                refusal.reply(spread)
             }
         };
         self.endpoint.metrics.answered(reply.status());
