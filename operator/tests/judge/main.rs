@@ -67,6 +67,8 @@ pub(crate) fn stream(name: &str, state: report::StreamState, reason: StreamReaso
         state,
         reason,
         detail: None,
+        mapping: None,
+        refused_events: 0,
     }
 }
 

@@ -201,6 +201,19 @@ pub struct StreamReport {
     /// For a person: the code and the words of AWS, or what keeps calls from reaching it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The rows of the document that lead to it: the first, and how many more. Absent where none does, or nothing was
+    /// sent yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<String>,
+    /// Events that senders were told to keep since the stream last took any, because it takes none for a reason that
+    /// time alone does not mend.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused_events: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(amount: &u64) -> bool {
+    *amount == 0
 }
 
 /// State of one delivery stream.
@@ -379,6 +392,8 @@ mod tests {
                 state: StreamState::Failing,
                 reason: StreamReason::SecretMissing,
                 detail: Some("no key".to_owned()),
+                mapping: Some("spec.mappings[0]".to_owned()),
+                refused_events: 7,
             }],
             backlog: Backlog::Waiting,
             dead_letters: DeadLetters::Full,

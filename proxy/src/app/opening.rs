@@ -106,6 +106,7 @@ impl Opening {
             metrics: self.metrics,
             delivery_status: self.delivery_status,
             byte_limit: intake.byte_limit().clone(),
+            gates: intake.gates().clone(),
             give_up,
             account: self.account,
             most_calls: self.most_calls,

@@ -94,6 +94,8 @@ fn without_traffic(name: &str) -> StreamReport {
         state: StreamState::Idle,
         reason: StreamReason::NoTraffic,
         detail: None,
+        mapping: None,
+        refused_events: 0,
     }
 }
 
@@ -111,6 +113,8 @@ fn stream_report(stream: &StreamStatus) -> StreamReport {
         state,
         reason,
         detail: stream.detail.clone().filter(|_| state == StreamState::Failing),
+        mapping: stream.mapping.clone(),
+        refused_events: stream.refused_events,
     }
 }
 
@@ -219,6 +223,8 @@ mod tests {
             state: deliver::StreamState::Delivering,
             reason: Reason::Succeeded,
             detail: None,
+            mapping: None,
+            refused_events: 0,
             single_puts: false,
             backlog_events,
             backlog_bytes: 0,

@@ -4,6 +4,7 @@
 //! which client signs them.
 
 mod credentials;
+mod refused;
 mod reroute;
 mod tell;
 #[cfg(test)]
@@ -35,7 +36,7 @@ use crate::{
         self, Answer, AwsClock, Call, CurrentClient, Heard, Operation, Outcome, Problem, Reason, Rotation, Signer,
         Supplier, Transport,
     },
-    queue::{ByteLimit, InFlight, Outlet},
+    queue::{ByteLimit, Gates, InFlight, Outlet},
     shutdown::{Phase, Shutdown},
     stream::{StreamId, StreamName, Streams},
 };
@@ -54,6 +55,8 @@ pub struct Deliver {
     pub delivery_status: DeliveryStatus,
     /// The queue's byte limit, which learns how fast each stream drains: `Retry-After` and intake follow from it.
     pub byte_limit: ByteLimit,
+    /// The queue's gates: which streams take nothing for a reason that lasts.
+    pub gates: Gates,
     /// Takes the events that will never be delivered.
     pub give_up: Box<dyn GiveUp>,
     /// Where calls take their memory.
@@ -151,6 +154,14 @@ struct Stream {
     /// What is to be said to a person of the last call, where that failed.
     detail: Option<String>,
     drain_rate: DrainRate,
+    /// The rows of the document that lead to it.
+    mapping: Option<String>,
+    /// Whether its gate is closed.
+    is_closed: bool,
+    /// Events whose clients are being told that the stream takes none.
+    refused: Vec<Queued>,
+    /// How many were refused since it last took some.
+    refused_events: u64,
 }
 
 /// A call with its answer.
@@ -211,7 +222,7 @@ impl Driver {
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.fire(),
                 Ok(()) = self.clients.changed() => self.client_changed(),
                 Ok(()) = self.configuration.changed() => self.reconfigure(),
-                _ = tell.tick() => { self.reroute(); self.tell(); }
+                _ = tell.tick() => { self.reroute(); self.look_after_refused(); self.tell(); }
                 () = shutdown.reached(Phase::Stopping), if end.is_none() => {
                     end = Some(Instant::now() + self.deliver.flush_within);
                     self.flush();
@@ -259,6 +270,12 @@ impl Driver {
                 waited_at: Instant::now(),
                 detail: None,
                 drain_rate: DrainRate::default(),
+                mapping: snapshot
+                    .as_ref()
+                    .and_then(|snapshot| refused::mapping(snapshot, name.as_str())),
+                is_closed: false,
+                refused: Vec::new(),
+                refused_events: 0,
                 name,
             }
         })
@@ -283,6 +300,7 @@ impl Driver {
                         stream.metrics.gave_up(reason);
                         self.deliver.give_up.give_up(&stream.name, event, reason);
                     }
+                    Effect::Refuse(events) => self.refuse(id, events, now),
                     Effect::Call(call, operation) => {
                         if let Some(answer) = self.call(id, call, operation, now) {
                             next.push_back(answer);
@@ -291,6 +309,7 @@ impl Driver {
                 }
             }
         }
+        self.follow_gate(id, Instant::now());
         self.follow_core(id);
     }
 
@@ -309,6 +328,7 @@ impl Driver {
         let stream = self.stream(id);
         let counted = stream.core.take_counters();
         stream.metrics.add(&counted);
+        stream.refused_more(counted.refused_events);
         stream.drain_rate.delivered(counted.delivered_bytes);
         let (before, after) = (stream.timer, stream.core.wake_at());
         stream.timer = after;
@@ -422,6 +442,9 @@ impl Driver {
         let Some(snapshot) = self.configuration.borrow_and_update().clone() else {
             return;
         };
+        for stream in self.streams.values_mut() {
+            stream.mapping = refused::mapping(&snapshot, stream.name.as_str());
+        }
         self.each(|name| Input::Configure(Settings::of(name.as_str(), &snapshot.document)));
         self.reroute();
     }

@@ -103,8 +103,10 @@ impl GivenUp {
                 Err(AcceptError::Full { .. } | AcceptError::Stalled { .. } | AcceptError::NoMemory { .. }) => {
                     sleep(TRY_AGAIN_AFTER).await;
                 }
-                // Not settled, so it is where it was.
-                Err(AcceptError::NotConfirmed { .. } | AcceptError::ShuttingDown) => return,
+                // Not settled, so it is where it was. Letters have no stream that refuses them.
+                Err(
+                    AcceptError::NotConfirmed { .. } | AcceptError::Undeliverable { .. } | AcceptError::ShuttingDown,
+                ) => return,
             }
         }
     }

@@ -120,6 +120,8 @@ pub(super) enum Unavailable {
     QueueFull,
     /// The disk that accepted events are written to does not answer.
     DiskStalled,
+    /// A stream of the events takes nothing for a reason that time alone does not mend.
+    Undeliverable,
     /// The events are not safe before the deadline.
     NotConfirmed,
     /// The process ends.
@@ -167,7 +169,7 @@ impl Refusal {
     }
 
     /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
-    pub(super) const REASONS: [&'static str; 32] = [
+    pub(super) const REASONS: [&'static str; 33] = [
         "NotJson",
         "NotAnEvent",
         "NoIdentity",
@@ -191,6 +193,7 @@ impl Refusal {
         "SlowBody",
         "QueueFull",
         "DiskStalled",
+        "Undeliverable",
         "NotConfirmed",
         "ShuttingDown",
         "NotHttp",
@@ -229,6 +232,7 @@ impl Refusal {
                 Unavailable::SlowBody => "SlowBody",
                 Unavailable::QueueFull => "QueueFull",
                 Unavailable::DiskStalled => "DiskStalled",
+                Unavailable::Undeliverable => "Undeliverable",
                 Unavailable::NotConfirmed => "NotConfirmed",
                 Unavailable::ShuttingDown => "ShuttingDown",
             },
@@ -270,6 +274,7 @@ impl Refusal {
                 Unavailable::SlowBody => "the request did not arrive in time",
                 Unavailable::QueueFull => "the queue of events is full",
                 Unavailable::DiskStalled => "the disk does not answer, try again",
+                Unavailable::Undeliverable => "a delivery stream of these events takes nothing at the moment",
                 Unavailable::NotConfirmed => "the events could not be stored in time",
                 Unavailable::ShuttingDown => "shutting down",
             },
@@ -330,6 +335,10 @@ impl From<queue::AcceptError> for Refusal {
             },
             queue::AcceptError::Stalled { retry_after } => Self::Unavailable {
                 why: Unavailable::DiskStalled,
+                retry_after,
+            },
+            queue::AcceptError::Undeliverable { retry_after } => Self::Unavailable {
+                why: Unavailable::Undeliverable,
                 retry_after,
             },
             queue::AcceptError::NotConfirmed { retry_after } => Self::Unavailable {

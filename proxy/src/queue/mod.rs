@@ -10,6 +10,7 @@ mod admission;
 mod byte_limit;
 mod channel;
 mod event_batch;
+mod gates;
 mod in_flight;
 mod recent;
 
@@ -18,6 +19,7 @@ pub use self::{
     byte_limit::ByteLimit,
     channel::{Accepted, Intake, Outlet, Unanswered, memory},
     event_batch::{BatchTooLarge, EntryRef, EventBatch},
+    gates::Gates,
     in_flight::InFlight,
     recent::{Extent, Identity, IdentityKey, Recent, Repeats, Sent, WindowSettings},
 };

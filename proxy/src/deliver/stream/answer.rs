@@ -58,6 +58,7 @@ impl<E: Event> Core<E> {
             throttled_records: throttled,
         };
         self.pace.answered(&answered, now);
+        self.lasting = None;
         if arrived_records > 0 {
             self.successes += 1;
             self.backoff.succeeded();
@@ -115,6 +116,7 @@ impl<E: Event> Core<E> {
                 self.backoff.failed(sent_at, now);
             }
             Reason::Throttled => {
+                self.lasting = None;
                 // An outage looks like this too; its later failures say nothing more about the rate.
                 if first_failure {
                     let answered = Answered {
@@ -152,6 +154,23 @@ impl<E: Event> Core<E> {
         self.health = reason;
         self.counters.retried_records += batch.len() as u64;
         self.put_back(batch);
+        // Where the batch call is denied the next call tells.
+        if reason.is_lasting() && self.mode != Mode::Trial {
+            self.lasting = Some(reason);
+            self.refuse_lasting(effects);
+        }
+    }
+
+    /// Hands back what a stream does not take for a reason that lasts, where somebody else has it.
+    pub(super) fn refuse_lasting(&mut self, effects: &mut Vec<Effect<E>>) {
+        if self.lasting.is_none() {
+            return;
+        }
+        let refused = self.waiting.take_if(Event::is_refusable);
+        if !refused.is_empty() {
+            self.counters.refused_events += refused.len() as u64;
+            effects.push(Effect::Refuse(refused));
+        }
     }
 
     /// Firehose refuses the call as it is: something in it must be found, or it is too much.

@@ -66,6 +66,8 @@ pub enum Effect<E> {
     Delivered(Vec<E>),
     /// This one will never be delivered.
     GiveUp(E, Reason),
+    /// The stream does not take these for a reason that lasts, and their clients can send them again.
+    Refuse(Vec<E>),
 }
 
 /// Most calls of one stream at a time.
@@ -101,6 +103,8 @@ pub struct Core<E> {
     others_first: bool,
     flushing: bool,
     health: Reason,
+    /// Why the stream takes nothing, where time alone does not mend it.
+    lasting: Option<Reason>,
     counters: Counters,
     purge_at: Option<Instant>,
     wake_at: Option<Instant>,
@@ -143,6 +147,7 @@ impl<E: Event> Core<E> {
             others_first: false,
             flushing: false,
             health: Reason::Succeeded,
+            lasting: None,
             counters: Counters::default(),
             purge_at: None,
             wake_at: None,
@@ -230,6 +235,12 @@ impl<E: Event> Core<E> {
         }
     }
 
+    /// When a stream that takes nothing, for a reason that time alone does not mend, is to be tried again: one record
+    /// goes out then, if there is any. `None` of every other stream.
+    pub fn probe_at(&self, now: Instant) -> Option<Instant> {
+        self.lasting.map(|_| self.backoff.wait(now).unwrap_or(now))
+    }
+
     /// Whether nothing gets through at the moment.
     pub fn is_failing(&self) -> bool {
         self.backoff.is_failing()
@@ -297,6 +308,7 @@ impl<E: Event> Core<E> {
                 return;
             }
             if let Some(until) = self.backoff.wait(now) {
+                self.refuse_lasting(effects);
                 self.wake_at = Some(until);
                 return;
             }
@@ -372,11 +384,11 @@ impl<E: Event> Core<E> {
         let (bytes, records) = self.pace.call_size();
         Limits {
             records: match self.mode {
-                Mode::Batch => records.min(MAX_RECORDS),
-                Mode::Trial | Mode::Single { .. } => 1,
+                Mode::Batch if self.lasting.is_none() => records.min(MAX_RECORDS),
+                Mode::Batch | Mode::Trial | Mode::Single { .. } => 1,
             },
             bytes: bytes.min(self.max_call_bytes),
-            packing: self.settings.packing,
+            packing: self.settings.packing.filter(|_| self.lasting.is_none()),
         }
     }
 

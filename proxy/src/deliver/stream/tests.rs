@@ -23,6 +23,10 @@ impl Event for Numbered {
     fn is_abandoned(&self, _: Instant) -> bool {
         false
     }
+
+    fn is_refusable(&self) -> bool {
+        false
+    }
 }
 
 fn settings() -> Settings {
@@ -82,6 +86,7 @@ fn run(
                         .fold(longest, Duration::max);
                 }
                 Effect::GiveUp(event, reason) => panic!("event {} is given up: {reason:?}", event.number),
+                Effect::Refuse(events) => panic!("{events:?} are refused"),
             }
         }
     }

@@ -73,6 +73,8 @@ struct History {
     fair_from: Instant,
     settled: usize,
     accepted_calls: u64,
+    /// The last answer said that the stream takes nothing, for a reason that lasts.
+    is_lasting: bool,
     effects: u64,
     calls: u64,
     most_events: usize,
@@ -140,6 +142,7 @@ impl History {
             fair_from,
             settled: 0,
             accepted_calls: 0,
+            is_lasting: false,
             effects: 0,
             calls: 0,
             most_events: usize::try_from(random.between(100, 1200)).unwrap(),
@@ -233,6 +236,12 @@ impl History {
                 self.accepted_calls += 1;
             }
             oracle::answered(&records, &outcome, &stored, self.accepted_calls);
+            self.is_lasting = match outcome {
+                Outcome::Records(_) | Outcome::Failed(Reason::Throttled) => false,
+                // The batch call may be denied alone.
+                Outcome::Failed(Reason::StreamNotFound | Reason::NotDirectPut) => true,
+                Outcome::Failed(_) => self.is_lasting,
+            };
             self.record(("answer", call, format!("{outcome:?}")));
             self.note(|| format!("answer {call:?} {outcome:?}"));
             return Ok(Some(Input::Answer { call, outcome }));
@@ -288,6 +297,12 @@ impl History {
                 self.record(("delivered", numbers));
                 events.iter().try_for_each(oracle::delivered)
             }
+            Effect::Refuse(events) => {
+                self.settled += events.len();
+                let numbers: Vec<usize> = events.iter().map(SimEvent::number).collect();
+                self.record(("refused", numbers));
+                events.iter().try_for_each(oracle::refused)
+            }
             Effect::GiveUp(event, reason) => {
                 self.settled += 1;
                 self.record(("given up", event.number(), reason.as_str()));
@@ -313,6 +328,12 @@ impl History {
             operation_is_batch,
             records.iter().map(numbers).collect::<Vec<_>>(),
         ));
+        if self.is_lasting && records.len() > 1 {
+            return Err(format!(
+                "a stream that takes nothing is tried with {} records",
+                records.len()
+            ));
+        }
         oracle::sent(&records)?;
         let handled = self
             .firehose
@@ -388,6 +409,7 @@ impl Summary {
         let (sum, more) = (&mut self.ended, other.ended);
         sum.delivered += more.delivered;
         sum.given_up += more.given_up;
+        sum.refused += more.refused;
         sum.abandoned += more.abandoned;
         sum.duplicates += more.duplicates;
         sum.unknown += more.unknown;
@@ -403,6 +425,7 @@ impl fmt::Display for Summary {
         let Ended {
             delivered,
             given_up,
+            refused,
             abandoned,
             duplicates,
             unknown,
@@ -415,7 +438,7 @@ impl fmt::Display for Summary {
         )?;
         writeln!(
             formatter,
-            "events: {delivered} delivered, {given_up} given up, {abandoned} abandoned; {resent} sent again, {duplicates} arrived twice after {unknown} unknown outcomes"
+            "events: {delivered} delivered, {given_up} given up, {refused} refused, {abandoned} abandoned; {resent} sent again, {duplicates} arrived twice after {unknown} unknown outcomes"
         )?;
         for (fault, count) in &self.faults {
             writeln!(formatter, "  {fault:?}: {count}")?;

@@ -21,6 +21,8 @@ pub(super) struct Facts {
     bytes: usize,
     accepted_at: Instant,
     is_poison: bool,
+    /// Its client waits for the answer and sends it again when it is told to.
+    is_refusable: bool,
     /// Mutant: the core does not hear that the event was abandoned.
     is_deaf: bool,
     abandoned: Cell<bool>,
@@ -41,6 +43,7 @@ enum State {
     InFlight,
     Delivered,
     GivenUp,
+    Refused,
 }
 
 impl SimEvent {
@@ -50,6 +53,7 @@ impl SimEvent {
             bytes,
             accepted_at,
             is_poison,
+            is_refusable: number.is_multiple_of(3),
             is_deaf,
             abandoned: Cell::new(false),
             state: Cell::new(State::Waiting),
@@ -94,6 +98,10 @@ impl Event for SimEvent {
 
     fn is_abandoned(&self, _: Instant) -> bool {
         self.0.abandoned.get() && !self.0.is_deaf
+    }
+
+    fn is_refusable(&self) -> bool {
+        self.0.is_refusable
     }
 }
 
@@ -204,6 +212,19 @@ pub(super) fn given_up(event: &SimEvent, reason: Reason, oldest: Option<Instant>
     Ok(())
 }
 
+/// The core hands an event back.
+pub(super) fn refused(event: &SimEvent) -> Result<(), String> {
+    let facts = &event.0;
+    if facts.state.get() != State::Waiting {
+        return event.fail("refused although it does not wait");
+    }
+    if !facts.is_refusable {
+        return event.fail("refused although nobody else has it");
+    }
+    facts.state.set(State::Refused);
+    Ok(())
+}
+
 /// At the end every event is accounted for.
 pub(super) fn ended(events: &[SimEvent]) -> Result<Ended, String> {
     let mut ended = Ended::default();
@@ -212,6 +233,7 @@ pub(super) fn ended(events: &[SimEvent]) -> Result<Ended, String> {
         match facts.state.get() {
             State::Delivered => ended.delivered += 1,
             State::GivenUp => ended.given_up += 1,
+            State::Refused => ended.refused += 1,
             State::Waiting if facts.abandoned.get() => ended.abandoned += 1,
             State::Waiting | State::InFlight => return event.fail("lost"),
         }
@@ -230,6 +252,7 @@ pub(super) fn ended(events: &[SimEvent]) -> Result<Ended, String> {
 pub(super) struct Ended {
     pub(super) delivered: u64,
     pub(super) given_up: u64,
+    pub(super) refused: u64,
     pub(super) abandoned: u64,
     pub(super) duplicates: u64,
     pub(super) unknown: u64,

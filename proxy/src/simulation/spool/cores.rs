@@ -181,6 +181,7 @@ impl Cores {
                 }
                 Effect::Delivered(events) => batches.settle(&events, oracle),
                 Effect::GiveUp(event, _) => self.given_up.push(event),
+                Effect::Refuse(events) => unreachable!("{} events on a disk are handed back", events.len()),
             }
         }
     }

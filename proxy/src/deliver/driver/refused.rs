@@ -1,0 +1,82 @@
+//! Streams that take nothing for a reason that time alone does not mend: their gate is closed to clients, and what had
+//! come in already is kept until its clients were told so.
+
+use tokio::time::Instant;
+
+use super::{Driver, Input, Stream, tell::NO_MAPPING};
+use crate::{config::Snapshot, deliver::Queued, stream::StreamId};
+
+impl Driver {
+    /// Tells the clients of these events that their stream does not take them.
+    pub(super) fn refuse(&mut self, id: StreamId, events: Vec<Queued>, now: Instant) {
+        self.follow_gate(id, now);
+        let wait = self.deliver.gates.retry_after(id, now).unwrap_or_default();
+        Queued::refuse(&events, wait);
+        self.stream(id).refused.extend(events);
+    }
+
+    /// Opens or closes the gate of a stream as its core says.
+    pub(super) fn follow_gate(&mut self, id: StreamId, now: Instant) {
+        let stream = self.stream(id);
+        let probe_at = stream.core.probe_at(now);
+        let was_closed = std::mem::replace(&mut stream.is_closed, probe_at.is_some());
+        match probe_at {
+            Some(probe_at) => self.deliver.gates.close(id, probe_at, now),
+            None if was_closed => {
+                self.count_turned_away(id);
+                self.deliver.gates.open(id);
+            }
+            None => {}
+        }
+    }
+
+    /// Lets go of refused events whose clients were told so. Those of a client that has left have nobody else.
+    pub(super) fn look_after_refused(&mut self) {
+        for id in self.streams.keys().copied().collect::<Vec<_>>() {
+            self.count_turned_away(id);
+            let stream = self.stream(id);
+            if stream.refused.is_empty() {
+                continue;
+            }
+            stream.refused.retain(|event| !event.batch().is_abandoned());
+            let ours: Vec<_> = stream
+                .refused
+                .extract_if(.., |event| !event.batch().is_refusable())
+                .collect();
+            if ours.is_empty() {
+                continue;
+            }
+            for event in ours {
+                stream.core.push(event);
+            }
+            self.step(id, Input::Wake);
+        }
+    }
+
+    fn count_turned_away(&mut self, id: StreamId) {
+        let turned_away = self.deliver.gates.take_turned_away(id);
+        self.stream(id).refused_more(turned_away);
+    }
+}
+
+impl Stream {
+    /// Counts events that clients were told to keep.
+    pub(super) fn refused_more(&mut self, events: u64) {
+        if events > 0 {
+            self.refused_events += events;
+            let mapping = self.mapping.as_deref().unwrap_or(NO_MAPPING);
+            self.metrics.refused(mapping, self.core.health(Instant::now()), events);
+        }
+    }
+}
+
+/// The rows that lead to a stream, as a person finds them: the first, and how many more.
+pub(super) fn mapping(snapshot: &Snapshot, stream: &str) -> Option<String> {
+    let rows = snapshot.document.mappings.iter().enumerate();
+    let mut rows = rows.filter(|(_, row)| row.delivery_stream_name == stream);
+    let (first, _) = rows.next()?;
+    Some(match rows.count() {
+        0 => format!("spec.mappings[{first}]"),
+        more => format!("spec.mappings[{first}] and {more} more"),
+    })
+}
