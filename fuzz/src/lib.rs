@@ -1,11 +1,8 @@
-//! The part of the proxy that reads bytes from outside, compiled from the proxy's own files.
+//! The part of the proxy that reads bytes from outside, without the rest of the proxy.
 
-#[path = "../../proxy/src/event/mod.rs"]
-pub mod event;
-#[path = "../../proxy/src/privacy/mod.rs"]
-pub mod privacy;
-pub mod queue;
-#[path = "../../proxy/src/routing/mod.rs"]
-pub mod routing;
-#[path = "../../proxy/src/stream.rs"]
-pub mod stream;
+pub use firehose_proxy_events::{event, privacy, routing, stream};
+
+/// The batch that records are written into and what an event is known by, under the proxy's own path.
+pub mod queue {
+    pub use firehose_proxy_events::{BatchTooLarge, EntryRef, EventBatch, Identity, IdentityKey, Sent};
+}

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod allowed;
+mod cluster;
 mod offline;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -10,12 +11,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::plan::{Allowed, Clients, Networks};
 
 pub use allowed::AllowFlags;
+pub use cluster::{At, Diff, Report, Status, StatusOutput};
 pub use offline::{Document, IamPolicy, Identity, Streams, StreamsOutput};
 
 /// Reconciles FirehoseDestination objects into proxies that deliver events to Amazon Data Firehose.
 ///
 /// Commands end with 0 when all is well, with 1 when something failed or was complained about, with 2 when they were
-/// not understood.
+/// not understood, with 3 when a cluster was asked and the answer is not that all is well.
 #[derive(Debug, Parser)]
 #[command(name = "firehose-operator", version)]
 pub struct Cli {
@@ -60,6 +62,17 @@ pub enum Command {
     #[command(after_help = "Examples:\n  firehose-operator streams -f examples/orders.yaml\n  \
         firehose-operator streams -f examples/orders.yaml --output terraform")]
     Streams(Box<Streams>),
+    /// Say what would change in the cluster if files were applied, by child and field.
+    #[command(after_help = "Needs a cluster:\n  firehose-operator diff -f examples/orders.yaml")]
+    Diff(Box<Diff>),
+    /// Say whether destinations work, since when, and if not, why.
+    #[command(
+        after_help = "Needs a cluster:\n  firehose-operator status\n  firehose-operator status orders --namespace default -o json"
+    )]
+    Status(Status),
+    /// Collect what somebody else needs to see to help, without secrets and without content of events.
+    #[command(after_help = "Needs a cluster:\n  firehose-operator report orders --directory target/report")]
+    Report(Report),
     /// Print completions for a shell.
     #[command(after_help = "Example:\n  firehose-operator completions bash")]
     Completions {

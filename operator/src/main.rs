@@ -1,6 +1,7 @@
 //! Kubernetes operator that reconciles FirehoseDestination objects.
 
 mod offline;
+mod online;
 
 use std::{
     fs,
@@ -45,6 +46,9 @@ fn run() -> anyhow::Result<ExitCode> {
         }
         Command::IamPolicy(flags) => print(&offline::iam_policy(&flags)?)?,
         Command::Streams(flags) => print(&offline::streams(&flags)?)?,
+        Command::Diff(flags) => return asking(online::diff(&flags)),
+        Command::Status(flags) => return asking(online::status(&flags)),
+        Command::Report(flags) => return asking(online::report(&flags)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             let name = command.get_name().to_owned();
@@ -63,6 +67,12 @@ fn run() -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One person's question needs one thread.
+fn asking(question: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(question)
 }
 
 /// What this program is called when kubectl runs it as a plugin: the same file under that plugin's name.

@@ -11,15 +11,13 @@ pub mod config;
 pub mod dead_letters;
 pub mod deliver;
 pub mod descriptors;
-pub mod event;
 pub mod firehose;
 pub mod http;
-pub mod privacy;
 pub mod queue;
-pub mod routing;
 pub mod shutdown;
 #[cfg(test)]
 mod simulation;
 pub mod spool;
-pub mod stream;
 pub mod telemetry;
+
+pub use firehose_proxy_events::{event, privacy, routing, stream};

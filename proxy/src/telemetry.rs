@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use prometheus_client::{encoding::text::encode, registry::Registry};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
 /// `Content-Type` of [`Exposition::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -36,11 +36,13 @@ pub enum LogFormat {
     Json,
 }
 
-/// `RUST_LOG` chooses what is logged; by default everything from INFO on.
+/// `RUST_LOG` chooses what is logged; by default everything from INFO on. With DEBUG, each connection, request, append
+/// to the spool and call of Firehose is a line of its own when it ends, with its time.
 pub fn log_to_stderr(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_span_events(FmtSpan::CLOSE)
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.init(),

@@ -13,6 +13,7 @@ pub const PACKAGES: &[(&str, &str)] = &[
     ("firehose-operator-api", "operator/api"),
     ("firehose-proxy", "proxy"),
     ("firehose-proxy-config", "proxy/config"),
+    ("firehose-proxy-events", "proxy/events"),
     ("firehose-simulator", "simulator"),
     ("firehose-local", "local"),
     ("dual-stack-listener", "listener"),
@@ -34,11 +35,14 @@ pub fn target() -> PathBuf {
 }
 
 /// A program of the workspace, never an old one: cargo builds what has changed since.
+///
+/// A test is asked for beside the programs, so that they are linked with the dependencies that tests are linked with:
+/// Cargo unites the features of what it builds at once, and would build a quarter of them again.
 pub fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--workspace", "--bins"])
+            .args(["build", "--quiet", "--workspace", "--bins", "--test", "architecture"])
             .current_dir(root())
             .status()
             .expect("cargo runs these tests, so it starts");

@@ -1,7 +1,10 @@
-//! The commands beside the controller. They need no cluster.
+//! The commands beside the controller: those that work on files alone, and those that ask a cluster.
 
 mod arn;
 mod check;
+#[cfg(feature = "controller")]
+pub mod cluster;
+mod colour;
 mod crd;
 mod destinations;
 mod iam_policy;
@@ -9,6 +12,7 @@ mod streams;
 
 pub use arn::{AccountId, NoAccountId};
 pub use check::{Checked, check};
+pub use colour::{Colour, Paint};
 pub use crd::crd;
 pub use destinations::{NoDestinations, destination, destinations, stream_names};
 pub use iam_policy::{Delivery, NoPolicy, Trusted, assuming_policy, delivery_policy, trust_policy, trusted_by_type};

@@ -29,6 +29,7 @@ pub use effective::effective;
 pub use endpoints::{AllowedEndpoints, NamedEndpoint, NoHost};
 pub use installation::{Installation, Networks, PodIdentityAgent, ProxyUser};
 pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Names, POD_SELECTOR, selector};
+pub use owned::owned;
 pub use rejection::{Rejection, unchangeable};
 pub use subjects::{Subjects, subjects};
 pub use validate::validate;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 const MAX_DEPTH: usize = 32;
 
 /// What `manager` has applied of an object; `None` when it has applied nothing.
-pub(super) fn owned<K>(object: &K, manager: &str) -> Option<K>
+pub fn owned<K>(object: &K, manager: &str) -> Option<K>
 where
     K: Resource<Scope = NamespaceResourceScope> + kube::Resource<DynamicType = ()> + Serialize + DeserializeOwned,
 {

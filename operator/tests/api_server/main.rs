@@ -12,6 +12,7 @@ mod children;
 mod leader;
 mod manifest;
 mod namespace;
+mod people;
 mod policies;
 mod reconcile;
 #[path = "../rights/mod.rs"]

@@ -4,7 +4,7 @@ use std::{
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::Duration,
 };
 
@@ -235,16 +235,38 @@ impl ApiServer {
         bindings.create(&create, &binding).await.unwrap();
     }
 
-    /// Starts an operator of this name.
-    pub(crate) fn operator(&self, name: &str, options: &[&str]) -> Operator {
-        let kubeconfig = self.folder.path().join("kubeconfig");
+    /// Runs a command of the program to its end, as the administrator.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Output {
+        self.command_of(ADMINISTRATOR, arguments)
+    }
+
+    /// Runs a command of the program to its end, as the tenant.
+    pub(crate) fn command_of_tenant(&self, arguments: &[&str]) -> Output {
+        self.command_of(TENANT, arguments)
+    }
+
+    fn command_of(&self, token: &str, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_firehose-operator"));
+        command.args(arguments).env("KUBECONFIG", self.kubeconfig(token));
+        command.output().unwrap()
+    }
+
+    /// A kubeconfig for who has this token.
+    fn kubeconfig(&self, token: &str) -> PathBuf {
+        let kubeconfig = self.folder.path().join(format!("kubeconfig-{token}"));
         let content = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
             "clusters": [{"name": "test", "cluster": {"server": self.url, "insecure-skip-tls-verify": true}}],
-            "users": [{"name": "test", "user": {"token": OPERATOR}}],
+            "users": [{"name": "test", "user": {"token": token}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         });
         fs::write(&kubeconfig, content.to_string()).unwrap();
+        kubeconfig
+    }
+
+    /// Starts an operator of this name.
+    pub(crate) fn operator(&self, name: &str, options: &[&str]) -> Operator {
+        let kubeconfig = self.kubeconfig(OPERATOR);
         let log = self.folder.path().join(format!("{name}.log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_firehose-operator"));
         command

@@ -1,7 +1,9 @@
-//! The commands that need no cluster: policies and streams of a destination.
+//! The commands for people, as functions: policies and streams of a destination, and how it stands.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
 
 mod policies;
+#[cfg(feature = "controller")]
+mod standing;
 mod streams;
 
 use firehose_operator::cli::destination;

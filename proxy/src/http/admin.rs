@@ -2,7 +2,12 @@
 //! people the description of the event endpoint. Shows no secret and no
 //! content of an event.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use dual_stack_listener::Listener;
@@ -83,6 +88,10 @@ impl Handler for Admin {
     }
 
     fn connections_changed(&self, _: i64) {}
+
+    fn shown(&self, _: SocketAddr) -> Option<IpAddr> {
+        None // a probe or a scrape; nobody asks which
+    }
 }
 
 impl fmt::Debug for Admin {

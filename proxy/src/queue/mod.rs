@@ -9,7 +9,6 @@ mod accept_error;
 mod admission;
 mod byte_limit;
 mod channel;
-mod event_batch;
 mod gates;
 mod in_flight;
 mod recent;
@@ -18,15 +17,13 @@ pub use self::{
     accept_error::AcceptError,
     byte_limit::ByteLimit,
     channel::{Accepted, Intake, Outlet, Unanswered, memory},
-    event_batch::{BatchTooLarge, EntryRef, EventBatch},
     gates::Gates,
     in_flight::InFlight,
-    recent::{Extent, Identity, IdentityKey, Recent, Repeats, Sent, WindowSettings},
+    recent::{Extent, Recent, Repeats, WindowSettings},
 };
 pub(crate) use self::{
     byte_limit::Charge,
     channel::{Appended, Store},
-    event_batch::StoredEntry,
     in_flight::{Position, Slice, SliceOwner, Stored},
     recent::Claim,
 };
@@ -35,3 +32,4 @@ pub(crate) use self::{
     channel::UnderWay,
     recent::{Joined, Mutant},
 };
+pub use firehose_proxy_events::{BatchTooLarge, EntryRef, EventBatch, Identity, IdentityKey, Sent, StoredEntry};

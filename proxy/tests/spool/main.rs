@@ -15,6 +15,7 @@ mod leftovers;
 mod paused;
 mod pod;
 mod privacy;
+mod spans;
 mod stalled;
 mod starting;
 mod synced;

@@ -84,8 +84,14 @@ impl Place {
 
     /// Starts a proxy and waits until it serves.
     pub(crate) fn start(&self) -> Pod {
+        self.start_with(&mut self.command())
+    }
+
+    /// Starts one by a command of [`Place::command`] that was changed, and waits until it serves.
+    #[expect(clippy::unused_self, reason = "a pod is nothing without its place")]
+    pub(crate) fn start_with(&self, command: &mut Command) -> Pod {
         Pod {
-            process: ProxyProcess::start(&mut self.command()),
+            process: ProxyProcess::start(command),
             client: Client::default(),
         }
     }

@@ -86,19 +86,23 @@ pub const UNITS: &[Unit] = &[
     Unit {
         package: "firehose-proxy",
         source: "proxy/src",
-        leaves: &["privacy", "stream", "shutdown", "telemetry", "descriptors", "account"],
+        // The first four are modules of `firehose-proxy-events`, which the crate hands on under their own names.
+        leaves: &[
+            "event",
+            "privacy",
+            "routing",
+            "stream",
+            "shutdown",
+            "telemetry",
+            "descriptors",
+            "account",
+        ],
         // `simulation` drives everything under one seed; it exists in tests only.
         free: &["", "main", "app", "simulation"],
         laws: &[
             law("cli", &["dead_letters", "queue"], &[AWS, HTTP, KUBERNETES]),
-            law(
-                "http",
-                &["event", "queue", "config", "dead_letters"],
-                &[AWS, KUBERNETES],
-            ),
-            law("event", &["routing", "queue"], &[WORLD, HTTP, AWS, KUBERNETES]),
-            law("routing", &[], &[WORLD, HTTP, AWS, KUBERNETES]),
-            law("config", &["routing"], &[HTTP, AWS, KUBERNETES]),
+            law("http", &["queue", "config", "dead_letters"], &[AWS, KUBERNETES]),
+            law("config", &[], &[HTTP, AWS, KUBERNETES]),
             law("queue", &[], &[HTTP, AWS, KUBERNETES]),
             law("spool", &["queue"], &[HTTP, AWS, KUBERNETES]),
             // The simulated disk hands its operations to the mutants and to the fingerprint.
@@ -129,18 +133,51 @@ pub const UNITS: &[Unit] = &[
         ],
     },
     Unit {
+        package: "firehose-proxy-events",
+        source: "proxy/events/src",
+        leaves: &["privacy", "stream"],
+        free: &[""],
+        laws: &[
+            law(
+                "event",
+                &["routing", "batch", "identity"],
+                &[WORLD, HTTP, AWS, KUBERNETES],
+            ),
+            law("routing", &[], &[WORLD, HTTP, AWS, KUBERNETES]),
+            law("batch", &["identity"], &[WORLD, HTTP, AWS, KUBERNETES]),
+            // The key of a process is drawn here, once.
+            law("identity", &[], &[HTTP, AWS, KUBERNETES]),
+        ],
+    },
+    Unit {
         package: "firehose-operator",
         source: "operator/src",
         leaves: &["metrics", "lease"],
         // `reconcile` is what puts the steps of one round together, as `app` does with the process.
-        free: &["", "main", "app", "args", "admin", "client", "offline", "reconcile"],
+        free: &[
+            "",
+            "main",
+            "app",
+            "args",
+            "admin",
+            "client",
+            "offline",
+            "online",
+            "reconcile",
+        ],
         laws: &[
             // The labels that a watch selects by are those that the plan gives.
             law("observe", &["plan"], &[AWS]),
             law("plan", &[], &[WORLD, HTTP, AWS, CLIENT]),
             law("apply", &["plan", "observe"], &[AWS]),
             law("verify", &["plan", "observe"], &[AWS]),
-            law("cli", &["plan"], &[AWS]),
+            law("cli", &["plan"], &[AWS, CLIENT]),
+            // As a person and not as the controller: its own client, nothing of a round.
+            law(
+                "cli::cluster",
+                &["plan", "client", "cli::colour", "apply::MANAGER"],
+                &[AWS],
+            ),
         ],
     },
 ];

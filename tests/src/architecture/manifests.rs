@@ -37,6 +37,21 @@ pub const DIETS: &[Diet] = &[
         why: "the document between operator and proxy is types and nothing else",
     },
     Diet {
+        package: "firehose-proxy-events",
+        without: &[
+            "aws-*",
+            "axum",
+            "clap",
+            "firehose-operator*",
+            "firehose-proxy",
+            "hyper*",
+            "k8s-openapi",
+            "kube*",
+            "tokio*",
+        ],
+        why: "what becomes of an event is a function of its arguments; a fuzzer and a command line run it, too",
+    },
+    Diet {
         package: "firehose-operator-api",
         without: &[
             "aws-config",

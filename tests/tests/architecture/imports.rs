@@ -70,7 +70,7 @@ fn a_planted_import_the_wrong_way_is_found() {
         ),
         ("firehose-proxy", "queue/channel.rs", "fn f(x: crate::spool::Spool) {}"),
         (
-            "firehose-proxy",
+            "firehose-proxy-events",
             "routing/table.rs",
             "fn f() { tracing::info!(x = crate::event::scan()); }",
         ),
@@ -84,30 +84,38 @@ fn a_planted_import_the_wrong_way_is_found() {
             "mod inner { use super::super::deliver::Batch; }",
         ),
         ("firehose-proxy", "http/mod.rs", "use aws_sdk_firehose::Client;"),
-        ("firehose-proxy", "stream.rs", "use crate::routing::Table;"),
-        ("firehose-proxy", "event/json/scan.rs", "use tokio::time::Instant;"),
-        ("firehose-proxy", "event/json/scan.rs", "use http::Request;"),
-        ("firehose-proxy", "event/json/scan.rs", "use ::hyper_util as x;"),
-        ("firehose-proxy", "event/json/scan.rs", "extern crate tokio as t;"),
+        ("firehose-proxy-events", "stream.rs", "use crate::routing::Table;"),
         (
-            "firehose-proxy",
+            "firehose-proxy-events",
+            "event/json/scan.rs",
+            "use tokio::time::Instant;",
+        ),
+        ("firehose-proxy-events", "event/json/scan.rs", "use http::Request;"),
+        ("firehose-proxy-events", "event/json/scan.rs", "use ::hyper_util as x;"),
+        (
+            "firehose-proxy-events",
+            "event/json/scan.rs",
+            "extern crate tokio as t;",
+        ),
+        (
+            "firehose-proxy-events",
             "event/json/scan.rs",
             "use std::time::{Duration, SystemTime};",
         ),
-        ("firehose-proxy", "event/json/scan.rs", "use std::time::*;"),
-        ("firehose-proxy", "event/json/scan.rs", "use std as s;"),
+        ("firehose-proxy-events", "event/json/scan.rs", "use std::time::*;"),
+        ("firehose-proxy-events", "event/json/scan.rs", "use std as s;"),
         (
-            "firehose-proxy",
+            "firehose-proxy-events",
             "event/json/scan.rs",
             "fn f() { let now = jiff::Timestamp::now(); }",
         ),
         (
-            "firehose-proxy",
+            "firehose-proxy-events",
             "event/json/scan.rs",
             "fn f() { let id = Uuid::new_v4(); }",
         ),
         (
-            "firehose-proxy",
+            "firehose-proxy-events",
             "event/json/scan.rs",
             "#[cfg(test)] mod tests {} use aws_config::Region;",
         ),
@@ -175,17 +183,17 @@ fn what_is_allowed_is_not_reported() {
             "use tokio::time::Instant; use crate::firehose::{Reason, limits::MAX_RECORDS}; use super::stream::pace::Pace;",
         ),
         (
-            "firehose-proxy",
+            "firehose-proxy-events",
             "event/json/scan.rs",
             "use std::{fmt, net::IpAddr, time::Duration}; use super::text::Text;",
         ),
         (
-            "firehose-proxy",
+            "firehose-proxy-events",
             "event/json/scan.rs",
             "#[cfg(test)] mod tests { use std::time::Instant; use crate::routing; }",
         ),
         (
-            "firehose-proxy",
+            "firehose-proxy-events",
             "event/json/scan.rs",
             "/// Like [`crate::http`].\nstruct S;",
         ),
@@ -203,7 +211,7 @@ fn what_is_allowed_is_not_reported() {
 #[test]
 fn the_file_of_a_test_module_may_read_the_clock_and_its_neighbour_may_not() {
     let found = planted(
-        unit("firehose-proxy"),
+        unit("firehose-proxy-events"),
         &[
             ("event/mod.rs", "#[cfg(test)] mod cases; mod scan;"),
             ("event/cases.rs", "use std::time::Instant;"),

@@ -27,7 +27,7 @@ pub(crate) fn prepare(profile: &str, filter: Option<&str>) -> Result<Run> {
         path.extend(tools::oras()?.parent().map(Into::into));
     }
     path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
-    let mut run = Run::line("cargo test --locked --package firehose-tests --test cluster --")
+    let mut run = Run::line("cargo test --locked --workspace --test cluster --")
         .args(filter)
         // They share one cluster, and the state of the operator in it.
         .args(["--ignored", "--test-threads=1", "--nocapture"])

@@ -156,12 +156,12 @@ fn strace_and_root() -> Result<()> {
     Ok(())
 }
 
-/// What `unit` leaves out, and as many histories as fit into two minutes and a half; `cargo xtask prove durability`
+/// What `unit` leaves out, and as many histories as fit into a hundred seconds; `cargo xtask prove durability`
 /// runs a million.
 fn durability() -> Result<Tally> {
-    let mut tally = tests("--package firehose-proxy --test spool -- --ignored")?;
-    let histories = cargo("test --package firehose-proxy --lib simulation::spool -- --nocapture");
-    tally += count(histories.env("DURABILITY_SECONDS", "150"))?;
+    let mut tally = tests("--workspace --test spool -- --ignored")?;
+    let histories = cargo("test --workspace --lib simulation::spool -- --nocapture");
+    tally += count(histories.env("DURABILITY_SECONDS", "100"))?;
     Ok(tally)
 }
 
@@ -172,7 +172,9 @@ fn short_fuzz() -> Result<Tally> {
 }
 
 fn architecture() -> Result<Tally> {
-    tests("--package firehose-tests --lib --test architecture --test generated")
+    let mut tally = tests("--package firehose-tests --lib")?;
+    tally += tests("--workspace --test architecture --test generated")?;
+    Ok(tally)
 }
 
 fn curl() -> Result<()> {
@@ -185,12 +187,12 @@ fn api_server_tests() -> Result<Tally> {
 
 /// All but the command that builds for release, which `cargo xtask prove readme` runs.
 fn readme() -> Result<Tally> {
-    tests("--package firehose-tests --test readme -- --include-ignored --skip as_it_is_written")
+    tests("--workspace --test readme -- --include-ignored --skip as_it_is_written")
 }
 
 /// Tests that cross crates and are ignored where their tools are missing. Here they are not.
 fn crossing(suite: &str) -> Result<Tally> {
-    tests(&format!("--package firehose-tests --test {suite} -- --include-ignored"))
+    tests(&format!("--workspace --test {suite} -- --include-ignored"))
 }
 
 /// What passes or fails as a whole.
@@ -201,7 +203,7 @@ fn check(line: &str) -> Result<Tally> {
 
 /// Release images, a cluster, the tests on it, and the demonstration. Our own cluster ends with them.
 fn in_a_cluster() -> Result<Tally> {
-    let profile = "release".to_owned();
+    let profile = "cluster".to_owned();
     let tally = cluster::prepare_tests(&profile, None).and_then(count);
     let tally = tally.and_then(|tally| match tally.failed {
         0 => demo::run(&DemoArgs { profile }).map(|()| tally),

@@ -7,7 +7,7 @@ use std::{
     convert::Infallible,
     future::{Future, pending, poll_fn},
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::pin,
     sync::Arc,
     task::{Poll, ready},
@@ -26,6 +26,7 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until},
 };
+use tracing::{Instrument as _, debug_span};
 
 use super::{
     head::{self, Head},
@@ -66,6 +67,8 @@ pub(in crate::http) trait Handler: Send + Sync + 'static {
     fn account(&self) -> Option<Account>;
     /// A connection was opened (1) or closed (-1).
     fn connections_changed(&self, by: i64);
+    /// As much of a client's address as the log may show.
+    fn shown(&self, peer: SocketAddr) -> Option<IpAddr>;
 }
 
 /// What a connection brought instead of a request.
@@ -148,7 +151,16 @@ pub(in crate::http) async fn serve<H: Handler>(
         let (handler, limits, shutdown) = (Arc::clone(&handler), limits.clone(), shutdown.clone());
         tokio::spawn(async move {
             handler.connections_changed(1);
-            connection(stream, peer, &place, &handler, limits, shutdown).await;
+            let span = debug_span!("connection", peer = tracing::field::Empty);
+            // Nobody pays for an address that is not asked for.
+            if !span.is_disabled()
+                && let Some(shown) = handler.shown(peer)
+            {
+                span.record("peer", tracing::field::display(shown));
+            }
+            connection(stream, peer, &place, &handler, limits, shutdown)
+                .instrument(span)
+                .await;
             handler.connections_changed(-1);
         });
     }

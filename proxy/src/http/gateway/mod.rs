@@ -42,6 +42,7 @@ use firehose_proxy_config::{ClientCertificateMode, Cors, IngestState};
 use http::{Method, Request, StatusCode, request};
 use hyper::body::Incoming;
 use tokio::time::Instant;
+use tracing::{Instrument as _, debug_span, field};
 
 use self::{
     complaints::Complaints,
@@ -167,21 +168,13 @@ pub async fn serve(listener: Listener, endpoint: Endpoint, shutdown: Shutdown) {
 
 impl Handler for Gateway {
     async fn handle(&self, request: Request<Incoming>, peer: Peer<'_>) -> Reply {
-        let (head, mut incoming) = request.into_parts();
-        let reply = match self.answer(&head, &mut incoming, peer).await {
-            Ok(reply) => reply,
-            Err(refusal) => {
-                // Who was too slow is not waited for again.
-                if !refusal.is_for_slowness() {
-                    body::discard(&head.headers, &mut incoming).await;
-                }
-                self.refused(refusal, &head, peer.address);
-                let [spread, ..] = (self.endpoint.random)();
-                refusal.reply(spread)
-            }
-        };
-        self.endpoint.metrics.answered(reply.status());
-        self.with_cors(&head, reply)
+        let span = debug_span!("request", route = field::Empty, status = field::Empty);
+        if !span.is_disabled() {
+            span.record("route", route_name(request.uri().path()));
+        }
+        let reply = self.reply(request, peer).instrument(span.clone()).await;
+        span.record("status", reply.status().as_u16());
+        reply
     }
 
     fn transport(&self) -> Transport {
@@ -211,9 +204,31 @@ impl Handler for Gateway {
     fn connections_changed(&self, by: i64) {
         self.endpoint.metrics.connections_changed(by);
     }
+
+    fn shown(&self, peer: SocketAddr) -> Option<IpAddr> {
+        self.kept(peer)
+    }
 }
 
 impl Gateway {
+    async fn reply(&self, request: Request<Incoming>, peer: Peer<'_>) -> Reply {
+        let (head, mut incoming) = request.into_parts();
+        let reply = match self.answer(&head, &mut incoming, peer).await {
+            Ok(reply) => reply,
+            Err(refusal) => {
+                // Who was too slow is not waited for again.
+                if !refusal.is_for_slowness() {
+                    body::discard(&head.headers, &mut incoming).await;
+                }
+                self.refused(refusal, &head, peer.address);
+                let [spread, ..] = (self.endpoint.random)();
+                refusal.reply(spread)
+            }
+        };
+        self.endpoint.metrics.answered(reply.status());
+        self.with_cors(&head, reply)
+    }
+
     async fn answer(&self, head: &request::Parts, incoming: &mut Incoming, peer: Peer<'_>) -> Result<Reply, Refusal> {
         self.is_taken_by(peer.channel)?;
         if head.method == Method::OPTIONS {
@@ -281,7 +296,7 @@ impl Gateway {
     /// Counts a request that was refused, and complains about it.
     fn refused(&self, refusal: Refusal, head: &request::Parts, peer: SocketAddr) {
         self.endpoint.metrics.request_refused(refusal.reason());
-        let route = Route::of(&query::plain_path(head.uri.path())).map_or("none", Route::name);
+        let route = route_name(head.uri.path());
         let (reason, place) = (refusal.reason(), refusal.place());
         self.complaints
             .note_refused(reason, place, route, self.kept(peer), Instant::now());
@@ -349,6 +364,11 @@ impl Gateway {
         cors::expose(&head.headers, cors, &mut reply);
         reply
     }
+}
+
+/// What the log calls the route of a path. Never the path itself: a client may write anything into it.
+fn route_name(path: &str) -> &'static str {
+    Route::of(&query::plain_path(path)).map_or("none", Route::name)
 }
 
 fn now() -> Timestamp {

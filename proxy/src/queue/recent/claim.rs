@@ -6,10 +6,9 @@ use tokio::time::Instant;
 
 use super::{
     fates::{Claims, Fate, Joined},
-    identity::Identity,
     window::{Examined, Recent},
 };
-use crate::queue::EventBatch;
+use crate::queue::{EventBatch, Identity};
 
 /// What becomes of a request's events.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::identity::Identity;
+use crate::queue::Identity;
 
 /// What became of each event of a batch.
 #[derive(Debug)]

@@ -21,7 +21,6 @@
 
 mod claim;
 mod fates;
-mod identity;
 #[cfg(test)]
 mod mutant;
 mod table;
@@ -31,11 +30,8 @@ mod window;
 
 #[cfg(test)]
 pub(crate) use self::mutant::Mutant;
+pub use self::window::{Extent, Recent, Repeats, WindowSettings};
 pub(crate) use self::{
     claim::{Claim, Claimed},
     fates::{Joined, Withdrawn},
-};
-pub use self::{
-    identity::{Identity, IdentityKey, Sent},
-    window::{Extent, Recent, Repeats, WindowSettings},
 };

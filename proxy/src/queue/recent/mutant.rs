@@ -2,9 +2,9 @@
 
 use super::{
     fates::Fate,
-    identity::Identity,
     table::{Known, Table},
 };
+use crate::queue::Identity;
 
 /// A mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use std::{mem::size_of, sync::Arc};
 
 use hashbrown::HashTable;
 
-use super::{fates::Claims, identity::Identity};
+use super::fates::Claims;
+use crate::queue::Identity;
 
 /// A number of entries in memory that is reserved once.
 #[derive(Debug)]
@@ -141,8 +142,8 @@ impl Table {
         }
         self.newest = number;
         let Self { slots, index, .. } = self;
-        index.insert_unique(identity.id.get(), number, |slot| {
-            slots[*slot as usize].identity.id.get()
+        index.insert_unique(identity.id().get(), number, |slot| {
+            slots[*slot as usize].identity.id().get()
         });
     }
 
@@ -176,7 +177,7 @@ impl Table {
             NONE => self.newest = older,
             newer => self.slots[newer as usize].older = older,
         }
-        if let Ok(entry) = self.index.find_entry(identity.id.get(), |slot| *slot == number) {
+        if let Ok(entry) = self.index.find_entry(identity.id().get(), |slot| *slot == number) {
             entry.remove();
         }
     }
@@ -213,8 +214,8 @@ impl Table {
     }
 
     fn of_id(&self, identity: Identity) -> impl Iterator<Item = u32> {
-        let slots = self.index.iter_hash(identity.id.get()).copied();
-        slots.filter(move |slot| self.slots[*slot as usize].identity.id == identity.id)
+        let slots = self.index.iter_hash(identity.id().get()).copied();
+        slots.filter(move |slot| self.slots[*slot as usize].identity.id() == identity.id())
     }
 }
 
@@ -238,7 +239,7 @@ mod tests {
     fn identity(id: u64, content: u64) -> Identity {
         // Spread as hashes are.
         let id = NonZeroU64::new(id.wrapping_mul(0x9e37_79b9_7f4a_7c15)).unwrap();
-        Identity { id, content }
+        Identity::new(id, content)
     }
 
     fn insert(table: &mut Table, ids: impl IntoIterator<Item = u64>, at: u32) {

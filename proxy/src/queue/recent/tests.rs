@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::{
-    queue::{AcceptError, Accepted, EventBatch, Intake, Outlet, memory},
+    queue::{AcceptError, Accepted, EventBatch, Intake, Outlet, Sent, memory},
     stream::{RoutingKey, StreamId, StreamName, Streams},
 };
 

@@ -14,10 +14,9 @@ use tokio::time::Instant;
 use super::mutant::Mutant;
 use super::{
     fates::{Claims, Fate, Joined},
-    identity::{Identity, IdentityKey},
     table::{Known, Table},
 };
-use crate::queue::EventBatch;
+use crate::queue::{EventBatch, Identity, IdentityKey};
 
 /// The window. Cloning shares it.
 #[derive(Debug, Clone)]

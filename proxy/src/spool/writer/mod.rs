@@ -8,6 +8,7 @@ use std::{
 };
 
 use tokio::sync::oneshot;
+use tracing::debug_span;
 
 use super::{
     disk::{Disk, File, is_full},
@@ -167,6 +168,7 @@ impl<D: Disk> Log<D> {
             return Ok(());
         };
         let group = self.gather(first, reserved);
+        let _span = debug_span!("append", requests = group.appends.len(), bytes = group.bytes.len()).entered();
         let name = Self::segment_name(group.segment);
         if !unless_full(group.file.write_at(&group.bytes, group.offset), "write", &name)? {
             self.lock().index.release();

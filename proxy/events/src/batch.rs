@@ -5,8 +5,10 @@
 
 use std::ops::Range;
 
-use super::Identity;
-use crate::stream::{RoutingKey, StreamId};
+use crate::{
+    identity::Identity,
+    stream::{RoutingKey, StreamId},
+};
 
 /// The events of one request in the order of the request.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -32,10 +34,13 @@ const QUEUED: usize = 48;
 
 /// The lengths of one event's parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StoredEntry {
-    pub(crate) event_length: u32,
-    pub(crate) type_length: u32,
-    pub(crate) record_length: u32,
+pub struct StoredEntry {
+    /// Bytes of the event's name.
+    pub event_length: u32,
+    /// Bytes of the event's type.
+    pub type_length: u32,
+    /// Bytes of its record.
+    pub record_length: u32,
 }
 
 /// One event of a batch, borrowed.
@@ -113,12 +118,12 @@ impl EventBatch {
     }
 
     /// What the events are known by, in order; shorter than the batch when the last are known by nothing.
-    pub(super) fn take_identities(&mut self) -> Vec<Option<Identity>> {
+    pub fn take_identities(&mut self) -> Vec<Option<Identity>> {
         std::mem::take(&mut self.identities)
     }
 
     /// Takes out the events at `indices`, which ascend.
-    pub(super) fn remove(&mut self, indices: &[u32]) {
+    pub fn remove(&mut self, indices: &[u32]) {
         let mut removed = indices.iter().copied().peekable();
         let (mut index, mut end) = (0_u32, 0_u32);
         self.entries.retain_mut(|entry| {
@@ -161,7 +166,7 @@ impl EventBatch {
 
     /// Bytes that the batch takes of the process's memory, those that it has allocated and does not use too, and what
     /// the queues hold for each event.
-    pub(crate) fn memory_bytes(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>() + self.entries.len() * QUEUED
     }
 
@@ -176,7 +181,7 @@ impl EventBatch {
     }
 
     /// The events' lengths as a disk keeps them; each event stands right behind the one before it.
-    pub(crate) fn stored_entries(&self) -> impl ExactSizeIterator<Item = StoredEntry> {
+    pub fn stored_entries(&self) -> impl ExactSizeIterator<Item = StoredEntry> {
         self.entries.iter().map(|entry| StoredEntry {
             event_length: entry.event_length,
             type_length: entry.type_length,
@@ -185,12 +190,12 @@ impl EventBatch {
     }
 
     /// The events' bytes as a disk keeps them.
-    pub(crate) fn stored_bytes(&self) -> &[u8] {
+    pub fn stored_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// A batch whose events all go to `stream`, or `None` when the lengths do not fit the bytes or a key is no text.
-    pub(crate) fn from_stored(
+    pub fn from_stored(
         stream: StreamId,
         entries: impl ExactSizeIterator<Item = StoredEntry>,
         bytes: &[u8],
@@ -217,14 +222,14 @@ impl EventBatch {
     }
 
     /// Sends every event to the stream that `route` says.
-    pub(crate) fn reroute(&mut self, route: impl Fn(EntryRef<'_>) -> StreamId) {
+    pub fn reroute(&mut self, route: impl Fn(EntryRef<'_>) -> StreamId) {
         for index in 0..self.entries.len() {
             self.entries[index].stream = route(self.view(self.entries[index]));
         }
     }
 
     /// The events sorted into one batch a stream, in the order of the streams' first events.
-    pub(crate) fn split(self) -> Vec<Self> {
+    pub fn split(self) -> Vec<Self> {
         let single = self.entries.windows(2).all(|pair| pair[0].stream == pair[1].stream);
         if single {
             return vec![self];

@@ -11,9 +11,26 @@ use crate::stream::StreamId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// Of the id.
-    pub(super) id: NonZeroU64,
+    id: NonZeroU64,
     /// Of the stream and the client's bytes.
-    pub(super) content: u64,
+    content: u64,
+}
+
+impl Identity {
+    /// Of what was kept somewhere: the two numbers of another.
+    pub const fn new(id: NonZeroU64, content: u64) -> Self {
+        Self { id, content }
+    }
+
+    /// The number that stands for the `messageId`.
+    pub const fn id(self) -> NonZeroU64 {
+        self.id
+    }
+
+    /// The number that stands for the stream and for what the client sent.
+    pub const fn content(self) -> u64 {
+        self.content
+    }
 }
 
 /// The key of one process. Nobody outside knows it, so nobody can make two events that are taken for one.

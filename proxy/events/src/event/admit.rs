@@ -20,8 +20,9 @@ use super::{
     },
 };
 use crate::{
+    batch::EventBatch,
+    identity::{IdentityKey, Sent},
     privacy::Privacy,
-    queue::{EventBatch, IdentityKey, Sent},
     routing::{Table, push_lowercase},
     stream::{MAX_RECORD_BYTES, RoutingKey},
 };

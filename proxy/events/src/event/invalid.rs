@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::redaction::Leaves;
-use crate::queue::BatchTooLarge;
+use crate::batch::BatchTooLarge;
 
 /// Why one event is not valid. The others of its batch are not concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
