@@ -87,6 +87,8 @@ fn a_stream_that_fails_says_what_aws_said_where_and_to_whom() {
     let denied = with(|report| {
         report.streams = vec![StreamReport {
             detail: Some("AccessDeniedException: not authorized".to_owned()),
+            mapping: Some("spec.mappings[3]".to_owned()),
+            refused_events: 4711,
             ..stream("orders", report::StreamState::Failing, StreamReason::AccessDenied)
         }];
     });
@@ -97,6 +99,8 @@ fn a_stream_that_fails_says_what_aws_said_where_and_to_whom() {
         "eu-west-1",
         "AccessDeniedException: not authorized",
         "seen by orders-firehose-1",
+        "spec.mappings[3]",
+        "1000 events refused or more",
     ] {
         assert!(message.contains(part), "{message}");
     }

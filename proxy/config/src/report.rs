@@ -207,7 +207,7 @@ pub struct StreamReport {
     pub mapping: Option<String>,
     /// Events that senders were told to keep since the stream last took any, because it takes none for a reason that
     /// time alone does not mend.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(rename = "refusedEvents", default, skip_serializing_if = "is_zero")]
     pub refused_events: u64,
 }
 
@@ -407,7 +407,7 @@ mod tests {
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1}}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key","mapping":"spec.mappings[0]","refusedEvents":7}],"backlog":"Waiting","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1}}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

@@ -6,6 +6,7 @@
 mod credentials;
 mod refused;
 mod reroute;
+mod streams;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -23,11 +24,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use self::streams::Stream;
 use super::{
-    DeliveryStatus, GiveUp, Metrics, Queued, StreamState,
-    drain_rate::DrainRate,
-    metrics::StreamMetrics,
-    stream::{CallId, Core, Effect, Input, Settings},
+    DeliveryStatus, GiveUp, Metrics, Queued,
+    stream::{CallId, Effect, Input, Settings},
 };
 use crate::{
     account::{Account, Use},
@@ -142,28 +142,6 @@ struct Driver {
     stale: Option<Problem>,
 }
 
-struct Stream {
-    name: StreamName,
-    core: Core<Queued>,
-    metrics: StreamMetrics,
-    timer: Option<Instant>,
-    state: StreamState,
-    reason: Reason,
-    /// When something last waited.
-    waited_at: Instant,
-    /// What is to be said to a person of the last call, where that failed.
-    detail: Option<String>,
-    drain_rate: DrainRate,
-    /// The rows of the document that lead to it.
-    mapping: Option<String>,
-    /// Whether its gate is closed.
-    is_closed: bool,
-    /// Events whose clients are being told that the stream takes none.
-    refused: Vec<Queued>,
-    /// How many were refused since it last took some.
-    refused_events: u64,
-}
-
 /// A call with its answer.
 struct Ended {
     stream: StreamId,
@@ -244,41 +222,6 @@ impl Driver {
         for stream in touched {
             self.step(stream, Input::Wake);
         }
-    }
-
-    fn stream(&mut self, id: StreamId) -> &mut Stream {
-        let deliver = &self.deliver;
-        self.streams.entry(id).or_insert_with(|| {
-            let name = deliver.streams.name(id);
-            let snapshot = deliver.live.load();
-            let settings = match snapshot.as_ref() {
-                Some(snapshot) => Settings::of(name.as_str(), &snapshot.document),
-                None => Settings::unknown(),
-            };
-            // Pods and streams must not wait in step; where exactly does not matter.
-            deliver.byte_limit.set_drain(
-                id,
-                DrainRate::default().estimate(settings.share.bytes, 0, false, Instant::now()),
-            );
-            let seed = uuid::Uuid::new_v4().as_u64_pair().0;
-            Stream {
-                core: Core::new(settings, seed, Instant::now()),
-                metrics: deliver.metrics.of(&name),
-                timer: None,
-                state: StreamState::Delivering,
-                reason: Reason::Succeeded,
-                waited_at: Instant::now(),
-                detail: None,
-                drain_rate: DrainRate::default(),
-                mapping: snapshot
-                    .as_ref()
-                    .and_then(|snapshot| refused::mapping(snapshot, name.as_str())),
-                is_closed: false,
-                refused: Vec::new(),
-                refused_events: 0,
-                name,
-            }
-        })
     }
 
     /// Steps one core, and again with the answers of calls that could not even be made.

@@ -53,8 +53,7 @@ impl Queued {
     /// Says of events that their stream does not take them, for now.
     pub(super) fn refuse(events: &[Self], retry_after: Duration) {
         for run in events.chunk_by(|one, other| Arc::ptr_eq(&one.batch, &other.batch)) {
-            let count = u32::try_from(run.len()).expect("a batch's entries have 32-bit offsets");
-            run[0].batch.refuse(count, retry_after);
+            run[0].batch.refuse(run.iter().map(|event| event.index), retry_after);
         }
     }
 }

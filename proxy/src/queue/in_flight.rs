@@ -206,12 +206,17 @@ impl InFlight {
         self.deadline.is_some() && !self.nobody_waits.load(Ordering::Acquire)
     }
 
-    /// Says that the stream of `events` of this batch does not take them for now. They stay unsettled: keep them until
-    /// the batch is abandoned, and deliver them if it is [no longer refusable](Self::is_refusable).
-    pub fn refuse(&self, events: u32, retry_after: Duration) {
+    /// Says that the stream of the events at these indices does not take them for now: what repeats them is new. They
+    /// stay unsettled: keep them until the batch is abandoned, and deliver them if it is
+    /// [no longer refusable](Self::is_refusable).
+    pub fn refuse(&self, indices: impl ExactSizeIterator<Item = u32>, retry_after: Duration) {
+        let count = u32::try_from(indices.len()).expect("a batch's entries have 32-bit offsets");
+        if let Some(claim) = &self.claim {
+            claim.withdraw(indices);
+        }
         let seconds = u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX);
         self.retry_after_seconds.fetch_max(seconds, Ordering::Relaxed);
-        self.refused.fetch_add(events, Ordering::AcqRel);
+        self.refused.fetch_add(count, Ordering::AcqRel);
         self.decided.notify_one();
     }
 
