@@ -14,7 +14,7 @@ use kube::{Config, runtime::controller};
 use prometheus_client::registry::Registry;
 use tokio::{
     signal::unix,
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
 use tracing::{debug, error, info};
@@ -29,10 +29,14 @@ use crate::{
     observe::{Scope, Stores, watch as watch_cluster},
     plan::{Installation, PodIdentityAgent, ProxyUser},
     reconcile::{Asker, Context, Progress, Shared, reconcile, retry},
+    rollout::{Rollouts, Scoped},
 };
 
 /// How many destinations of one scope are reconciled at a time.
 const CONCURRENCY: u16 = 16;
+
+/// Destinations that are woken to take their turns. The rounds of more than that come anyway.
+const MAX_WOKEN: usize = 1024;
 
 /// How long rounds that were cut off, and what they have sent, may take to end after a signal. Beyond it the lease is
 /// not released but expires: what is still on its way may arrive until then.
@@ -81,11 +85,12 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
         events: Events::new(fenced.clone(), identity.clone()),
         metrics: metrics.clone(),
         progress: Arc::clone(&admin.progress),
+        rollouts: Rollouts::new(run.rollout_order()?, run.proxy_image.clone()),
     };
     // They only read, and end with this function.
     let mut askers = JoinSet::new();
     let mut controllers = Vec::new();
-    let mut stores = Vec::new();
+    let (mut stores, mut scoped) = (Vec::new(), Vec::new());
     for scope in scopes(&run) {
         let (controller, seen) = watch_cluster(&client, &scope);
         stores.push(seen.clone());
@@ -121,6 +126,13 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
             .graceful_shutdown_on(told(stopped.clone()));
         let answered = stream::unfold(asked, |mut asked| async { Some((asked.recv().await?, asked)) });
         let controller = controller.reconcile_on(answered);
+        let (wake, woken) = mpsc::channel(MAX_WOKEN);
+        let woken = stream::unfold(woken, |mut woken| async { Some((woken.recv().await?, woken)) });
+        let controller = controller.reconcile_on(woken);
+        scoped.push(Scoped {
+            stores: seen.clone(),
+            wake,
+        });
         askers.spawn(asker.run(seen.destinations, fence.clone(), metrics.clone()));
         let rounds = controller.run(reconcile, retry, context);
         controllers.push(tokio::spawn(rounds.for_each(|round| async move {
@@ -129,6 +141,7 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
             }
         })));
     }
+    askers.spawn(shared.rollouts.run(scoped, fence.clone(), metrics.clone()));
     let listed = stores.clone();
     tokio::spawn(announce(stores, admin.ready, changes, metrics));
     // The lease outlives the rounds and what they have sent, so that no other operator begins before all of it is done.

@@ -6,9 +6,13 @@ mod offline;
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::plan::{Allowed, Clients, Networks};
+use crate::{
+    plan::{Allowed, Clients, Networks},
+    rollout::RolloutOrder,
+};
 
 pub use allowed::AllowFlags;
 pub use cluster::{At, Diff, Report, Status, StatusOutput};
@@ -62,6 +66,16 @@ pub enum Command {
     #[command(after_help = "Examples:\n  firehose-operator streams -f examples/orders.yaml\n  \
         firehose-operator streams -f examples/orders.yaml --output terraform")]
     Streams(Box<Streams>),
+    /// Ask a running operator whether it is ready, as `helm test` does.
+    #[command(after_help = "Needs a cluster:\n  firehose-operator probe http://firehose-operator-admin:9090/readyz")]
+    Probe {
+        /// What to ask, by plain HTTP.
+        url: url::Url,
+
+        /// Seconds to go on asking while the answer is not 200; at most 600.
+        #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u16).range(0..=600))]
+        patience: u16,
+    },
     /// Say what would change in the cluster if files were applied, by child and field.
     #[command(after_help = "Needs a cluster:\n  firehose-operator diff -f examples/orders.yaml")]
     Diff(Box<Diff>),
@@ -156,6 +170,25 @@ pub struct Run {
     #[command(flatten)]
     pub allowed: AllowFlags,
 
+    /// How many destinations get a new image of the proxy at a time, or what else an installation changes about pods.
+    /// No more of them get it once the pods of one do not become available.
+    #[arg(
+        long,
+        env = "FIREHOSE_OPERATOR_MAX_CONCURRENT_ROLLOUTS",
+        default_value = "5",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub max_concurrent_rollouts: u16,
+
+    /// Labels of the destinations that get it before all others: key=value, separated by commas.
+    #[arg(
+        long,
+        env = "FIREHOSE_OPERATOR_ROLLOUT_FIRST",
+        value_delimiter = ',',
+        value_name = "KEY=VALUE"
+    )]
+    pub rollout_first: Vec<String>,
+
     /// Namespaces to serve, separated by commas. Absent: all.
     #[arg(long, env = "FIREHOSE_OPERATOR_WATCH_NAMESPACES", value_delimiter = ',')]
     pub watch_namespaces: Vec<String>,
@@ -189,6 +222,28 @@ impl Run {
             allowed.clients = Clients::Unenforced;
         }
         Ok(allowed)
+    }
+
+    /// Who gets a new image when.
+    ///
+    /// # Errors
+    ///
+    /// When an entry of `--rollout-first` is no label.
+    pub fn rollout_order(&self) -> anyhow::Result<RolloutOrder> {
+        let labels = self.rollout_first.iter().filter(|label| !label.is_empty());
+        let first = labels.map(|label| {
+            let (key, value) = label
+                .split_once('=')
+                .filter(|(key, _)| !key.is_empty())
+                .with_context(|| {
+                    format!("--rollout-first: {label:?} is no label; write key=value, as in rollout=first")
+                })?;
+            Ok((key.to_owned(), value.to_owned()))
+        });
+        Ok(RolloutOrder {
+            max_concurrent: usize::from(self.max_concurrent_rollouts),
+            first: first.collect::<anyhow::Result<_>>()?,
+        })
     }
 
     /// What network policies have to know, unless they are left to the cluster.
@@ -250,7 +305,34 @@ pub enum LogFormat {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::*;
+
+    #[test]
+    fn a_label_that_is_none_is_refused_by_its_flag() {
+        let order = |first: &str| {
+            let first = format!("--rollout-first={first}");
+            let Command::Run(run) = Cli::parse_from(["operator", "run", "--proxy-image=p:1", &first]).command else {
+                unreachable!("that is what was asked for");
+            };
+            run.rollout_order()
+        };
+        let first = order("rollout=first,tier=test").unwrap().first;
+        assert_eq!(
+            first.into_iter().collect::<Vec<_>>(),
+            [
+                ("rollout".to_owned(), "first".to_owned()),
+                ("tier".to_owned(), "test".to_owned()),
+            ]
+        );
+        assert!(order("").unwrap().first.is_empty());
+        let error = order("rollout").unwrap_err().to_string();
+        assert!(
+            error.contains("--rollout-first") && error.contains("\"rollout\""),
+            "{error}"
+        );
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

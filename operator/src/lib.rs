@@ -21,6 +21,10 @@ pub mod metrics;
 pub mod observe;
 pub mod plan;
 #[cfg(feature = "controller")]
+pub mod probe;
+#[cfg(feature = "controller")]
 pub mod reconcile;
+#[cfg(feature = "controller")]
+pub mod rollout;
 #[cfg(feature = "controller")]
 pub mod verify;

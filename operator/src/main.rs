@@ -8,6 +8,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -17,6 +18,7 @@ use firehose_operator::{
     args::{Cli, Command, LogFormat},
     cli,
     plan::Allowed,
+    probe::probe,
 };
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
@@ -46,6 +48,10 @@ fn run() -> anyhow::Result<ExitCode> {
         }
         Command::IamPolicy(flags) => print(&offline::iam_policy(&flags)?)?,
         Command::Streams(flags) => print(&offline::streams(&flags)?)?,
+        Command::Probe { url, patience } => {
+            let said = probe(&url, Duration::from_secs(u64::from(patience)))?;
+            print(&format!("{said}\n"))?;
+        }
         Command::Diff(flags) => return asking(online::diff(&flags)),
         Command::Status(flags) => return asking(online::status(&flags)),
         Command::Report(flags) => return asking(online::report(&flags)),

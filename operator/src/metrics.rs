@@ -31,6 +31,11 @@ struct ByOutcome {
     outcome: Outcome,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByStage {
+    stage: &'static str,
+}
+
 /// What this operator did.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -53,6 +58,9 @@ pub struct Metrics {
     pub ask_period: Gauge<f64, AtomicU64>,
     /// 1 while this process leads.
     pub leader: Gauge,
+    rollout: Family<ByStage, Gauge>,
+    /// 1 while the installation's image reaches no more destinations, because one fails with it.
+    pub rollout_halted: Gauge,
 }
 
 impl Metrics {
@@ -69,6 +77,8 @@ impl Metrics {
             unreadable: Counter::default(),
             ask_period: Gauge::default(),
             leader: Gauge::default(),
+            rollout: Family::default(),
+            rollout_halted: Gauge::default(),
         };
         let prefix = registry.sub_registry_with_prefix("firehose_operator");
         prefix.register(
@@ -101,7 +111,23 @@ impl Metrics {
             metrics.ask_period.clone(),
         );
         prefix.register("leader", "1 while this process leads", metrics.leader.clone());
+        prefix.register(
+            "rollout_destinations",
+            "Destinations by how far they are with the installation's image; of the leader only",
+            metrics.rollout.clone(),
+        );
+        prefix.register(
+            "rollout_halted",
+            "1 while the installation's image reaches no more destinations, because one fails with it",
+            metrics.rollout_halted.clone(),
+        );
         metrics
+    }
+
+    /// Shows how many destinations are at a stage of the way to the installation's image.
+    pub fn show_rollout(&self, stage: &'static str, destinations: usize) {
+        let destinations = i64::try_from(destinations).unwrap_or(i64::MAX);
+        self.rollout.get_or_create(&ByStage { stage }).set(destinations);
     }
 
     /// Counts a reconcile.

@@ -7,6 +7,7 @@
 
 pub mod architecture;
 pub mod arrived;
+pub mod chart_values;
 pub mod client;
 pub mod document;
 pub mod glossary;

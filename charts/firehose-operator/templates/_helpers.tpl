@@ -1,13 +1,51 @@
+{{- /* The chart's name, as the label app.kubernetes.io/name has it. */ -}}
+{{- define "firehose-operator.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{- end }}
+
+{{- /* The name of everything in the release's own namespace: at most 50 characters, so that endings fit behind it. */ -}}
+{{- define "firehose-operator.fullname" -}}
+{{- $name := include "firehose-operator.name" . -}}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- .Values.fullnameOverride | default $full | replace "." "-" | trunc 50 | trimSuffix "-" -}}
+{{- end }}
+
+{{- /* The name of everything that belongs to no namespace: no two releases of a cluster have the same, as there is no
+dot in the name of a namespace. */ -}}
+{{- define "firehose-operator.clusterName" -}}
+{{- printf "%s.%s" .Release.Namespace (include "firehose-operator.fullname" .) -}}
+{{- end }}
+
 {{- define "firehose-operator.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ include "firehose-operator.selector" . }}
 {{- end }}
 
 {{- define "firehose-operator.selector" -}}
-app.kubernetes.io/name: firehose-operator
+app.kubernetes.io/name: {{ include "firehose-operator.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- /*
+Who keeps the definition of destinations in this cluster: "nobody", "us" (this release) or whoever else, in words. A
+release that may not read definitions sets crds.enabled to false, and nothing is asked.
+*/ -}}
+{{- define "firehose-operator.crdKeeper" -}}
+{{- $found := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "firehosedestinations.firehose-operator.dev" -}}
+{{- $annotations := (($found).metadata).annotations | default dict -}}
+{{- $release := get $annotations "meta.helm.sh/release-name" -}}
+{{- $namespace := get $annotations "meta.helm.sh/release-namespace" -}}
+{{- if not $found -}}
+nobody
+{{- else if and (eq $release .Release.Name) (eq $namespace .Release.Namespace) -}}
+us
+{{- else if $release -}}
+the release {{ $release }} of namespace {{ $namespace }}
+{{- else -}}
+no release
+{{- end -}}
 {{- end }}
 
 {{- /* A digest says exactly which image; a tag beside it is for people. */ -}}

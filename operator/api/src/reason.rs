@@ -211,6 +211,9 @@ pub enum Reason {
     RollingOut,
     /// The operator could not write an object; it tries again.
     ApplyFailed,
+    /// Pods do not become available with a new image, and no other destination gets it until they do, or until there is
+    /// another one.
+    RolloutHalted,
     /// Nothing is left to do.
     Settled,
     /// Not known, or a name of a newer operator.
@@ -298,6 +301,7 @@ impl Reason {
             Self::Ready => "events are accepted",
             Self::ReconciliationPaused => "changes of the spec wait, because spec.reconciliation is Paused",
             Self::RollingOut => "proxies are being started or replaced",
+            Self::RolloutHalted => "pods do not become available with a new image, which is held back from all others",
             Self::ApplyFailed => "an object could not be written; the operator tries again",
             Self::Settled => "nothing is left to do",
             Self::Unknown => "not known yet",

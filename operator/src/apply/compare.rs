@@ -27,7 +27,7 @@ const WHOLE: &[&str] = &[
 
 /// Whether `seen` has everything of `wanted`. What it has beside that (the API server's defaults, the numbers of an
 /// autoscaler) is not looked at, but within [`WHOLE`]. An entry of a list that somebody added makes another list of it.
-pub(super) fn has_all(seen: &Value, wanted: &Value) -> bool {
+pub(crate) fn has_all(seen: &Value, wanted: &Value) -> bool {
     let mut open = vec![(false, seen, wanted)];
     while let Some((is_whole, seen, wanted)) = open.pop() {
         match (seen, wanted) {

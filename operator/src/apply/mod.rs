@@ -12,6 +12,7 @@ mod status;
 pub const MANAGER: &str = "firehose-operator";
 
 pub use child::{Applied, AppliedChildren, ApplyError, apply};
+pub(crate) use compare::has_all;
 pub use events::{EventLimit, Events, Unpublished};
 pub use poke::poke;
 pub use status::{Written, write_status};

@@ -24,10 +24,10 @@ mod tests {
             stored == generated,
             "run: cargo run -p firehose-operator -- crd > crds/firehosedestinations.yaml"
         );
-        let shipped = include_str!("../../../charts/firehose-operator/crds/firehosedestinations.yaml");
+        let shipped = include_str!("../../../charts/firehose-operator/files/firehosedestinations.yaml");
         assert!(
             shipped == stored,
-            "run: cp crds/firehosedestinations.yaml charts/firehose-operator/crds/"
+            "run: cp crds/firehosedestinations.yaml charts/firehose-operator/files/"
         );
         // Client-side `kubectl apply` stores the object in an annotation of at most 256 KiB.
         assert!(stored.len() < 200 * 1024, "{} bytes", stored.len());

@@ -15,6 +15,7 @@ use crate::{
     metrics::Metrics,
     observe::Stores,
     plan::Installation,
+    rollout::Rollouts,
     verify::Schedule,
 };
 
@@ -29,6 +30,8 @@ pub struct Shared {
     pub metrics: Metrics,
     /// Whether rounds end.
     pub progress: Arc<Progress>,
+    /// Whose turn it is to get a new image.
+    pub rollouts: Rollouts,
 }
 
 /// Everything a reconcile needs.
@@ -51,6 +54,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Whether rounds end.
     pub progress: Arc<Progress>,
+    /// Whose turn it is to get a new image.
+    pub rollouts: Rollouts,
     remembered: Mutex<HashMap<String, Remembered>>,
     start: Instant,
 }
@@ -64,6 +69,8 @@ pub(super) struct Remembered {
     pub(super) schedule: Schedule,
     /// Pokes of pods that wait for a Secret.
     pub(super) secrets: Schedule,
+    /// Hash of the pods that the destination asked for last, whatever their image.
+    pub(super) asked_for: Option<u64>,
     /// The status that was written and not seen yet.
     pub(super) status: WrittenStatus,
     /// When the list of pods may be written again, on the process's clock.
@@ -91,6 +98,7 @@ impl Context {
             events,
             metrics,
             progress,
+            rollouts,
         } = shared;
         Self {
             client,
@@ -102,6 +110,7 @@ impl Context {
             asker,
             metrics,
             progress,
+            rollouts,
             remembered: Mutex::default(),
             start: Instant::now(),
         }

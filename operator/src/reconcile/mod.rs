@@ -14,6 +14,7 @@ mod refuse;
 mod report;
 mod round;
 mod situation;
+mod staging;
 mod troubles;
 mod withdraw;
 mod written;

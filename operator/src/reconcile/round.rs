@@ -17,14 +17,15 @@ use super::{
     jitter::random,
     pokes::{Told, tell},
     report::report,
-    situation::{Observed, Planned, Progress, Situation, observe},
+    situation::{Observed, Plan, Planned, Progress, Situation, observe},
+    staging::stage,
     troubles::look,
     withdraw::withdraw,
 };
 use crate::{
     apply::{self, Applied, ApplyError},
     metrics::Outcome,
-    plan::{self, Children, Rejection, Validated, children, unchangeable},
+    plan::{self, Rejection, Validated, children, unchangeable},
     verify::{Acceptance, settled},
 };
 
@@ -47,22 +48,25 @@ pub(super) async fn round(
     let (acceptance, planned, failure) = match planned {
         // What is forbidden is taken from what runs all the same.
         Ok(planned) if destination.spec.reconciliation == Reconciliation::Paused => {
-            let waits = observed.revision().as_ref() != Some(&planned.1.revision);
+            let waits = observed.revision().as_ref() != Some(&planned.children.revision);
             let withdrawn = withdraw(context, &mut observed, &uid, remembered, &mut written).await;
             (Acceptance::Paused { waits }, None, withdrawn.err())
         }
-        Ok(planned) => match apply(context, &planned.1, planned.0.uid(), remembered, &mut written).await {
-            Ok(()) => (Acceptance::Accepted, Some(planned), None),
-            Err(conflict @ ApplyError::NameConflict { .. }) => (
-                Acceptance::Refused(Reason::NameConflict, conflict.to_string()),
-                None,
-                None,
-            ),
-            Err(ending) if ending.is_namespace_terminating() => {
-                return Ok((Outcome::Settled, Action::await_change()));
+        Ok(planned) => {
+            let planned = stage(planned, destination, context, &observed, remembered);
+            match apply(context, &planned, remembered, &mut written).await {
+                Ok(()) => (Acceptance::Accepted, Some(planned), None),
+                Err(conflict @ ApplyError::NameConflict { .. }) => (
+                    Acceptance::Refused(Reason::NameConflict, conflict.to_string()),
+                    None,
+                    None,
+                ),
+                Err(ending) if ending.is_namespace_terminating() => {
+                    return Ok((Outcome::Settled, Action::await_change()));
+                }
+                Err(failure) => (Acceptance::Accepted, Some(planned), Some(failure)),
             }
-            Err(failure) => (Acceptance::Accepted, Some(planned), Some(failure)),
-        },
+        }
         // The last good children go on, but for what is forbidden now.
         Err(rejections) => {
             let withdrawn = withdraw(context, &mut observed, &uid, remembered, &mut written).await;
@@ -87,7 +91,11 @@ fn plan(validated: Validated, observed: &Observed, context: &Context) -> Result<
     let running = observed.stateful_set.as_deref();
     match running.and_then(|running| unchangeable(running, &wanted.stateful_set)) {
         Some(rejection) => Err(vec![rejection]),
-        None => Ok(Box::new((validated, wanted))),
+        None => Ok(Box::new(Plan {
+            validated,
+            children: wanted,
+            leaves_workload: false,
+        })),
     }
 }
 
@@ -95,11 +103,11 @@ fn plan(validated: Validated, observed: &Observed, context: &Context) -> Result<
 /// early, `progress` says how far it got.
 async fn apply(
     context: &Context,
-    wanted: &Children,
-    uid: &str,
+    planned: &Plan,
     remembered: &mut Remembered,
     progress: &mut Progress,
 ) -> Result<(), ApplyError> {
+    let (wanted, uid) = (&planned.children, planned.validated.uid());
     let (client, stores, known) = (&context.client, &context.stores, &mut remembered.applied);
     let writes = &context.metrics.applies;
     let config_map = apply::apply(client, &stores.config_maps, &wanted.config_map, uid, known).await?;
@@ -117,6 +125,9 @@ async fn apply(
     if let Some(policy) = &wanted.network_policy {
         let policy = apply::apply(client, &stores.network_policies, policy, uid, known).await?;
         writes.inc_by(policy.count());
+    }
+    if planned.leaves_workload {
+        return Ok(());
     }
     let workload = apply::apply(client, &stores.stateful_sets, &wanted.stateful_set, uid, known).await?;
     writes.inc_by(workload.count());
@@ -178,7 +189,8 @@ async fn verify(
         // Pods that were not asked yet are not silent ones. The answers bring the next round.
         return Ok((Outcome::Propagating, Action::requeue(RETRY_UNASKED)));
     }
-    let findings = situation.findings(destination, acceptance, apply_error, &proxies, looked);
+    let is_halting = context.rollouts.is_failing(&uid);
+    let findings = situation.findings(destination, acceptance, apply_error, &proxies, looked, is_halting);
     let pods_due = report(context, destination, remembered, &findings).await?;
     let wait = match outcome {
         Outcome::Propagating => remembered.schedule.wait(context.now()).min(settled(random())),

@@ -24,11 +24,20 @@ use crate::{
         Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Running, Validated, effective, selector,
         subjects,
     },
+    rollout::image,
     verify::{Acceptance, Findings, Proxy},
 };
 
-/// A plan. Boxed, because it is large and is carried across every await of a round.
-pub(super) type Planned = Box<(Validated, Children)>;
+/// A plan.
+pub(super) struct Plan {
+    pub(super) validated: Validated,
+    pub(super) children: Children,
+    /// Whether the StatefulSet is left as it is, because what is new in it waits for its turn.
+    pub(super) leaves_workload: bool,
+}
+
+/// Boxed, because it is large and is carried across every await of a round.
+pub(super) type Planned = Box<Plan>;
 
 /// What the watches have shown of a destination's own children, before a round changes any.
 pub(super) struct Observed {
@@ -116,10 +125,12 @@ impl Situation {
         let observed_revision = observed.revision();
         let stateful_set = written.stateful_set.map(Arc::new).or(observed.stateful_set);
         let (validated, revision) = planned.map_or((None, None), |planned| {
-            let (validated, wanted) = *planned;
+            let Plan {
+                validated, children, ..
+            } = *planned;
             (
                 Some(validated),
-                Some(wanted.revision).filter(|_| written.has_config_map),
+                Some(children.revision).filter(|_| written.has_config_map),
             )
         });
         let stored = stateful_set.as_ref().and_then(|one| one.spec.as_ref()?.replicas);
@@ -127,8 +138,13 @@ impl Situation {
             Some(validated) => i32::try_from(validated.replicas()).unwrap_or(i32::MAX),
             None => stored.unwrap_or(0),
         };
+        let running_image = stateful_set.as_deref().and_then(image).map(str::to_owned);
+        let effective = validated.as_ref().map(|validated| Effective {
+            image: running_image.clone(), // a new one waits for its turn
+            ..effective(validated, installation)
+        });
         Self {
-            effective: validated.as_ref().map(|validated| effective(validated, installation)),
+            effective,
             validated,
             is_news: written.has_written_config_map,
             revision: revision.or(observed_revision),
@@ -174,6 +190,7 @@ impl Situation {
         apply_error: Option<String>,
         proxies: &'a [Proxy],
         looked: Looked,
+        is_halting: bool,
     ) -> Findings<'a> {
         let (name, namespace) = (destination.name_any(), destination.namespace().unwrap_or_default());
         let validated = self.validated.as_ref();
@@ -190,6 +207,7 @@ impl Situation {
             apply_error,
             revision: self.revision.clone(),
             desired: self.desired,
+            is_halting,
             is_replacing: self.stateful_set.as_deref().is_some_and(is_replacing),
             proxies,
             durability: validated.map(|validated| (validated.acknowledge(), validated.is_spool_persistent())),

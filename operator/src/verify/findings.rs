@@ -61,6 +61,8 @@ pub struct Findings<'a> {
     pub revision: Option<String>,
     /// Number of pods asked for.
     pub desired: i32,
+    /// Whether the pods get a new image and do not become available with it, so that no other destination gets it.
+    pub is_halting: bool,
     /// Whether pods of an older template are still to be replaced.
     pub is_replacing: bool,
     /// The pods there are.

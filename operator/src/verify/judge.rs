@@ -305,10 +305,23 @@ fn in_the_way(findings: &Findings<'_>, first: &PodTrouble) -> String {
     format!("pod {pod}{others}: {said}; kubectl -n {namespace} describe {look_at}")
 }
 
+/// The image that is held back from all others because of this destination, and what is the matter with it here.
+fn halted(findings: &Findings<'_>) -> String {
+    let image = findings
+        .effective
+        .as_ref()
+        .and_then(|effective| effective.image.as_deref());
+    let sentence = Reason::RolloutHalted.sentence();
+    let trouble = findings.troubles.first().map(|first| in_the_way(findings, first));
+    let trouble = trouble.map(|trouble| format!("; {trouble}")).unwrap_or_default();
+    format!("{sentence}: {}{trouble}", image.unwrap_or("its image"))
+}
+
 /// kstatus: what is under way, and what needs a person.
 fn progress(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Proxies) {
     let (stalled, reason, message) = match &findings.acceptance {
         Acceptance::Refused(reason, message) => (true, *reason, message.clone()),
+        _ if findings.is_halting => (true, Reason::RolloutHalted, halted(findings)),
         Acceptance::Accepted | Acceptance::Paused { .. } => (false, Reason::Settled, String::new()),
     };
     let waits = findings.acceptance == Acceptance::Paused { waits: true };

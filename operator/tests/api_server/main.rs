@@ -1,13 +1,15 @@
 //! The operator against a real API server, without nodes and with the rights of its chart. `KUBEBUILDER_ASSETS` names
-//! the folder with `kube-apiserver` and, unless it is on the path, `etcd`. Cargo runs it only by name:
+//! the folder with `kube-apiserver` and, unless it is on the path, `etcd`; `HELM_3` and `HELM_4` name the two Helms.
+//! Cargo runs it only by name:
 //!
-//!     KUBEBUILDER_ASSETS=… cargo test -p firehose-operator --test api_server
+//!     KUBEBUILDER_ASSETS=… HELM_3=… HELM_4=… cargo test -p firehose-operator --test api_server
 #![cfg(feature = "controller")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
 
 mod admission;
 #[path = "../../api/tests/shape/cases.rs"]
 mod cases;
+mod chart;
 mod children;
 mod leader;
 mod manifest;
@@ -17,6 +19,7 @@ mod policies;
 mod reconcile;
 #[path = "../rights/mod.rs"]
 mod rights;
+mod rollout;
 mod server;
 mod tenant;
 mod tightened;

@@ -65,8 +65,24 @@ impl Drop for Killed {
 }
 
 impl ApiServer {
-    /// Starts it.
+    /// Starts it, and puts the definition of destinations in it.
     pub(crate) async fn start() -> Self {
+        let server = Self::bare().await;
+        let definitions: Api<CustomResourceDefinition> = Api::all(server.client.clone());
+        definitions
+            .create(&PostParams::default(), &firehose_operator_api::crd())
+            .await
+            .unwrap();
+        let destinations = server.destinations();
+        until("the definition is served", async || {
+            destinations.list(&ListParams::default()).await.is_ok()
+        })
+        .await;
+        server
+    }
+
+    /// Starts it, with nothing of ours in it.
+    pub(crate) async fn bare() -> Self {
         let assets = PathBuf::from(std::env::var_os("KUBEBUILDER_ASSETS").expect("KUBEBUILDER_ASSETS names a folder"));
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
@@ -127,16 +143,6 @@ impl ApiServer {
         let namespaces: Api<Namespace> = Api::all(server.client.clone());
         until("the API server answers", async || {
             namespaces.get("default").await.is_ok()
-        })
-        .await;
-        let definitions: Api<CustomResourceDefinition> = Api::all(server.client.clone());
-        definitions
-            .create(&PostParams::default(), &firehose_operator_api::crd())
-            .await
-            .unwrap();
-        let destinations = server.destinations();
-        until("the definition is served", async || {
-            destinations.list(&ListParams::default()).await.is_ok()
         })
         .await;
         server
@@ -235,6 +241,11 @@ impl ApiServer {
         bindings.create(&create, &binding).await.unwrap();
     }
 
+    /// A file by which other programs talk to it as the administrator.
+    pub(crate) fn administrators_kubeconfig(&self) -> PathBuf {
+        self.kubeconfig(ADMINISTRATOR)
+    }
+
     /// Runs a command of the program to its end, as the administrator.
     pub(crate) fn command(&self, arguments: &[&str]) -> Output {
         self.command_of(ADMINISTRATOR, arguments)
@@ -269,13 +280,12 @@ impl ApiServer {
         let kubeconfig = self.kubeconfig(OPERATOR);
         let log = self.folder.path().join(format!("{name}.log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_firehose-operator"));
+        command.arg("run");
+        if !options.iter().any(|option| option.starts_with("--proxy-image=")) {
+            command.arg("--proxy-image=registry.example/firehose-proxy:1");
+        }
         command
-            .args([
-                "run",
-                "--proxy-image=registry.example/firehose-proxy:1",
-                "--admin-listen=127.0.0.1:0",
-                "--log-format=json",
-            ])
+            .args(["--admin-listen=127.0.0.1:0", "--log-format=json"])
             .args(["--identity", name])
             .args(options)
             .env("KUBECONFIG", kubeconfig)

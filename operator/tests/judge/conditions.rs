@@ -182,6 +182,22 @@ fn between_two_replacements_of_a_rolling_update_it_is_not_ready_yet() {
 }
 
 #[test]
+fn a_destination_that_halts_a_rollout_is_stalled_and_names_the_image() {
+    let proxies = [proxy("a"), proxy("b")];
+    let status = status(&Findings {
+        is_halting: true,
+        is_replacing: true,
+        ..findings(&proxies)
+    });
+    assert_eq!(
+        says(&status, ConditionType::Stalled),
+        (ConditionStatus::True, Reason::RolloutHalted)
+    );
+    assert!(condition(&status, ConditionType::Stalled).message.contains("proxy:1"));
+    assert_eq!(says(&status, ConditionType::Reconciling).0, ConditionStatus::False);
+}
+
+#[test]
 fn what_is_in_the_way_of_a_pod_is_said_with_the_object_to_look_at() {
     let trouble = |pod: &str, reason, message: &str, look_at: &str| PodTrouble {
         pod: pod.to_owned(),

@@ -93,6 +93,7 @@ pub(crate) fn findings(proxies: &[Proxy]) -> Findings<'_> {
         apply_error: None,
         revision: Some(REVISION.to_owned()),
         desired: 2,
+        is_halting: false,
         is_replacing: false,
         proxies,
         troubles: Vec::new(),

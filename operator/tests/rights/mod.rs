@@ -15,7 +15,7 @@ pub(crate) fn rules() -> &'static str {
 
 /// What it may do with its lease, as YAML.
 pub(crate) fn lease_rules() -> &'static str {
-    let (_, role) = RBAC.split_once("-lease\n").unwrap();
+    let (_, role) = RBAC.split_once(" }}-lease\n").unwrap();
     let (_, rules) = role.split_once("rules:\n").unwrap();
     rules.split_once("---").unwrap().0
 }
@@ -25,7 +25,7 @@ const TENANTS: &str = include_str!("../../../charts/firehose-operator/templates/
 
 /// The rights that the chart adds to the cluster's role `edit`, as YAML.
 pub(crate) fn edit_rules() -> &'static str {
-    let (_, role) = TENANTS.split_once("-edit\n").unwrap();
+    let (_, role) = TENANTS.split_once(" }}-edit\n").unwrap();
     role.split_once("rules:\n")
         .unwrap()
         .1
@@ -40,7 +40,11 @@ const POLICIES: &str = include_str!("../../../charts/firehose-operator/templates
 /// What stands for the template language in the policies.
 const RENDERED: &[(&str, &str)] = &[
     (".Release.Namespace", "firehose-system"),
-    (".Release.Name", "firehose-operator"),
+    ("include \"firehose-operator.fullname\" .", "firehose-operator"),
+    (
+        "include \"firehose-operator.clusterName\" .",
+        "firehose-system.firehose-operator",
+    ),
     (".Values.proxy.image.repository", "registry.example/firehose-proxy"),
     (".Values.proxy.webIdentityAudience", "sts.amazonaws.com"),
     ("- include \"firehose-operator.labels\" . | nindent 4 ", " {}"),

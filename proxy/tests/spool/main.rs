@@ -12,6 +12,7 @@ mod failing_disk;
 mod full_disk;
 mod killed;
 mod leftovers;
+mod limits;
 mod paused;
 mod pod;
 mod privacy;

@@ -171,6 +171,8 @@ pub const UNITS: &[Unit] = &[
             law("plan", &[], &[WORLD, HTTP, AWS, CLIENT]),
             law("apply", &["plan", "observe"], &[AWS]),
             law("verify", &["plan", "observe"], &[AWS]),
+            law("rollout", &["plan", "observe", "apply::has_all"], &[AWS]),
+            law("probe", &[], &[AWS, CLIENT]),
             law("cli", &["plan"], &[AWS, CLIENT]),
             // As a person and not as the controller: its own client, nothing of a round.
             law(

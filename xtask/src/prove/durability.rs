@@ -39,6 +39,35 @@ pub(crate) fn backlog(bytes: u64) -> Result<()> {
         .visibly()
 }
 
+/// Runs the released binary within its pod's limits, and prints what each scenario took.
+///
+/// # Errors
+///
+/// When it takes more memory than the pod has, loses what was answered, or takes nothing at all.
+pub(crate) fn limits(seconds: u64) -> Result<()> {
+    released("limits::a_pod")
+        .env("LIMITS_SECONDS", seconds.to_string())
+        .visibly()
+}
+
+/// Lets clients do everything wrong beside one that does not, which must get each of its answers, in little more time.
+///
+/// # Errors
+///
+/// When it does not.
+pub(crate) fn hostile(seconds: u64) -> Result<()> {
+    released("limits::hostile")
+        .env("HOSTILE_SECONDS", seconds.to_string())
+        .visibly()
+}
+
+/// Tests of the proxy's process as it is released.
+fn released(which: &str) -> Run {
+    Run::line("cargo test --release --workspace --test spool")
+        .args([which, "--", "--nocapture", "--ignored"])
+        .within(&repository())
+}
+
 /// Tests of the proxy with only its own crate optimized: what it depends on does next to nothing in them.
 fn tests(which: &str) -> Run {
     Run::line("cargo test --config profile.dev.package.firehose-proxy.opt-level=3 --workspace")

@@ -49,6 +49,18 @@ pub(crate) enum Proof {
         #[arg(long, default_value = "200")]
         rounds: u64,
     },
+    /// Hold the proxy to the limits of its pod while Firehose, the disk and clients do what they should not
+    Limits {
+        /// How long clients send in each scenario
+        #[arg(long, default_value = "44")]
+        seconds: u64,
+    },
+    /// Let two hundred clients do everything wrong beside one that does not
+    Hostile {
+        /// How long
+        #[arg(long, default_value = "60")]
+        seconds: u64,
+    },
     /// Let the spool fill up while Firehose is away, start anew, and deliver all of it
     Backlog {
         /// Bytes of events; the spool's bound is above that
@@ -74,6 +86,8 @@ pub(crate) fn run(proof: &Proof) -> anyhow::Result<()> {
         Proof::Instructions(args) => instructions::run(args),
         Proof::Durability { schedules, first_seed } => durability::schedules(*schedules, *first_seed),
         Proof::Kill { rounds } => durability::kill(*rounds),
+        Proof::Limits { seconds } => durability::limits(*seconds),
+        Proof::Hostile { seconds } => durability::hostile(*seconds),
         Proof::Backlog { bytes } => durability::backlog(*bytes),
     }
 }

@@ -63,6 +63,12 @@ pub(crate) fn all() -> Vec<Step> {
             tools::cfn_lint,
             || crossing("commands"),
         ),
+        step(
+            "chart",
+            "what the chart makes of its values, under Helm 3 and Helm 4",
+            || cluster::programs::helms().map(drop),
+            chart,
+        ),
         step("readme", "every command of the README does what it says", curl, readme),
         step(
             "fuzz",
@@ -146,7 +152,7 @@ fn cargo_deny() -> Result<()> {
 /// But for the tests that need root or a tracer, which [`durability`] runs.
 fn unit() -> Result<Tally> {
     tests(
-        "--workspace --exclude firehose-tests -- --skip failing_disk:: --skip full_disk:: --skip stalled::while_a_sync --skip starting::probes_are --skip synced::",
+        "--workspace --exclude firehose-tests -- --skip failing_disk:: --skip full_disk:: --skip limits:: --skip stalled::while_a_sync --skip starting::probes_are --skip synced::",
     )
 }
 
@@ -183,6 +189,12 @@ fn curl() -> Result<()> {
 
 fn api_server_tests() -> Result<Tally> {
     count(api_server::tests()?)
+}
+
+fn chart() -> Result<Tally> {
+    let [three, four] = cluster::programs::helms()?;
+    let run = cargo("test --no-fail-fast --package firehose-tests --test chart -- --include-ignored");
+    count(run.env("HELM_3", three).env("HELM_4", four))
 }
 
 /// All but the command that builds for release, which `cargo xtask prove readme` runs.

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::plan::{Installation, Names, Validated};
 
+/// How long a pod must be ready before the next one is replaced: one whose image is bad may be ready for a moment.
+const MIN_READY_SECONDS: i32 = 5;
+
 pub(super) fn stateful_set(validated: &Validated, installation: &Installation) -> StatefulSet {
     StatefulSet {
         metadata: metadata(validated, workload_name(validated)),
@@ -21,6 +24,7 @@ pub(super) fn stateful_set(validated: &Validated, installation: &Installation) -
             service_name: Some(Names::of(validated.name()).headless),
             // Pods do not wait for each other: one that is broken must not keep the others from starting.
             pod_management_policy: Some("Parallel".to_owned()),
+            min_ready_seconds: Some(MIN_READY_SECONDS),
             update_strategy: Some(StatefulSetUpdateStrategy {
                 type_: Some("RollingUpdate".to_owned()),
                 rolling_update: None,

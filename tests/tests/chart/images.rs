@@ -1,13 +1,11 @@
-//! What the chart makes of its values, without a cluster to apply it to.
+//! The images that the chart names.
 
-use std::process::Command;
-
-use firehose_tests::workspace;
+use crate::{HELMS, by_both, template};
 
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 #[test]
-#[ignore = "needs Helm: cargo xtask cluster test"]
+#[ignore = "needs Helm: cargo xtask test chart"]
 fn images_come_from_any_registry_by_tag_or_by_digest() {
     let by_digest = format!("image.digest={DIGEST}");
     let version = env!("CARGO_PKG_VERSION");
@@ -39,7 +37,8 @@ fn images_come_from_any_registry_by_tag_or_by_digest() {
             settings.push(value.replace("{program}", "firehose-operator"));
             settings.push(format!("proxy.{}", value.replace("{program}", "firehose-proxy")));
         }
-        let rendered = template(&settings).unwrap();
+        let arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+        let rendered = by_both("release", &arguments);
         let operator = format!("image: {}\n", reference.replace("{program}", "firehose-operator"));
         assert!(rendered.contains(&operator), "no {operator:?} in\n{rendered}");
         let proxy = format!("- --proxy-image={}\n", reference.replace("{program}", "firehose-proxy"));
@@ -48,7 +47,7 @@ fn images_come_from_any_registry_by_tag_or_by_digest() {
 }
 
 #[test]
-#[ignore = "needs Helm: cargo xtask cluster test"]
+#[ignore = "needs Helm: cargo xtask test chart"]
 fn an_image_that_no_registry_could_have_is_refused_and_the_value_is_named() {
     for (value, path) in [
         ("image.repository=registry.example.com/operator:1.0", "image.repository"),
@@ -57,24 +56,11 @@ fn an_image_that_no_registry_could_have_is_refused_and_the_value_is_named() {
         ("image.tag=not a tag", "image.tag"),
         ("image.sha=1", "image"),
     ] {
-        let refusal = template(&[value.to_owned()]).expect_err(value);
-        // The two Helms write the path of a value differently.
-        let named = refusal.contains(path) || refusal.contains(&path.replace('.', "/"));
-        assert!(named, "{value}: {path} is not in {refusal}");
-    }
-}
-
-fn template(settings: &[String]) -> Result<String, String> {
-    let chart = workspace::root().join("charts/firehose-operator");
-    let mut command = Command::new("helm");
-    command.args(["template", "release"]).arg(chart);
-    for setting in settings {
-        command.args(["--set", setting]);
-    }
-    let output = command.output().unwrap();
-    if output.status.success() {
-        Ok(String::from_utf8(output.stdout).unwrap())
-    } else {
-        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        for helm in HELMS {
+            let refusal = template(helm, "release", &["--set", value]).expect_err(value);
+            // The two Helms write the path of a value differently.
+            let named = refusal.contains(path) || refusal.contains(&path.replace('.', "/"));
+            assert!(named, "{helm} {value}: {path} is not in {refusal}");
+        }
     }
 }
