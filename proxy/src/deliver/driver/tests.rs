@@ -27,7 +27,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use super::*;
 use crate::{
     config,
-    deliver::{LogAndSettle, StreamStatus},
+    deliver::{LogAndSettle, StreamState, StreamStatus},
     firehose::{Problem, Target},
     queue::{self, AcceptError, Accepted, BatchTooLarge, EventBatch, Intake},
     shutdown::{Controller, shutdown},
