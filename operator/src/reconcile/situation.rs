@@ -25,7 +25,7 @@ use crate::{
         subjects,
     },
     rollout::image,
-    verify::{Acceptance, Findings, Proxy},
+    verify::{Acceptance, Durability, Findings, Proxy},
 };
 
 /// A plan.
@@ -210,7 +210,11 @@ impl Situation {
             is_halting,
             is_replacing: self.stateful_set.as_deref().is_some_and(is_replacing),
             proxies,
-            durability: validated.map(|validated| (validated.acknowledge(), validated.is_spool_persistent())),
+            durability: validated.map(|validated| Durability {
+                acknowledge: validated.acknowledge(),
+                is_persistent: validated.is_spool_persistent(),
+                sets_aside: validated.sets_aside(),
+            }),
             requires_write_keys: validated.map(Validated::requires_write_keys),
             address: format!(
                 "{}://{}.{namespace}.svc:{EVENTS_PORT}",

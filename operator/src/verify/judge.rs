@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::{
     access::{credentials_ready, secret_missing, secured, write_keys_missing},
     conditions::Conditions,
-    findings::{Acceptance, Findings, PodTrouble, Proxy},
+    findings::{Acceptance, Durability, Findings, PodTrouble, Proxy},
     pods::pods,
     streams::streams,
 };
@@ -129,16 +129,27 @@ fn config_synced(conditions: &mut Conditions<'_>, findings: &Findings<'_>, count
 }
 
 fn durable(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
-    let Some((acknowledge, persistent)) = findings.durability else {
+    let Some(durability) = findings.durability else {
         // The spec is refused, so what runs is what an earlier one asked for.
         conditions.keep(ConditionType::Durable);
         return;
     };
-    if acknowledge == Acknowledge::WhenSpooled && persistent && !findings.unbound_claims.is_empty() {
+    let Durability {
+        acknowledge,
+        is_persistent,
+        sets_aside,
+    } = durability;
+    let keeps = acknowledge == Acknowledge::WhenSpooled || sets_aside;
+    if keeps && is_persistent && !findings.unbound_claims.is_empty() {
         unbound(conditions, &findings.unbound_claims, &findings.namespace);
         return;
     }
-    let (status, reason, message) = match (acknowledge, persistent) {
+    let (status, reason, message) = match (acknowledge, is_persistent) {
+        (Acknowledge::WhenDelivered, false) if sets_aside => (
+            ConditionStatus::False,
+            Reason::EphemeralSpool,
+            "events that are kept because their stream takes none are answered 200 and lost with their pod",
+        ),
         (Acknowledge::WhenDelivered, _) => (ConditionStatus::True, Reason::AcknowledgedByFirehose, ""),
         (Acknowledge::WhenSpooled, true) => (ConditionStatus::True, Reason::PersistentSpool, ""),
         (Acknowledge::WhenSpooled, false) => (

@@ -8,7 +8,7 @@ mod status_fields;
 
 use firehose_operator::{
     plan::Subjects,
-    verify::{Acceptance, Findings, Proxy, judge},
+    verify::{Acceptance, Durability, Findings, Proxy, judge},
 };
 use firehose_operator_api::{Condition, ConditionStatus, ConditionType, Effective, FirehoseDestinationStatus, Reason};
 use firehose_proxy_config::{
@@ -98,7 +98,11 @@ pub(crate) fn findings(proxies: &[Proxy]) -> Findings<'_> {
         proxies,
         troubles: Vec::new(),
         unbound_claims: Vec::new(),
-        durability: Some((Acknowledge::WhenDelivered, false)),
+        durability: Some(Durability {
+            acknowledge: Acknowledge::WhenDelivered,
+            is_persistent: false,
+            sets_aside: false,
+        }),
         requires_write_keys: Some(false),
         address: "http://orders-firehose.analytics.svc:8080".to_owned(),
         selector: "a=b".to_owned(),

@@ -17,7 +17,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
         [
             "spec.ingest.sources",
             "spec.ingest.sourceField",
-            "spec.delivery.undeliverable",
             "spec.spool.persistentVolumeClaim.template.metadata",
             "spec.spool.persistentVolumeClaim.template.spec.volumeAttributesClassName",
             "spec.spool.persistentVolumeClaim.retentionPolicy.whenScaled",

@@ -24,7 +24,8 @@ pub use credentials::{AssumeRole, Credentials, CredentialsType, StaticCredential
 pub use document::{
     Acknowledge, ClientAuthorities, ClientCertificateMode, Connections, Cors, DeadLetters, Deduplication, Delivery,
     DeliveryState, Destination, Document, HashKey, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Privacy,
-    PrivacyAction, PrivacyRule, Quota, RecordDelimiter, RequestIp, Spool, SpoolType, Stream, Tls, WriteKeys,
+    PrivacyAction, PrivacyRule, Quota, RecordDelimiter, RequestIp, Spool, SpoolType, Stream, Tls, Undeliverable,
+    WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
 pub use revision::{revision, secret_revision};

@@ -4,6 +4,7 @@ mod allowance;
 mod cgroup;
 mod gauges;
 mod opening;
+mod redrive;
 mod report;
 mod storage;
 mod window;

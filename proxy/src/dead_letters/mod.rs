@@ -257,6 +257,27 @@ impl DeadLetters {
         found.await?.ok_or_else(unknown)
     }
 
+    /// The streams that there are letters for with one of these reasons.
+    ///
+    /// # Errors
+    ///
+    /// [`Failed::Read`], [`Failed::Later`].
+    pub async fn streams(&self, reasons: &[String]) -> Result<BTreeSet<String>, Failed> {
+        let selection = Selection {
+            reasons: reasons.to_vec(),
+            ..Selection::default()
+        };
+        self.reading(move |letters| {
+            let mut streams = BTreeSet::new();
+            letters.select(&selection, None, |summary, _, _| {
+                streams.extend(summary.stream);
+                ControlFlow::Continue(())
+            })?;
+            Ok(streams)
+        })
+        .await
+    }
+
     /// Puts letters back into the spool, and drops each when its event is safe there. Interrupted by a crash, it loses
     /// nothing and sends at most the letters of one go twice. Returns how many; letters without a stream stay, and so
     /// do those that are given up while it goes on.
@@ -265,13 +286,29 @@ impl DeadLetters {
     ///
     /// When the spool or the disk refuses; what was put back until then is gone from here.
     pub async fn redrive(&self, selection: &Selection, intake: &Intake, route: &Arc<Router>) -> Result<usize, Failed> {
+        self.redrive_at_most(usize::MAX, selection, intake, route).await
+    }
+
+    /// The same with the oldest `most` letters.
+    ///
+    /// # Errors
+    ///
+    /// When the spool or the disk refuses; what was put back until then is gone from here.
+    pub async fn redrive_at_most(
+        &self,
+        most: usize,
+        selection: &Selection,
+        intake: &Intake,
+        route: &Arc<Router>,
+    ) -> Result<usize, Failed> {
         let _alone = self.0.emptying.lock().await;
         let (mut sent, mut from, end) = (0, None, self.log().end());
-        loop {
+        while sent < most {
             let (selection, route) = (selection.clone(), Arc::clone(route));
-            let next = self.reading(move |letters| letters.gather(&selection, from, end, &route));
+            let together = TOGETHER.min(most - sent);
+            let next = self.reading(move |letters| letters.gather(&selection, from, end, together, &route));
             let Some(go) = next.await? else {
-                return Ok(sent);
+                break;
             };
             let count = go.letters.len();
             intake.accept(go.batch, Instant::now() + ACCEPT_WITHIN).await?;
@@ -279,6 +316,7 @@ impl DeadLetters {
             sent += count;
             from = Some(go.next);
         }
+        Ok(sent)
     }
 
     /// The next letters that are sent together, from a place on and before another.
@@ -287,6 +325,7 @@ impl DeadLetters {
         selection: &Selection,
         from: Option<Position>,
         end: Position,
+        together: usize,
         route: &Router,
     ) -> Result<Option<Go>, Later> {
         let (mut batch, mut letters, mut last) = (EventBatch::default(), Chosen::of(self.log()), None);
@@ -316,9 +355,9 @@ impl DeadLetters {
                     .push(stream, key, write)
                     .expect("what is sent together is far smaller than 4 GiB");
             }
-            match letters.len() {
-                TOGETHER => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
+            match letters.len() < together {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
             }
         })?;
         Ok(last.map(|last| Go {

@@ -27,7 +27,7 @@ use tokio::{
 use self::streams::Stream;
 use super::{
     DeliveryStatus, GiveUp, Metrics, Queued,
-    stream::{CallId, Effect, Input, Settings},
+    stream::{CallId, Effect, Input},
 };
 use crate::{
     account::{Account, Use},
@@ -137,6 +137,8 @@ struct Driver {
     calls: JoinSet<Ended>,
     call_bytes: usize,
     flushing: bool,
+    /// Whether there is a place for events that are set aside.
+    keeps: bool,
     credentials: Option<Reason>,
     /// What is wrong with the files of credentials although an earlier key is in use.
     stale: Option<Problem>,
@@ -172,6 +174,7 @@ impl Driver {
             calls: JoinSet::new(),
             call_bytes: 0,
             flushing: false,
+            keeps: deliver.give_up.keeps(),
             credentials: None,
             stale: None,
             deliver,
@@ -200,7 +203,7 @@ impl Driver {
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.fire(),
                 Ok(()) = self.clients.changed() => self.client_changed(),
                 Ok(()) = self.configuration.changed() => self.reconfigure(),
-                _ = tell.tick() => { self.reroute(); self.look_after_refused(); self.tell(); }
+                _ = tell.tick() => { self.reroute(); self.look_after_refused(); self.look_for_room(); self.tell(); }
                 () = shutdown.reached(Phase::Stopping), if end.is_none() => {
                     end = Some(Instant::now() + self.deliver.flush_within);
                     self.flush();
@@ -382,14 +385,21 @@ impl Driver {
     }
 
     fn reconfigure(&mut self) {
-        let Some(snapshot) = self.configuration.borrow_and_update().clone() else {
+        self.configuration.mark_unchanged();
+        self.configure();
+        self.reroute();
+    }
+
+    /// Gives every stream what the document in force says of it.
+    fn configure(&mut self) {
+        let Some(snapshot) = self.configuration.borrow().clone() else {
             return;
         };
         for stream in self.streams.values_mut() {
             stream.mapping = refused::mapping(&snapshot, stream.name.as_str());
         }
-        self.each(|name| Input::Configure(Settings::of(name.as_str(), &snapshot.document)));
-        self.reroute();
+        let keeps = self.keeps;
+        self.each(|name| Input::Configure(refused::settings(name, &snapshot.document, keeps)));
     }
 
     fn retry_now(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use firehose_proxy_config::{DeliveryState, Document};
+use firehose_proxy_config::{DeliveryState, Document, Undeliverable};
 
 use super::stream::{Rates, Settings};
 use crate::firehose::limits::{BILLING_STEP_BYTES, MAX_RECORD_BYTES};
@@ -26,6 +26,7 @@ impl Settings {
             paused: document.delivery.state == DeliveryState::Paused,
             linger: Duration::from_millis(document.delivery.linger_milliseconds.into()),
             max_age: document.delivery.max_age_seconds.map(Duration::from_secs),
+            sets_aside: document.delivery.undeliverable == Undeliverable::DeadLetter,
             share: whole.times(1.0 / replicas),
             most: if stated.is_some() {
                 replicas
@@ -47,6 +48,7 @@ impl Settings {
             paused: true,
             linger: Duration::ZERO,
             max_age: None,
+            sets_aside: false,
             share,
             most: 1.0,
             packing: None,

@@ -1,10 +1,15 @@
 //! Streams that take nothing for a reason that time alone does not mend: their gate is closed to clients, and what had
 //! come in already is kept until its clients were told so.
 
+use firehose_proxy_config::Document;
 use tokio::time::Instant;
 
 use super::{Driver, Input, Stream, tell::NO_MAPPING};
-use crate::{config::Snapshot, deliver::Queued, stream::StreamId};
+use crate::{
+    config::Snapshot,
+    deliver::{Queued, stream::Settings},
+    stream::{StreamId, StreamName},
+};
 
 impl Driver {
     /// Tells the clients of these events that their stream does not take them.
@@ -18,7 +23,9 @@ impl Driver {
     /// Opens or closes the gate of a stream as its core says.
     pub(super) fn follow_gate(&mut self, id: StreamId, now: Instant) {
         let stream = self.stream(id);
-        let probe_at = stream.core.probe_at(now);
+        // What is set aside has to come in.
+        let sets_aside = stream.core.settings().sets_aside;
+        let probe_at = stream.core.probe_at(now).filter(|_| !sets_aside);
         let was_closed = std::mem::replace(&mut stream.is_closed, probe_at.is_some());
         match probe_at {
             Some(probe_at) => self.deliver.gates.close(id, probe_at, now),
@@ -53,6 +60,14 @@ impl Driver {
         }
     }
 
+    /// Sees whether there is a place for what is set aside.
+    pub(super) fn look_for_room(&mut self) {
+        let keeps = self.deliver.give_up.keeps();
+        if std::mem::replace(&mut self.keeps, keeps) != keeps {
+            self.configure();
+        }
+    }
+
     fn count_turned_away(&mut self, id: StreamId) {
         let turned_away = self.deliver.gates.take_turned_away(id);
         self.stream(id).refused_more(turned_away);
@@ -67,6 +82,15 @@ impl Stream {
             let mapping = self.mapping.as_deref().unwrap_or(NO_MAPPING);
             self.metrics.refused(mapping, self.core.health(Instant::now()), events);
         }
+    }
+}
+
+/// What one stream's delivery does: what the document says, as far as there is a place for what is set aside.
+pub(super) fn settings(name: &StreamName, document: &Document, keeps: bool) -> Settings {
+    let settings = Settings::of(name.as_str(), document);
+    Settings {
+        sets_aside: settings.sets_aside && keeps,
+        ..settings
     }
 }
 

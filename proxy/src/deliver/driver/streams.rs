@@ -40,12 +40,12 @@ pub(super) struct Stream {
 impl Driver {
     /// What is kept of a stream, from its first event on.
     pub(super) fn stream(&mut self, id: StreamId) -> &mut Stream {
-        let deliver = &self.deliver;
+        let (deliver, keeps) = (&self.deliver, self.keeps);
         self.streams.entry(id).or_insert_with(|| {
             let name = deliver.streams.name(id);
             let snapshot = deliver.live.load();
             let settings = match snapshot.as_ref() {
-                Some(snapshot) => Settings::of(name.as_str(), &snapshot.document),
+                Some(snapshot) => refused::settings(&name, &snapshot.document, keeps),
                 None => Settings::unknown(),
             };
             // Pods and streams must not wait in step; where exactly does not matter.

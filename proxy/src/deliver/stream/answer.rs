@@ -161,9 +161,16 @@ impl<E: Event> Core<E> {
         }
     }
 
-    /// Hands back what a stream does not take for a reason that lasts, where somebody else has it.
+    /// Parts with what a stream does not take for a reason that lasts: all of it where it is set aside, else what
+    /// somebody else has.
     pub(super) fn refuse_lasting(&mut self, effects: &mut Vec<Effect<E>>) {
-        if self.lasting.is_none() {
+        let Some(reason) = self.lasting else {
+            return;
+        };
+        if self.settings.sets_aside {
+            for event in self.waiting.take_if(|_| true) {
+                self.give_up(event, reason, effects);
+            }
             return;
         }
         let refused = self.waiting.take_if(Event::is_refusable);

@@ -34,6 +34,7 @@ fn settings() -> Settings {
         paused: false,
         linger: Duration::from_millis(5),
         max_age: None,
+        sets_aside: false,
         share: Rates {
             bytes: 1e8,
             records: 5e5,

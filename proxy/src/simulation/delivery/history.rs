@@ -118,9 +118,14 @@ impl History {
             paused: false,
             linger: Duration::from_millis(*random.pick(&[0, 20, 100, 400])),
             max_age: random.percent(10).then(|| Duration::from_secs(random.between(2, 30))),
+            sets_aside: false,
             share,
             most: 64.0,
             packing: random.percent(25).then(|| *random.pick(&[5_120, 61_440, 1_024_000])),
+        };
+        let settings = Settings {
+            sets_aside: seed.is_multiple_of(5),
+            ..settings
         };
         let fair_from = now + BAD_WEATHER.mul_f64(f64::from(u32::try_from(random.between(10, 100)).unwrap()) / 100.0);
         let mut core = Core::new(settings, random.next(), now);
@@ -308,7 +313,9 @@ impl History {
                 self.record(("given up", event.number(), reason.as_str()));
                 self.note(|| format!("gives up {} bytes: {reason:?}", event.size()));
                 let age = self.core.settings().max_age;
-                oracle::given_up(&event, reason, age.and_then(|age| self.now.checked_sub(age)))
+                let oldest = age.and_then(|age| self.now.checked_sub(age));
+                let takes_none = self.core.probe_at(self.now).is_some() && self.core.settings().sets_aside;
+                oracle::given_up(&event, reason, oldest, takes_none)
             }
         }
     }
@@ -347,7 +354,7 @@ impl History {
             return records
                 .iter()
                 .flatten()
-                .try_for_each(|event| oracle::given_up(event, Reason::RecordRejected, oldest));
+                .try_for_each(|event| oracle::given_up(event, Reason::RecordRejected, oldest, false));
         }
         self.answers.push(Reverse((self.now + handled.latency, call)));
         self.in_flight.insert(call, (records, handled.outcome, handled.stored));

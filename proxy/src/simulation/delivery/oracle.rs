@@ -190,7 +190,14 @@ pub(super) fn delivered(event: &SimEvent) -> Result<(), String> {
 }
 
 /// The core gives an event up.
-pub(super) fn given_up(event: &SimEvent, reason: Reason, oldest: Option<Instant>) -> Result<(), String> {
+///
+/// `takes_none`: the stream has said that it takes none, and its events are to be set aside.
+pub(super) fn given_up(
+    event: &SimEvent,
+    reason: Reason,
+    oldest: Option<Instant>,
+    takes_none: bool,
+) -> Result<(), String> {
     let facts = &event.0;
     if facts.state.get() != State::Waiting {
         return event.fail("given up although it does not wait");
@@ -203,6 +210,7 @@ pub(super) fn given_up(event: &SimEvent, reason: Reason, oldest: Option<Instant>
             let refused = (facts.first_refused.get(), facts.refused_alone.get());
             matches!(refused, (Some(first), Some(alone)) if first < alone)
         }
+        Reason::StreamNotFound | Reason::AccessDenied => takes_none,
         _ => false,
     };
     if !stated_truly {
