@@ -113,7 +113,7 @@ fn stream_report(stream: &StreamStatus) -> StreamReport {
         state,
         reason,
         detail: stream.detail.clone().filter(|_| state == StreamState::Failing),
-        mapping: stream.mapping.clone(),
+        mapping: stream.mapping.clone().filter(|_| state == StreamState::Failing),
         refused_events: stream.refused_events,
     }
 }
