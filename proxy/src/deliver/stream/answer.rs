@@ -70,11 +70,8 @@ impl<E: Event> Core<E> {
         } else {
             self.backoff.failed(sent_at, now);
         }
-        // What fails now and then is sent again and no more is made of it, as long as others arrive.
-        self.health = match failed.first() {
-            Some(record) if arrived_records == 0 => record.reason,
-            _ => Reason::Succeeded,
-        };
+        self.health
+            .answered(arrived_records, failed.iter().map(|record| record.reason), now);
         // Records that failed once wait a moment; only those that fail again wait longer.
         if failed.first().is_some_and(|record| record.index < records_sent_again) {
             self.record_backoff.failed(sent_at, now);
@@ -151,7 +148,7 @@ impl<E: Event> Core<E> {
             | Reason::CallNotMade
             | Reason::TooOld => self.backoff.failed(sent_at, now),
         }
-        self.health = reason;
+        self.health.failed(reason, batch.len(), now);
         self.counters.retried_records += batch.len() as u64;
         self.put_back(batch);
         // Where the batch call is denied the next call tells.
@@ -219,7 +216,7 @@ impl<E: Event> Core<E> {
             }
             self.refused_alone_at = Some(self.successes);
         }
-        self.health = reason;
+        self.health.failed(reason, 1, now);
         if nothing_since {
             self.backoff.failed(sent_at, now);
         }

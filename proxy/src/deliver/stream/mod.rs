@@ -9,6 +9,7 @@ mod backoff;
 mod batch;
 mod counters;
 mod event;
+mod health;
 mod pace;
 mod rates;
 mod settings;
@@ -25,6 +26,7 @@ pub use self::{batch::Batch, counters::Counters, event::Event, rates::Rates, set
 use self::{
     backoff::Backoff,
     batch::Limits,
+    health::Health,
     pace::Pace,
     waiting::{Removed, SendPolicy, Waiting},
 };
@@ -102,7 +104,7 @@ pub struct Core<E> {
     /// Refused events wait for evidence; others go first.
     others_first: bool,
     flushing: bool,
-    health: Reason,
+    health: Health,
     /// Why the stream takes nothing, where time alone does not mend it.
     lasting: Option<Reason>,
     counters: Counters,
@@ -146,7 +148,7 @@ impl<E: Event> Core<E> {
             refused_alone_at: None,
             others_first: false,
             flushing: false,
-            health: Reason::Succeeded,
+            health: Health::new(),
             lasting: None,
             counters: Counters::default(),
             purge_at: None,
@@ -226,10 +228,10 @@ impl<E: Event> Core<E> {
         self.waiting.oldest().into_iter().chain(in_flight).min()
     }
 
-    /// How the last call ended: [`Reason::Succeeded`] if any of its records arrived, and [`Reason::Throttled`] while
-    /// the rate is what a quota allows.
+    /// How the stream is, by how its calls have ended in the last minute: [`Reason::Succeeded`] while hardly any record
+    /// fails, and [`Reason::Throttled`] while the rate is what a quota allows.
     pub fn health(&self, now: Instant) -> Reason {
-        match self.health {
+        match self.health.reason(now) {
             Reason::Succeeded if self.pace.is_throttled(now) => Reason::Throttled,
             health => health,
         }
