@@ -10,6 +10,10 @@ use crate::firehose::{FailedRecord, Operation, Outcome, limits::MAX_CALL_BYTES};
 /// How long single puts go on before the batch call is tried again.
 const SINGLE_FOR: Duration = Duration::from_secs(300);
 
+/// How often, and for how long, an event is refused alone before it is to blame whatever else the stream takes.
+const TIMES_ALONE: u32 = 3;
+const ALONE_FOR: Duration = Duration::from_secs(5);
+
 impl<E: Event> Core<E> {
     pub(super) fn answer(&mut self, id: CallId, outcome: Outcome, now: Instant, effects: &mut Vec<Effect<E>>) {
         let Some(call) = self.calls.remove(&id) else {
@@ -189,12 +193,13 @@ impl<E: Event> Core<E> {
         // AWS leaves open whether its 4 MB are counted before or after base64.
         const MAX_ENCODED_CALL_BYTES: usize = MAX_CALL_BYTES / 4 * 3;
         if reason == Reason::CallTooLarge && batch.bytes() > MAX_ENCODED_CALL_BYTES {
-            self.max_call_bytes = MAX_ENCODED_CALL_BYTES;
+            self.call_size.refused(MAX_ENCODED_CALL_BYTES, now);
             self.put_back(batch);
             return;
         }
-        let suspicion = batch.suspicion.unwrap_or(Suspicion {
+        let mut suspicion = batch.suspicion.unwrap_or(Suspicion {
             refused_at: self.successes,
+            alone: None,
         });
         let mut events = batch.into_events();
         // As long as the stream takes nothing at all, it may be the stream that refuses: then no more is split or
@@ -207,8 +212,12 @@ impl<E: Event> Core<E> {
             return;
         }
         if events.len() == 1 {
+            let (since, times) = suspicion.alone.map_or((now, 1), |(since, times)| (since, times + 1));
+            suspicion.alone = Some((since, times));
             // Refused before, refused alone now, and the stream took another call in between: the event is to blame.
-            if suspicion.refused_at < self.successes {
+            // So it is when nothing else came that the stream could have taken: one event is not waited with for ever.
+            let is_stubborn = times >= TIMES_ALONE && now.saturating_duration_since(since) >= ALONE_FOR;
+            if suspicion.refused_at < self.successes || is_stubborn {
                 for event in events {
                     self.give_up(event, reason, effects);
                 }

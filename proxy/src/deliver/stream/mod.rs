@@ -7,6 +7,7 @@
 mod answer;
 mod backoff;
 mod batch;
+mod call_size;
 mod counters;
 mod event;
 mod health;
@@ -26,14 +27,12 @@ pub use self::{batch::Batch, counters::Counters, event::Event, rates::Rates, set
 use self::{
     backoff::Backoff,
     batch::Limits,
+    call_size::CallSize,
     health::Health,
     pace::Pace,
     waiting::{Removed, SendPolicy, Waiting},
 };
-use crate::firehose::{
-    Operation, Outcome, Reason,
-    limits::{MAX_CALL_BYTES, MAX_RECORDS},
-};
+use crate::firehose::{Operation, Outcome, Reason, limits::MAX_RECORDS};
 
 /// Number of a call within its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,8 +94,7 @@ pub struct Core<E> {
     /// Of records that failed inside calls that succeeded.
     record_backoff: Backoff,
     mode: Mode,
-    /// Lowered when AWS counts a call's size otherwise than we do.
-    max_call_bytes: usize,
+    call_size: CallSize,
     /// Calls of which at least one record arrived.
     successes: u64,
     /// `successes` when an event was last refused alone.
@@ -143,7 +141,7 @@ impl<E: Event> Core<E> {
             backoff: Backoff::new(MAX_BACKOFF, seed),
             record_backoff: Backoff::new(MAX_RECORD_BACKOFF, seed.rotate_left(32)),
             mode: Mode::Batch,
-            max_call_bytes: MAX_CALL_BYTES,
+            call_size: CallSize::default(),
             successes: 0,
             refused_alone_at: None,
             others_first: false,
@@ -319,6 +317,7 @@ impl<E: Event> Core<E> {
             {
                 self.mode = Mode::Batch;
             }
+            self.call_size.look(now);
             let limits = self.limits();
             let suspects = self.waiting.has_suspects() && !(self.others_first && self.is_ready(limits, now));
             if !suspects && !self.is_ready(limits, now) {
@@ -389,7 +388,7 @@ impl<E: Event> Core<E> {
                 Mode::Batch if self.lasting.is_none() => records.min(MAX_RECORDS),
                 Mode::Batch | Mode::Trial | Mode::Single { .. } => 1,
             },
-            bytes: bytes.min(self.max_call_bytes),
+            bytes: bytes.min(self.call_size.bytes()),
             packing: self.settings.packing.filter(|_| self.lasting.is_none()),
         }
     }

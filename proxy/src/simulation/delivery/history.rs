@@ -240,7 +240,7 @@ impl History {
             if matches!(outcome, Outcome::Records(_)) && stored.contains(&true) {
                 self.accepted_calls += 1;
             }
-            oracle::answered(&records, &outcome, &stored, self.accepted_calls);
+            oracle::answered(&records, &outcome, &stored, self.accepted_calls, self.now);
             self.is_lasting = match outcome {
                 Outcome::Records(_) | Outcome::Failed(Reason::Throttled) => false,
                 // The batch call may be denied alone.
@@ -315,7 +315,7 @@ impl History {
                 let age = self.core.settings().max_age;
                 let oldest = age.and_then(|age| self.now.checked_sub(age));
                 let takes_none = self.core.probe_at(self.now).is_some() && self.core.settings().sets_aside;
-                oracle::given_up(&event, reason, oldest, takes_none)
+                oracle::given_up(&event, reason, oldest, takes_none, self.now)
             }
         }
     }
@@ -350,11 +350,17 @@ impl History {
         if self.bug == Some(Mutant::RefusedCallIsGivenUp) && handled.outcome == Outcome::Failed(Reason::RecordRejected)
         {
             let oldest = None;
-            oracle::answered(&records, &handled.outcome, &handled.stored, self.accepted_calls);
+            oracle::answered(
+                &records,
+                &handled.outcome,
+                &handled.stored,
+                self.accepted_calls,
+                self.now,
+            );
             return records
                 .iter()
                 .flatten()
-                .try_for_each(|event| oracle::given_up(event, Reason::RecordRejected, oldest, false));
+                .try_for_each(|event| oracle::given_up(event, Reason::RecordRejected, oldest, false, self.now));
         }
         self.answers.push(Reverse((self.now + handled.latency, call)));
         self.in_flight.insert(call, (records, handled.outcome, handled.stored));

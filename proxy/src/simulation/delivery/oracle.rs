@@ -1,6 +1,6 @@
 //! What must hold, looked at from outside the core.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -35,6 +35,8 @@ pub(super) struct Facts {
     /// alone.
     first_refused: Cell<Option<u64>>,
     refused_alone: Cell<Option<u64>>,
+    /// When it was first refused alone, and how often.
+    alone: Cell<Option<(Instant, u32)>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,7 @@ impl SimEvent {
             stored: Cell::new(0),
             first_refused: Cell::new(None),
             refused_alone: Cell::new(None),
+            alone: Cell::new(None),
         }))
     }
 
@@ -148,7 +151,13 @@ pub(super) fn handled(records: &[Vec<SimEvent>], stored: &[bool]) {
 }
 
 /// The call's outcome reaches the core; `truly_failed` is what an adapter without bugs would have said.
-pub(super) fn answered(records: &[Vec<SimEvent>], outcome: &Outcome, stored: &[bool], accepted_calls: u64) {
+pub(super) fn answered(
+    records: &[Vec<SimEvent>],
+    outcome: &Outcome,
+    stored: &[bool],
+    accepted_calls: u64,
+    now: Instant,
+) {
     for (index, record) in records.iter().enumerate() {
         let failed = match outcome {
             Outcome::Records(_) => !stored[index],
@@ -169,6 +178,8 @@ pub(super) fn answered(records: &[Vec<SimEvent>], outcome: &Outcome, stored: &[b
                     facts.first_refused.set(Some(first));
                     if records.len() == 1 && record.len() == 1 {
                         facts.refused_alone.set(Some(accepted_calls));
+                        let (since, times) = facts.alone.get().unwrap_or((now, 0));
+                        facts.alone.set(Some((since, times + 1)));
                     }
                 }
             }
@@ -197,6 +208,7 @@ pub(super) fn given_up(
     reason: Reason,
     oldest: Option<Instant>,
     takes_none: bool,
+    now: Instant,
 ) -> Result<(), String> {
     let facts = &event.0;
     if facts.state.get() != State::Waiting {
@@ -205,10 +217,11 @@ pub(super) fn given_up(
     let stated_truly = match reason {
         Reason::RecordTooLarge => facts.bytes > MAX_RECORD_BYTES,
         Reason::TooOld => oldest.is_some_and(|oldest| facts.accepted_at < oldest),
-        // Refused before, refused alone now, and the stream took others in between.
+        // Refused before, refused alone now, and the stream took others in between; or refused alone for long.
         Reason::RecordRejected => {
             let refused = (facts.first_refused.get(), facts.refused_alone.get());
-            matches!(refused, (Some(first), Some(alone)) if first < alone)
+            let is_stubborn = |(since, times): (Instant, u32)| times >= 3 && now - since >= Duration::from_secs(5);
+            matches!(refused, (Some(first), Some(alone)) if first < alone) || facts.alone.get().is_some_and(is_stubborn)
         }
         Reason::StreamNotFound | Reason::AccessDenied => takes_none,
         _ => false,
