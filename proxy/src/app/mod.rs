@@ -253,15 +253,25 @@ impl Proxy {
             warn!(timeout = ?self.drain_timeout, "requests are still open and break off");
             self.serving.abort();
         }
-        // Delivery ends when its queue does, and a queue on disk ends when it is told to.
-        if let Some(left) = self.volume.drain(end).await {
+        // Delivery ends when its queue does, and a queue on disk ends when it is told to. While something is under way
+        // its answer is waited for, since only a disk that is open can learn of it.
+        let mut delivering = parts.delivering;
+        let mut delivered = None;
+        if !self.volume.emptied(end).await {
+            delivered = Some(timeout_at(end + GRACE, &mut delivering).await);
+        }
+        if let Some(left) = self.volume.close().await {
             info!(
                 slices = left.slices,
                 bytes = left.bytes,
                 "left on disk for the next process to deliver"
             );
         }
-        let report = match timeout_at(end + GRACE, parts.delivering).await {
+        let delivered = match delivered {
+            Some(delivered) => delivered,
+            None => timeout_at(end + GRACE, delivering).await,
+        };
+        let report = match delivered {
             Ok(Ok(report)) => report?,
             Ok(Err(panicked)) => return Err(anyhow::Error::new(panicked).context("delivery ended early")),
             Err(_) => {
@@ -269,6 +279,12 @@ impl Proxy {
                 deliver::Undelivered::default()
             }
         };
+        if report.cut_off > 0 {
+            warn!(
+                events = report.cut_off,
+                "calls were cut off: whether Firehose has their events is not known, and they may arrive twice"
+            );
+        }
         if let Some(letters) = parts.letters {
             letters.end().await;
         }

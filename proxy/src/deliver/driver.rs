@@ -4,6 +4,7 @@
 //! which client signs them.
 
 mod credentials;
+mod latency;
 mod refused;
 mod reroute;
 mod streams;
@@ -24,7 +25,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::streams::Stream;
+use self::{latency::Latency, streams::Stream};
 use super::{
     DeliveryStatus, GiveUp, Metrics, Queued,
     stream::{CallId, Effect, Input},
@@ -72,6 +73,8 @@ pub struct Deliver {
 pub struct Undelivered {
     /// Streams with a backlog, in the order of their numbers. Empty is good.
     pub left: Vec<StreamBacklog>,
+    /// Events of calls that were cut off: whether Firehose has them is not known, and they may arrive twice.
+    pub cut_off: usize,
 }
 
 /// A stream's backlog at the end.
@@ -137,6 +140,9 @@ struct Driver {
     calls: JoinSet<Ended>,
     call_bytes: usize,
     flushing: bool,
+    /// When the process ends, once that is known.
+    end: Option<Instant>,
+    latency: Latency,
     /// Whether there is a place for events that are set aside.
     keeps: bool,
     credentials: Option<Reason>,
@@ -174,6 +180,8 @@ impl Driver {
             calls: JoinSet::new(),
             call_bytes: 0,
             flushing: false,
+            end: None,
+            latency: Latency::default(),
             keeps: deliver.give_up.keeps(),
             credentials: None,
             stale: None,
@@ -183,17 +191,17 @@ impl Driver {
 
     async fn run(mut self, mut outlet: Outlet, mut shutdown: Shutdown) -> Undelivered {
         let mut open = true;
-        let mut end: Option<Instant> = None;
         let mut tell = tokio::time::interval(TELL_EVERY);
         tell.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let idle = self.calls.is_empty() && self.streams.values().all(|stream| stream.core.backlog_events() == 0);
-            if !open && idle || end.is_some_and(|end| Instant::now() >= end) {
+            if !open && idle || self.end.is_some_and(|end| Instant::now() >= end) {
+                self.count_cut_off();
                 self.tell();
                 return self.report();
             }
             let timer = self.timers.first().map(|(at, _)| *at);
-            let next = [timer, end].into_iter().flatten().min();
+            let next = [timer, self.end].into_iter().flatten().min();
             tokio::select! {
                 Some(ended) = self.calls.join_next() => self.ended(ended.expect("a call does not panic")),
                 batch = outlet.next(), if open => match batch {
@@ -204,8 +212,8 @@ impl Driver {
                 Ok(()) = self.clients.changed() => self.client_changed(),
                 Ok(()) = self.configuration.changed() => self.reconfigure(),
                 _ = tell.tick() => { self.reroute(); self.look_after_refused(); self.look_for_room(); self.tell(); }
-                () = shutdown.reached(Phase::Stopping), if end.is_none() => {
-                    end = Some(Instant::now() + self.deliver.flush_within);
+                () = shutdown.reached(Phase::Stopping), if self.end.is_none() => {
+                    self.end = Some(Instant::now() + self.deliver.flush_within);
                     self.flush();
                 }
             }
@@ -259,8 +267,14 @@ impl Driver {
         self.follow_core(id);
     }
 
-    /// How many more calls there are connections and memory for. One is always possible: what it delivers makes room.
+    /// How many more calls there are connections, memory and time for. One is always possible until the end is near:
+    /// what it delivers makes room.
     fn calls_left(&self) -> usize {
+        let now = Instant::now();
+        // A call that is cut off may have taken effect, and its events would go out again.
+        if self.end.is_some_and(|end| now + self.latency.p99(now) > end) {
+            return 0;
+        }
         let with_memory = self.deliver.account.room(Use::Calls) / CALL_MEMORY;
         let connections = self.deliver.most_calls.saturating_sub(self.calls.len());
         match self.calls.is_empty() {
@@ -333,6 +347,7 @@ impl Driver {
     fn ended(&mut self, ended: Ended) {
         let now = Instant::now();
         self.call_bytes -= ended.bytes;
+        self.latency.ended(ended.took, now);
         let Answer { outcome, detail } = ended.answer;
         let reason = match &outcome {
             Outcome::Records(failed) => failed.first().map_or(Reason::Succeeded, |record| record.reason),

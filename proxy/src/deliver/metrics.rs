@@ -225,6 +225,12 @@ impl StreamMetrics {
         }
     }
 
+    /// So many events' calls were cut off by the end of the process.
+    pub(super) fn cut_off(&self, events: usize) {
+        let family = &self.all.possible_duplicates;
+        family.get_or_create(&self.label).inc_by(events as u64);
+    }
+
     pub(super) fn call_ended(&self, reason: Reason, seconds: f64) {
         self.all.calls.get_or_create(&self.with(reason)).inc();
         self.call_seconds.observe(seconds);

@@ -104,6 +104,13 @@ impl Driver {
         self.deliver.delivery_status.put_stream(id, status);
     }
 
+    /// What is under way now is cut off: its outcome is not known.
+    pub(super) fn count_cut_off(&mut self) {
+        for stream in self.streams.values() {
+            stream.metrics.cut_off(stream.core.events_in_flight());
+        }
+    }
+
     pub(super) fn report(&self) -> Undelivered {
         let left = self.streams.values().filter(|stream| stream.core.backlog_events() > 0);
         Undelivered {
@@ -114,6 +121,7 @@ impl Driver {
                     bytes: stream.core.backlog_bytes(),
                 })
                 .collect(),
+            cut_off: self.streams.values().map(|stream| stream.core.events_in_flight()).sum(),
         }
     }
 }

@@ -209,9 +209,14 @@ impl<E: Event> Core<E> {
         self.calls.len()
     }
 
+    /// Events that are under way.
+    pub fn events_in_flight(&self) -> usize {
+        self.calls.values().map(|call| call.batch.event_count()).sum()
+    }
+
     /// Events that wait or are under way.
     pub fn backlog_events(&self) -> usize {
-        self.waiting.events() + self.calls.values().map(|call| call.batch.event_count()).sum::<usize>()
+        self.waiting.events() + self.events_in_flight()
     }
 
     /// Their bytes.
