@@ -20,4 +20,4 @@ mod simulation;
 pub mod spool;
 pub mod telemetry;
 
-pub use firehose_proxy_events::{event, privacy, routing, stream};
+pub use firehose_proxy_events::{event, privacy, routing, source, stream};

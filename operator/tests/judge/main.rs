@@ -57,6 +57,7 @@ pub(crate) fn proxy(name: &str) -> Proxy {
             backlog: report::Backlog::Empty,
             dead_letters: report::DeadLetters::Empty,
             deduplication: None,
+            spool_formats: vec![1, 2],
         }),
     }
 }

@@ -14,6 +14,7 @@
 
 mod credentials;
 mod document;
+mod ingest;
 pub mod memory;
 mod parse;
 pub mod report;
@@ -22,10 +23,12 @@ mod toggle;
 
 pub use credentials::{AssumeRole, Credentials, CredentialsType, StaticCredentials, Sts, WebIdentity};
 pub use document::{
-    Acknowledge, ClientAuthorities, ClientCertificateMode, Connections, Cors, DeadLetters, Deduplication, Delivery,
-    DeliveryState, Destination, Document, HashKey, Ingest, IngestState, InvalidEventPolicy, Mapping, Packing, Privacy,
-    PrivacyAction, PrivacyRule, Quota, RecordDelimiter, RequestIp, Spool, SpoolType, Stream, Tls, Undeliverable,
-    WriteKeys,
+    Acknowledge, DeadLetters, Delivery, DeliveryState, Destination, Document, Mapping, Packing, Quota, RecordDelimiter,
+    Spool, SpoolType, Stream, Undeliverable,
+};
+pub use ingest::{
+    ClientAuthorities, ClientCertificateMode, Connections, Cors, Deduplication, HashKey, Ingest, IngestState,
+    InvalidEventPolicy, Privacy, PrivacyAction, PrivacyRule, RequestIp, Tls, WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
 pub use revision::{revision, secret_revision};

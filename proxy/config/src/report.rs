@@ -54,6 +54,10 @@ pub struct Report {
     /// What this pod recognizes when a client sends it again; absent while it recognizes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deduplication: Option<DeduplicationReport>,
+    /// Versions of the spool's format that this pod reads, and writes when the document says so. Empty where the proxy
+    /// does not say: the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spool_formats: Vec<u32>,
 }
 
 /// What a pod recognizes when a client sends it again.
@@ -403,11 +407,12 @@ mod tests {
                 repeated: 2,
                 message_ids_reused: 1,
             }),
+            spool_formats: vec![1, 2],
         };
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key","mapping":"spec.mappings[0]","refusedEvents":7}],"backlog":"Waiting","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1}}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key","mapping":"spec.mappings[0]","refusedEvents":7}],"backlog":"Waiting","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1},"spoolFormats":[1,2]}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

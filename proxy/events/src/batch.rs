@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::{
     identity::Identity,
+    source::SourceName,
     stream::{RoutingKey, StreamId},
 };
 
@@ -17,6 +18,8 @@ pub struct EventBatch {
     entries: Vec<Entry>,
     /// What the first of the entries are known by; the others by nothing.
     identities: Vec<Option<Identity>>,
+    /// Those that its events name. A request has one.
+    sources: Vec<SourceName>,
 }
 
 /// Where one event's parts stand inside [`EventBatch::bytes`].
@@ -27,12 +30,14 @@ struct Entry {
     event_length: u32,
     type_length: u32,
     record_length: u32,
+    /// Place of its source in [`EventBatch::sources`], counted from 1; 0 without one.
+    source: u32,
 }
 
 /// Bytes that a queue of delivery takes for an event, and as much again while the queue grows.
 const QUEUED: usize = 48;
 
-/// The lengths of one event's parts.
+/// What is stored of an event beside its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredEntry {
     /// Bytes of the event's name.
@@ -41,6 +46,10 @@ pub struct StoredEntry {
     pub type_length: u32,
     /// Bytes of its record.
     pub record_length: u32,
+    /// Place of its source in [`EventBatch::sources`], counted from 1; 0 without one.
+    pub source: u32,
+    /// What it is known by when it comes again.
+    pub identity: Option<Identity>,
 }
 
 /// One event of a batch, borrowed.
@@ -73,10 +82,12 @@ impl EventBatch {
             bytes: Vec::with_capacity(bytes),
             entries: Vec::with_capacity(entries),
             identities: Vec::new(),
+            sources: Vec::new(),
         }
     }
 
     /// Adds one event. `write_record` appends the record's bytes to the buffer it is given and must not shorten it.
+    /// A source that no [`SourceName`] could be is none.
     ///
     /// # Errors
     ///
@@ -95,19 +106,43 @@ impl EventBatch {
         let pushed = write_record(&mut self.bytes).and_then(|()| {
             let length = |bytes: usize| u32::try_from(bytes).map_err(|_| BatchTooLarge);
             length(self.bytes.len())?;
-            self.entries.push(Entry {
+            let entry = Entry {
                 stream,
                 start: length(start)?,
                 event_length: length(key.event.len())?,
                 type_length: length(key.r#type.len())?,
                 record_length: length(self.bytes.len() - record_start)?,
-            });
+                source: self.place_of(key.source),
+            };
+            self.entries.push(entry);
             Ok(())
         });
         if pushed.is_err() {
             self.bytes.truncate(start);
         }
         pushed
+    }
+
+    /// The place of a source, which is added when it is new.
+    fn place_of(&mut self, source: &str) -> u32 {
+        if source.is_empty() {
+            return 0;
+        }
+        let known = self.sources.iter().rposition(|known| known.as_str() == source);
+        let index = match (known, SourceName::try_from(source)) {
+            (Some(index), _) => index,
+            (None, Ok(name)) => {
+                self.sources.push(name);
+                self.sources.len() - 1
+            }
+            (None, Err(_)) => return 0,
+        };
+        u32::try_from(index + 1).expect("there are no more sources than entries, whose offsets have 32 bits")
+    }
+
+    /// The sources that its events name by their place.
+    pub fn sources(&self) -> &[SourceName] {
+        &self.sources
     }
 
     /// Says what the event that was added last is known by when it comes again.
@@ -122,7 +157,18 @@ impl EventBatch {
         std::mem::take(&mut self.identities)
     }
 
-    /// Takes out the events at `indices`, which ascend.
+    /// Whether any of its events is known by something.
+    pub fn has_identities(&self) -> bool {
+        self.identities.iter().any(Option::is_some)
+    }
+
+    /// Says what the events are known by, in order; those behind the last by nothing.
+    pub fn identify_all(&mut self, identities: Vec<Option<Identity>>) {
+        self.identities = identities;
+        self.identities.truncate(self.entries.len());
+    }
+
+    /// Takes out the events at `indices`, which ascend. What the others are known by was taken or is said anew.
     pub fn remove(&mut self, indices: &[u32]) {
         let mut removed = indices.iter().copied().peekable();
         let (mut index, mut end) = (0_u32, 0_u32);
@@ -140,6 +186,7 @@ impl EventBatch {
             true
         });
         self.bytes.truncate(end as usize);
+        self.identities.clear();
     }
 
     /// Drops every event and keeps the memory.
@@ -147,6 +194,7 @@ impl EventBatch {
         self.bytes.clear();
         self.entries.clear();
         self.identities.clear();
+        self.sources.clear();
     }
 
     /// Number of events.
@@ -167,7 +215,10 @@ impl EventBatch {
     /// Bytes that the batch takes of the process's memory, those that it has allocated and does not use too, and what
     /// the queues hold for each event.
     pub fn memory_bytes(&self) -> usize {
-        self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>() + self.entries.len() * QUEUED
+        self.bytes.capacity()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.identities.capacity() * size_of::<Option<Identity>>()
+            + self.entries.len() * QUEUED
     }
 
     /// The events in order.
@@ -180,12 +231,14 @@ impl EventBatch {
         self.entries.get(index).map(|entry| self.view(*entry))
     }
 
-    /// The events' lengths as a disk keeps them; each event stands right behind the one before it.
+    /// What a disk keeps of the events beside their bytes; each event stands right behind the one before it.
     pub fn stored_entries(&self) -> impl ExactSizeIterator<Item = StoredEntry> {
-        self.entries.iter().map(|entry| StoredEntry {
+        self.entries.iter().enumerate().map(|(index, entry)| StoredEntry {
             event_length: entry.event_length,
             type_length: entry.type_length,
             record_length: entry.record_length,
+            source: entry.source,
+            identity: self.identities.get(index).copied().flatten(),
         })
     }
 
@@ -194,17 +247,24 @@ impl EventBatch {
         &self.bytes
     }
 
-    /// A batch whose events all go to `stream`, or `None` when the lengths do not fit the bytes or a key is no text.
+    /// A batch whose events all go to `stream`, or `None` when the lengths do not fit the bytes, a key is no text, or
+    /// there is no such source. Identities are left out: what was stored is not looked up again.
     pub fn from_stored(
         stream: StreamId,
+        sources: Vec<SourceName>,
         entries: impl ExactSizeIterator<Item = StoredEntry>,
         bytes: &[u8],
     ) -> Option<Self> {
         let mut events = Self::with_capacity(bytes.len(), entries.len());
+        let most_sources = u32::try_from(sources.len()).ok()?;
+        events.sources = sources;
         let mut start = 0_u32;
         for stored in entries {
             let keys = stored.event_length.checked_add(stored.type_length)?;
             let end = start.checked_add(keys)?.checked_add(stored.record_length)?;
+            if stored.source > most_sources {
+                return None;
+            }
             let key = bytes.get(start as usize..(start + keys) as usize)?;
             std::str::from_utf8(key.get(..stored.event_length as usize)?).ok()?;
             std::str::from_utf8(key.get(stored.event_length as usize..)?).ok()?;
@@ -214,6 +274,7 @@ impl EventBatch {
                 event_length: stored.event_length,
                 type_length: stored.type_length,
                 record_length: stored.record_length,
+                source: stored.source,
             });
             start = end;
         }
@@ -228,17 +289,22 @@ impl EventBatch {
         }
     }
 
-    /// The events sorted into one batch a stream, in the order of the streams' first events.
+    /// The events sorted into one batch a stream, in the order of the streams' first events. Each keeps its source and
+    /// its identity.
     pub fn split(self) -> Vec<Self> {
         let single = self.entries.windows(2).all(|pair| pair[0].stream == pair[1].stream);
         if single {
             return vec![self];
         }
         let mut batches: Vec<(StreamId, Self)> = Vec::new();
-        for entry in &self.entries {
+        for (place, entry) in self.entries.iter().enumerate() {
             let known = batches.iter().position(|(stream, _)| *stream == entry.stream);
             let index = known.unwrap_or_else(|| {
-                batches.push((entry.stream, Self::default()));
+                let part = Self {
+                    sources: self.sources.clone(),
+                    ..Self::default()
+                };
+                batches.push((entry.stream, part));
                 batches.len() - 1
             });
             let events = &mut batches[index].1;
@@ -247,6 +313,9 @@ impl EventBatch {
             let bytes = &self.bytes[entry.start as usize..(entry.start + length) as usize];
             events.bytes.extend_from_slice(bytes);
             events.entries.push(Entry { start, ..*entry });
+            if let Some(identity) = self.identities.get(place).copied().flatten() {
+                events.identify(identity);
+            }
         }
         batches.into_iter().map(|(_, events)| events).collect()
     }
@@ -263,6 +332,10 @@ impl EventBatch {
             key: RoutingKey {
                 event: text(part(entry.start, entry.event_length)),
                 r#type: text(part(type_start, entry.type_length)),
+                source: match entry.source {
+                    0 => "",
+                    place => self.sources[place as usize - 1].as_str(),
+                },
             },
             record: &self.bytes[part(record_start, entry.record_length)],
         }
@@ -290,6 +363,7 @@ mod tests {
         let key = RoutingKey {
             event: "product added",
             r#type: "track",
+            source: "web",
         };
         let mut events = EventBatch::default();
         events.push(orders(), key, write(b"{\"a\":1}\n")).unwrap();
@@ -307,6 +381,7 @@ mod tests {
         let key = RoutingKey {
             event: "e",
             r#type: "track",
+            source: "",
         };
         let records: [&'static [u8]; 4] = [b"one\n", b"two, longer\n", b"3\n", b"four\n"];
         let all = |wanted: &[usize]| {
@@ -327,6 +402,40 @@ mod tests {
             events.remove(removed);
             assert_eq!(events, all(left), "without {removed:?}");
         }
+    }
+
+    #[test]
+    fn the_parts_of_a_batch_keep_sources_and_identities() {
+        let streams = Streams::default();
+        let stream = |name| streams.intern(&StreamName::try_from(name).unwrap());
+        let identity = |id| Identity::new(std::num::NonZeroU64::new(id).unwrap(), 7);
+        let mut events = EventBatch::default();
+        for (to, source, id) in [
+            ("orders", "web", 1),
+            ("pages", "", 0),
+            ("orders", "shop", 0),
+            ("pages", "shop", 4),
+        ] {
+            let key = RoutingKey {
+                event: "e",
+                r#type: "track",
+                source,
+            };
+            events.push(stream(to), key, write(b"{}\n")).unwrap();
+            if id > 0 {
+                events.identify(identity(id));
+            }
+        }
+        let parts: Vec<Vec<(String, Option<Identity>)>> = events
+            .split()
+            .iter()
+            .map(|part| {
+                let sources = part.entries().map(|entry| entry.key.source.to_owned());
+                sources.zip(part.stored_entries().map(|entry| entry.identity)).collect()
+            })
+            .collect();
+        let one = |source: &str, id| (source.to_owned(), (id > 0).then(|| identity(id)));
+        assert_eq!(parts, [[one("web", 1), one("shop", 0)], [one("", 0), one("shop", 4)]]);
     }
 
     #[test]

@@ -9,9 +9,10 @@ pub mod event;
 mod identity;
 pub mod privacy;
 pub mod routing;
+pub mod source;
 pub mod stream;
 
 pub use self::{
     batch::{BatchTooLarge, EntryRef, EventBatch, StoredEntry},
-    identity::{Identity, IdentityKey, Sent},
+    identity::{Identity, IdentityKey, IdentitySalt, Sent},
 };

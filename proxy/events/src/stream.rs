@@ -10,6 +10,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use highway::{HighwayHash as _, HighwayHasher, Key};
+
 /// Name of a delivery stream, exactly as AWS knows it: 1 to 64 of `a-z A-Z 0-9 _ . -`.
 ///
 /// Source: `DeliveryStreamName` in the [Firehose
@@ -31,14 +33,16 @@ pub const MAX_RECORD_BYTES: usize = 1_024_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(u32);
 
-/// What an event is routed by: its lower-cased name and type, empty when absent. Kept so that a backlog can be routed
-/// again when its stream is no longer mapped.
+/// What an event is routed by: its lower-cased name and type, and who sent it, each empty when absent. Kept so that a
+/// backlog can be routed again when its stream is no longer mapped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RoutingKey<'key> {
     /// Lower-cased `event`.
     pub event: &'key str,
     /// Lower-cased `type`.
     pub r#type: &'key str,
+    /// Name of the source, as [`SourceName`](crate::source::SourceName) has it.
+    pub source: &'key str,
 }
 
 /// The streams this process has met, numbered from zero in the order of their first appearance.
@@ -57,6 +61,11 @@ impl StreamName {
     /// The name as AWS knows it.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// A number that stands for the name, the same in every process. No secret: names come from configuration.
+    pub fn fingerprint(&self) -> u64 {
+        HighwayHasher::new(Key::default()).hash64(self.0.as_bytes())
     }
 }
 

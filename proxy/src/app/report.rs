@@ -18,6 +18,7 @@ use crate::{
     http::gateway::{KeyRing, Secrets},
     queue::Recent,
     shutdown::Phase,
+    spool,
 };
 
 /// The report now.
@@ -61,6 +62,7 @@ pub(super) fn report(
             Some(_) => DeadLetters::Empty,
         },
         deduplication: window::report(recent),
+        spool_formats: spool::formats(),
     }
 }
 

@@ -95,6 +95,7 @@ impl Storage {
             &directory.join(dead_letters::DIRECTORY),
             &document.destination.uid,
             document.spool.dead_letters.max_size_bytes,
+            document.spool.format_version,
             Arc::clone(streams),
             account.clone(),
         )
@@ -183,6 +184,7 @@ fn options(document: &Document, directory: &Path, account: &Account, window: usi
         limit: document.spool.max_size_bytes,
         window,
         account: account.clone(),
+        format_version: document.spool.format_version,
     }
 }
 

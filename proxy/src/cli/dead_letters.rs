@@ -46,8 +46,8 @@ pub fn run(socket: &Path, command: &Command, out: &mut impl Write) -> anyhow::Re
         Answer::Letters => {
             writeln!(
                 out,
-                "{:<12} {:<30} {:<24} {:<22} {:>9} DETAIL",
-                "ID", "TIME", "STREAM", "REASON", "BYTES"
+                "{:<12} {:<30} {:<24} {:<16} {:<22} {:>9} DETAIL",
+                "ID", "TIME", "STREAM", "SOURCE", "REASON", "BYTES"
             )?;
             for line in answer.lines() {
                 let letter: Summary = serde_json::from_str(&line?)?;
@@ -56,13 +56,18 @@ pub fn run(socket: &Path, command: &Command, out: &mut impl Write) -> anyhow::Re
                     time,
                     stream,
                     event: _,
+                    source,
                     reason,
                     detail,
                     bytes,
                 } = letter;
                 let stream = stream.unwrap_or_else(|| "-".to_owned());
+                let source = if source.is_empty() { "-" } else { &source };
                 let detail = detail.escape_debug(); // one line a letter, whatever AWS or a client has written
-                writeln!(out, "{id:<12} {time:<30} {stream:<24} {reason:<22} {bytes:>9} {detail}")?;
+                writeln!(
+                    out,
+                    "{id:<12} {time:<30} {stream:<24} {source:<16} {reason:<22} {bytes:>9} {detail}"
+                )?;
             }
         }
     }
@@ -86,6 +91,7 @@ mod tests {
             stream: Some(StreamName::try_from(stream).unwrap()),
             event: "product added".to_owned(),
             r#type: "track".to_owned(),
+            source: String::new(),
             reason: reason.to_owned(),
             detail: "a message\nof two lines".to_owned(),
             bytes: bytes.as_bytes().to_vec(),
@@ -99,6 +105,7 @@ mod tests {
             directory.path(),
             "0b9d6f3e",
             16 << 20,
+            1,
             Arc::new(Streams::default()),
             crate::account::Account::unlimited(),
         )

@@ -18,6 +18,8 @@ pub struct Letter {
     pub event: String,
     /// Lower-cased type, empty when absent.
     pub r#type: String,
+    /// Name of the source that sent it, empty without one.
+    pub source: String,
     /// Why, from a closed set of words.
     pub reason: String,
     /// What a person may want to know beside the reason: a message, a limit and what exceeded it.
@@ -38,6 +40,9 @@ pub struct Summary {
     pub stream: Option<String>,
     /// Its event name, lower-cased.
     pub event: String,
+    /// The source that sent it, empty without one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
     /// Why.
     pub reason: String,
     /// More about why.
@@ -46,12 +51,15 @@ pub struct Summary {
     pub bytes: usize,
 }
 
-/// The line in front of the event.
+/// The line in front of the event. The source stands here and not in the spool's table, so that it is kept in every
+/// version of the spool's format.
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {
     reason: String,
     detail: String,
     time: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    source: String,
 }
 
 /// Stream that letters without one are filed under. AWS allows the name, so a destination could have it; such a letter
@@ -70,10 +78,12 @@ pub(crate) fn to_batch(letter: &Letter, stream: StreamId, time: String) -> Resul
         reason: letter.reason.clone(),
         detail: letter.detail.clone(),
         time,
+        source: letter.source.clone(),
     };
     let key = RoutingKey {
         event: &letter.event,
         r#type: &letter.r#type,
+        source: "",
     };
     let mut batch = EventBatch::with_capacity(letter.bytes.len() + 256, 1);
     batch.push(stream, key, |out| {
@@ -98,6 +108,7 @@ pub(crate) fn from_batch(position: Position, stream: &StreamName, batch: &EventB
         time: line.time,
         stream: stream.as_ref().map(ToString::to_string),
         event: entry.key.event.to_owned(),
+        source: line.source.clone(),
         reason: line.reason.clone(),
         detail: line.detail.clone(),
         bytes: bytes.len(),
@@ -106,6 +117,7 @@ pub(crate) fn from_batch(position: Position, stream: &StreamName, batch: &EventB
         stream,
         event: entry.key.event.to_owned(),
         r#type: entry.key.r#type.to_owned(),
+        source: line.source,
         reason: line.reason,
         detail: line.detail,
         bytes,
@@ -140,6 +152,7 @@ mod tests {
             stream: None,
             event: "product added".to_owned(),
             r#type: "track".to_owned(),
+            source: String::new(),
             reason: "RecordRefused".to_owned(),
             detail: "two\nlines".to_owned(),
             bytes: b"not even\0 JSON".to_vec(),
@@ -155,5 +168,12 @@ mod tests {
             (summary.id.as_str(), summary.time.as_str()),
             ("1-3", "2026-01-01T00:00:00.123456789Z")
         );
+        let of_a_source = Letter {
+            source: "web".to_owned(),
+            ..letter
+        };
+        let batch = to_batch(&of_a_source, stream, String::new()).unwrap();
+        let (summary, again) = from_batch(position, &name, &batch).unwrap();
+        assert_eq!((again, summary.source.as_str()), (of_a_source, "web"));
     }
 }

@@ -121,11 +121,12 @@ impl Puts {
 }
 
 impl DeadLetters {
-    /// Opens the dead letters of a directory, made if need be, with room for `limit` bytes on the disk. It must not be
-    /// the spool's directory.
+    /// Opens the dead letters of a directory, made if need be, with room for `limit` bytes on the disk, written in a
+    /// version of the spool's format ([`Options::format_version`]). It must not be the spool's directory.
     ///
     /// ```text
-    /// let letters = DeadLetters::open(&spool.join(dead_letters::DIRECTORY), uid, 64 << 20, streams.clone(), account)?;
+    /// let directory = spool.join(dead_letters::DIRECTORY);
+    /// let letters = DeadLetters::open(&directory, uid, 64 << 20, 1, streams.clone(), account)?;
     /// tokio::spawn(dead_letters::serve(letters.clone(), intake.clone(), route, shutdown)?);  // for the command line
     /// letters.put(&letter).await?;                                                            // then settle the event
     /// ```
@@ -137,6 +138,7 @@ impl DeadLetters {
         directory: &Path,
         owner: &str,
         limit: u64,
+        format_version: u32,
         streams: Arc<Streams>,
         account: Account,
     ) -> Result<Self, Error> {
@@ -146,6 +148,7 @@ impl DeadLetters {
             limit,
             window: 0,
             account,
+            format_version,
         };
         let route: Router = Box::new(|entry| entry.stream);
         let log = open_log(&options, Arc::clone(&streams), route, None, Segments::MadeWhenNeeded)?;
@@ -340,6 +343,7 @@ impl DeadLetters {
                 let key = RoutingKey {
                     event: &letter.event,
                     r#type: &letter.r#type,
+                    source: &letter.source,
                 };
                 let stream = self.0.streams.intern(stream);
                 let stream = route(EntryRef {

@@ -13,6 +13,7 @@ fn open(directory: &Path) -> DeadLetters {
         directory,
         "0b9d6f3e",
         16 << 20,
+        1,
         Arc::new(Streams::default()),
         crate::account::Account::unlimited(),
     )
@@ -24,6 +25,7 @@ fn letter(stream: Option<&str>, reason: &str, bytes: &str) -> Letter {
         stream: stream.map(|name| StreamName::try_from(name).unwrap()),
         event: "product added".to_owned(),
         r#type: "track".to_owned(),
+        source: String::new(),
         reason: reason.to_owned(),
         detail: "a message\nof two lines".to_owned(),
         bytes: bytes.as_bytes().to_vec(),
@@ -141,6 +143,7 @@ async fn letters_have_a_budget_of_their_own() {
         directory.path(),
         "owner",
         8 << 20,
+        2,
         Arc::new(Streams::default()),
         crate::account::Account::unlimited(),
     )

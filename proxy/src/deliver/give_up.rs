@@ -130,6 +130,7 @@ impl GivenUp {
             stream: Some(self.stream.clone()),
             event: entry.key.event.to_owned(),
             r#type: entry.key.r#type.to_owned(),
+            source: entry.key.source.to_owned(),
             reason: self.reason.as_str().to_owned(),
             detail: self.reason.explanation().to_owned(),
             bytes: entry.record.to_vec(),

@@ -263,6 +263,9 @@ impl Intake {
             }
             To::Disk(store) => {
                 let until_answered = memory.ok_or(no_memory)?;
+                if let Some(claim) = &claim {
+                    events.identify_all(claim.identities());
+                }
                 let first = events.entry(0).map(|entry| entry.stream);
                 let appended = store.append(events, claim).map_err(|error| match (error, first) {
                     (AcceptError::Full { .. }, Some(stream)) => self.no_room(stream, now),

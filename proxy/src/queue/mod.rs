@@ -32,4 +32,6 @@ pub(crate) use self::{
     channel::UnderWay,
     recent::{Joined, Mutant},
 };
-pub use firehose_proxy_events::{BatchTooLarge, EntryRef, EventBatch, Identity, IdentityKey, Sent, StoredEntry};
+pub use firehose_proxy_events::{
+    BatchTooLarge, EntryRef, EventBatch, Identity, IdentityKey, IdentitySalt, Sent, StoredEntry,
+};

@@ -289,7 +289,8 @@ impl History {
             if let Some(message_id) = self.events[*number].id.as_ref().filter(|_| is_identified) {
                 let key = self.pods[pod].intake.recent().key().unwrap();
                 batch.identify(key.of(&Sent {
-                    stream,
+                    stream: stream.index() as u64,
+                    source: "",
                     path_type: "",
                     message_id,
                     text: [&content, ""],

@@ -6,10 +6,7 @@
 
 use super::{
     disk::Disk,
-    format::{
-        Version,
-        frame::{DATA_START, FrameHeader},
-    },
+    format::frame::{DATA_START, FrameHeader},
     index::Readable,
     log::{Fatal, Log},
     pending::{Append, Content},
@@ -31,7 +28,12 @@ impl<D: Disk> Log<D> {
     ///
     /// When the disk failed.
     pub(crate) fn compact(&self) -> Result<bool, Fatal> {
-        let worth = self.lock().index.worth_moving(self.settings.limit, WORTH_MOVING);
+        // What older segments hold can stand in newer ones as it is, and not the other way round.
+        let can_move = |version| version <= self.settings.version;
+        let worth = self
+            .lock()
+            .index
+            .worth_moving(self.settings.limit, WORTH_MOVING, can_move);
         let Some(Readable {
             number,
             version,
@@ -86,7 +88,7 @@ impl<D: Disk> Log<D> {
                 if body.len() + slice.length() > self.settings.write_size && !moved.is_empty() {
                     appends.push((std::mem::take(&mut body), std::mem::take(&mut moved)));
                 }
-                Version::WRITTEN.encode_moved(slice, position, &mut body);
+                slice.encode_moved(position, &mut body);
                 moved.push(Slice {
                     position,
                     stream: self.streams.intern(&stream),

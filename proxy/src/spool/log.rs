@@ -9,7 +9,7 @@ use std::{
     fmt::Debug,
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -20,6 +20,7 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{
     at_work::AtWork,
     disk::{Disk, is_full},
+    format::Version,
     index::{Index, Unsettled},
     pending::Pending,
     signal::Signal,
@@ -27,7 +28,7 @@ use super::{
 use crate::{
     account::Account,
     descriptors::{is_shortage, say_shortage},
-    queue::{ByteLimit, EntryRef, InFlight, Slice, SliceOwner},
+    queue::{ByteLimit, EntryRef, IdentitySalt, InFlight, Slice, SliceOwner},
     stream::{StreamId, Streams},
 };
 
@@ -68,6 +69,8 @@ pub(crate) struct Settings {
     pub(crate) made_ahead: bool,
     /// Where what is read and handed out takes its memory.
     pub(crate) account: Account,
+    /// What new segments are written in.
+    pub(crate) version: Version,
 }
 
 /// The log. Shared by the writer, the maintainer, the intake and the batches.
@@ -76,6 +79,8 @@ pub(crate) struct Log<D: Disk> {
     pub(super) disk: D,
     pub(super) settings: Settings,
     pub(super) streams: Arc<Streams>,
+    /// Of the identities that this process stores.
+    pub(super) salt: OnceLock<IdentitySalt>,
     pub(super) environment: Arc<dyn Environment>,
     /// Bytes that are not settled.
     pub(super) byte_limit: ByteLimit,
@@ -180,6 +185,11 @@ impl<D: Disk> Log<D> {
     /// What is not settled.
     pub(crate) fn left(&self) -> Unsettled {
         self.lock().index.unsettled()
+    }
+
+    /// Of the identities that this process stores. `None` when it stores none and found none.
+    pub(crate) fn salt(&self) -> Option<IdentitySalt> {
+        self.salt.get().copied()
     }
 
     /// How long the writer has been waiting for the disk. `None` while it is not.

@@ -5,7 +5,7 @@
 mod at_work;
 mod compaction;
 pub(crate) mod disk;
-mod format;
+pub(crate) mod format;
 mod index;
 pub(crate) mod log;
 mod maintenance;
@@ -21,7 +21,7 @@ mod writer;
 
 pub use self::{
     index::Unsettled,
-    open::{Error, Options, Router, Spool, memory_and_leftovers, open},
+    open::{Error, Options, Router, Spool, formats, memory_and_leftovers, open},
 };
 pub(crate) use self::{
     open::{Segments, open_log},

@@ -13,6 +13,7 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{
     Unsettled,
     disk::RealDisk,
+    format::Version,
     log::{Environment, Log, Settings},
     recovery::OpenError,
     threads::Running,
@@ -36,6 +37,9 @@ pub struct Options {
     pub window: usize,
     /// Where what is read and handed out takes its memory.
     pub account: Account,
+    /// The version that new segments are written in, or the newest that this program knows if that is less. Every
+    /// version is read.
+    pub format_version: u32,
 }
 
 /// Most bytes of events that wait for the disk, in memory: eight writes of the largest size.
@@ -53,6 +57,11 @@ pub type Router = Box<dyn Fn(EntryRef<'_>) -> StreamId + Send + Sync>;
 #[derive(Debug)]
 pub struct Spool {
     running: Running,
+}
+
+/// The versions of the format that this program reads and writes, the oldest first.
+pub fn formats() -> Vec<u32> {
+    Version::ALL.map(Version::number).into()
 }
 
 /// Why a spool cannot be opened. Nothing of it was changed.
@@ -87,6 +96,7 @@ pub enum Error {
 ///     limit: 4 << 30,
 ///     window: 64 << 20,
 ///     account: Account::unlimited(),
+///     format_version: 1,
 /// };
 /// let (intake, outlet, spool) = spool::open(&options, Arc::new(Streams::default()), Box::new(|entry| entry.stream))?;
 /// // … the endpoint has the intake, delivery has the outlet …
@@ -161,6 +171,7 @@ pub(crate) fn open_log(
         uncommitted: UNCOMMITTED_BYTES,
         made_ahead: segments == Segments::MadeAhead,
         account: options.account.clone(),
+        version: Version::up_to(options.format_version),
     };
     let parts = (disk, settings, streams, Arc::new(System { route }), outlet);
     let mut tries = 1..OPEN_TRIES;
@@ -287,6 +298,7 @@ mod tests {
             limit: 16 << 20,
             window: 1 << 20,
             account: Account::unlimited(),
+            format_version: 2,
         }
     }
 
@@ -299,6 +311,7 @@ mod tests {
         let key = RoutingKey {
             event: "product added",
             r#type: "track",
+            source: "",
         };
         let mut batch = EventBatch::default();
         let write = |out: &mut Vec<u8>| {

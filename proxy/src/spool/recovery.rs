@@ -4,7 +4,7 @@
 //! dropped, as a write that never ended or as damage, and the segment gets no more frames. Where a slice is both at its
 //! old and at its new place, the old one counts: it was synced long ago, of the new one nobody knows.
 
-use std::sync::{Arc, Mutex, atomic::AtomicBool};
+use std::sync::{Arc, Mutex, OnceLock, atomic::AtomicBool};
 
 use tokio::sync::mpsc;
 
@@ -12,7 +12,7 @@ use super::{
     at_work::AtWork,
     disk::{Disk, File},
     format::{
-        Newer,
+        Newer, Version,
         acks::{self, Record, Seal},
         frame::{BadHeader, DATA_START, SegmentHeader},
         scan::scan,
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     descriptors::is_shortage,
-    queue::{ByteLimit, InFlight, Position, Slice},
+    queue::{ByteLimit, IdentitySalt, InFlight, Position, Slice},
     stream::{StreamId, StreamName, Streams},
 };
 
@@ -102,6 +102,7 @@ impl<D: Disk> Log<D> {
             disk,
             settings,
             streams,
+            salt: OnceLock::new(),
             environment,
             pending: Mutex::default(),
             reports: Mutex::new(Vec::new()),
@@ -139,6 +140,7 @@ impl<D: Disk> Log<D> {
                 header => headers.push((number, name, header.ok())),
             }
         }
+        self.choose_salt(headers.iter().filter_map(|(.., header)| header.as_ref()));
         let (mut adoption, mut moves) = (Adoption::new(), Vec::new());
         for (number, name, header) in headers {
             let owner = SegmentHeader::owner_bytes(&self.settings.owner);
@@ -162,6 +164,25 @@ impl<D: Disk> Log<D> {
         }
         drop(state);
         Ok(recovered)
+    }
+
+    /// Goes on with the salt of the newest segment that has one, so that what is on the disk is recognized when it
+    /// comes again.
+    fn choose_salt<'a>(&self, headers: impl DoubleEndedIterator<Item = &'a SegmentHeader>) {
+        let owner = SegmentHeader::owner_bytes(&self.settings.owner);
+        let found = headers
+            .rev()
+            .filter(|header| header.owner == owner)
+            .find_map(|header| header.salt);
+        let made = || {
+            let halves = [self.environment.random(), self.environment.random()];
+            let bytes: Vec<u8> = halves.iter().flat_map(|half| half.to_le_bytes()).collect();
+            IdentitySalt::new(bytes.try_into().expect("sixteen bytes"))
+        };
+        let salt = found.or_else(|| (self.settings.version >= Version::V2).then(made));
+        if let Some(salt) = salt {
+            self.salt.get_or_init(|| salt);
+        }
     }
 
     /// Gives a file a name that this program does not read.

@@ -86,11 +86,12 @@ pub const UNITS: &[Unit] = &[
     Unit {
         package: "firehose-proxy",
         source: "proxy/src",
-        // The first four are modules of `firehose-proxy-events`, which the crate hands on under their own names.
+        // The first five are modules of `firehose-proxy-events`, which the crate hands on under their own names.
         leaves: &[
             "event",
             "privacy",
             "routing",
+            "source",
             "stream",
             "shutdown",
             "telemetry",
@@ -135,7 +136,7 @@ pub const UNITS: &[Unit] = &[
     Unit {
         package: "firehose-proxy-events",
         source: "proxy/events/src",
-        leaves: &["privacy", "stream"],
+        leaves: &["privacy", "source", "stream"],
         free: &[""],
         laws: &[
             law(

@@ -145,6 +145,7 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
             dead_letters: config::DeadLetters {
                 max_size_bytes: sizes.dead_letters,
             },
+            format_version: 1,
         },
         replicas,
         active_replicas: replicas,

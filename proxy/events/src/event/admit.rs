@@ -287,7 +287,11 @@ impl<'d, 'c> Admitting<'d, 'c> {
             (None, None) => {}
         }
         let (name, r#type) = self.key.split_at(name_length);
-        let key = RoutingKey { event: name, r#type };
+        let key = RoutingKey {
+            event: name,
+            r#type,
+            source: "",
+        };
 
         let identity = Identity::of(event);
         if !identity.is_known && !matches!(r#type, "extract" | "record") {
@@ -329,7 +333,8 @@ impl<'d, 'c> Admitting<'d, 'c> {
             && let Some(message_id) = event.value(Field::MessageId)
         {
             self.admission.batch.identify(identity_key.of(&Sent {
-                stream,
+                stream: self.context.table.fingerprint(stream),
+                source: "",
                 path_type: self.path_type.unwrap_or_default(),
                 message_id: message_id.text,
                 text: event.around(Field::SentAt),

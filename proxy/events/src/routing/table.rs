@@ -15,6 +15,8 @@ use crate::stream::{InvalidStreamName, RoutingKey, StreamId, StreamName, Streams
 pub struct Table {
     streams: HashMap<String, Option<StreamId>>,
     wildcard: Option<StreamId>,
+    /// Fingerprints of the names of its streams, by [`StreamId::index`]; 0 for others.
+    fingerprints: Vec<u64>,
 }
 
 impl Table {
@@ -29,10 +31,19 @@ impl Table {
     /// When a stream's name is one that AWS cannot have.
     pub fn new(mappings: &[Mapping], streams: &Streams) -> Result<Self, InvalidStreamName> {
         let mut table = HashMap::with_capacity(mappings.len());
+        let mut fingerprints = Vec::new();
         for row in mappings.iter().filter(|row| !row.event.trim().is_empty()) {
             let stream = match row.delivery_stream_name.as_str() {
                 "" => None,
-                name => Some(streams.intern(&StreamName::try_from(name)?)),
+                name => {
+                    let name = StreamName::try_from(name)?;
+                    let stream = streams.intern(&name);
+                    if fingerprints.len() <= stream.index() {
+                        fingerprints.resize(stream.index() + 1, 0);
+                    }
+                    fingerprints[stream.index()] = name.fingerprint();
+                    Some(stream)
+                }
             };
             table.insert(row.event.to_lowercase(), stream);
         }
@@ -40,7 +51,13 @@ impl Table {
         Ok(Self {
             streams: table,
             wildcard,
+            fingerprints,
         })
+    }
+
+    /// The [fingerprint](StreamName::fingerprint) of a stream that this table leads to; 0 for another.
+    pub fn fingerprint(&self, stream: StreamId) -> u64 {
+        self.fingerprints.get(stream.index()).copied().unwrap_or(0)
     }
 
     /// Whether any event can go to `stream`.
@@ -91,6 +108,7 @@ mod tests {
         let key = RoutingKey {
             event: &lower_event,
             r#type: &lower_type,
+            source: "",
         };
         table.stream(key).map(|id| streams.name(id).to_string())
     }

@@ -188,6 +188,7 @@ fn letter(refused: &Refused, body: &[u8]) -> Letter {
         stream: None,
         event: String::new(),
         r#type: String::new(),
+        source: String::new(),
         reason: refused.reason.as_str().to_owned(),
         detail: match refused.kept {
             Kept::At(_) | Kept::Redacted(_) => "not a valid event",

@@ -80,6 +80,20 @@ impl Claim {
         self.claims.len() * (size_of::<Option<Identity>>() + size_of::<Fate>())
     }
 
+    /// What the events of the batch are known by, in order.
+    pub(in crate::queue) fn identities(&self) -> Vec<Option<Identity>> {
+        let Some(identities) = self.claims.identities.get() else {
+            return Vec::new();
+        };
+        match &self.kept {
+            None => identities.clone(),
+            Some(kept) => kept
+                .iter()
+                .map(|place| identities.get(*place as usize).copied().flatten())
+                .collect(),
+        }
+    }
+
     /// Whether an event of the batch can be recognized when it comes again.
     pub(in crate::queue) fn identifies(&self, event: u32) -> bool {
         let identities = self.claims.identities.get();

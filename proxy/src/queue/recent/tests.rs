@@ -53,7 +53,8 @@ impl Rig {
                 .unwrap();
             if !message_id.is_empty() {
                 let sent = Sent {
-                    stream,
+                    stream: stream.index() as u64,
+                    source: "",
                     path_type: "",
                     message_id,
                     text: [content, ""],

@@ -14,7 +14,7 @@ use crate::{
         log::{Fatal, Log},
         reader::browse::Chosen,
     },
-    stream::Streams,
+    stream::{RoutingKey, Streams},
 };
 
 /// The dead letters of one life.
@@ -81,6 +81,7 @@ impl Letters {
             stream: Some(self.streams.name(entry.stream)),
             event: entry.key.event.to_owned(),
             r#type: entry.key.r#type.to_owned(),
+            source: entry.key.source.to_owned(),
             reason: "RecordRejected".to_owned(),
             detail: String::new(),
             bytes: entry.record.to_vec(),
@@ -110,6 +111,10 @@ impl Letters {
                 let write = |out: &mut Vec<u8>| {
                     out.extend_from_slice(&letter.bytes);
                     Ok::<(), BatchTooLarge>(())
+                };
+                let key = RoutingKey {
+                    source: &letter.source,
+                    ..key
                 };
                 batch.push(seen.slice.stream, key, write).expect("a small event");
                 records.push(letter.bytes);

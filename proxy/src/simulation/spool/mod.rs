@@ -12,10 +12,12 @@
 //! did.
 
 mod cores;
+mod formats;
 mod letters;
 mod oracle;
 mod schedule;
 mod summary;
+mod world;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::mpsc;
 
 use super::{
     cores::{Consumers, POISON},
+    formats::{Formats, identity_of, source_of},
     letters::Letters,
     oracle::Oracle,
     summary::Summary,
+    world::World,
 };
 use crate::{
     queue::{Appended, BatchTooLarge, EntryRef, EventBatch, InFlight},
     simulation::{Fingerprint, Random},
     spool::{
         disk::simulated::{Faults, Mutant, SimulatedDisk, Struck},
-        log::{Environment, Fatal, Log, Settings},
+        format::Version,
+        log::{Fatal, Log, Settings},
         recovery::OpenError,
     },
     stream::{RoutingKey, StreamId, StreamName, Streams},
@@ -46,6 +49,7 @@ pub(super) struct Schedule {
     most_events: usize,
     /// After how many changes of the index it is checked. `None`: after each.
     audit_every: Option<u32>,
+    formats: Formats,
 }
 
 /// A process: what a crash takes away.
@@ -55,36 +59,6 @@ struct Life {
     consumers: Consumers,
     letters: Letters,
     asked: Vec<(Vec<usize>, Appended)>,
-}
-
-#[derive(Debug)]
-struct World {
-    seed: u64,
-    mapped: Vec<StreamId>,
-    random: std::sync::Mutex<Random>,
-    /// The disk of a history never takes any time.
-    started: Instant,
-}
-
-impl Environment for World {
-    fn unix_milliseconds(&self) -> u64 {
-        self.random.lock().unwrap().below(1 << 41) // a clock that jumps
-    }
-
-    fn now(&self) -> Instant {
-        self.started
-    }
-
-    fn random(&self) -> u64 {
-        self.random.lock().unwrap().next() ^ self.seed
-    }
-
-    fn route(&self, entry: EntryRef<'_>) -> StreamId {
-        match self.mapped.contains(&entry.stream) {
-            true => entry.stream,
-            false => self.mapped[0],
-        }
-    }
 }
 
 impl Schedule {
@@ -121,6 +95,7 @@ impl Schedule {
             write_size: 300 + random.below(3000) as usize,
             uncommitted: 1 << 20,
             account: crate::account::Account::unlimited(),
+            version: Version::V1,
             made_ahead: random.per_mille(800),
         };
         Self {
@@ -137,6 +112,7 @@ impl Schedule {
             summary: Summary::default(),
             most_events: 0,
             audit_every: (seed >= AUDITED_SEEDS || mutant.is_some()).then_some(64),
+            formats: Formats::of(seed),
         }
     }
 
@@ -201,6 +177,7 @@ impl Schedule {
 
     /// Starts a process. `None` when it dies before it serves.
     fn open(&mut self) -> Result<Option<Life>, String> {
+        self.settings.version = self.formats.next(&mut self.random);
         let (sender, outlet) = mpsc::unbounded_channel();
         let for_letters = Settings {
             segment_size: 2048,
@@ -238,12 +215,7 @@ impl Schedule {
             true => self.ids.clone(),
             false => self.ids[..2].to_vec(),
         };
-        let environment = Arc::new(World {
-            seed: self.random.next(),
-            mapped,
-            random: std::sync::Mutex::new(Random::new(self.random.next())),
-            started: Instant::now(),
-        });
+        let environment = Arc::new(World::new(mapped, &mut self.random));
         let failed_reads = disk.struck().failed_reads;
         let opened = Log::open(disk.clone(), settings, Arc::clone(&self.streams), environment, outlet);
         // Even when it dies on the way: what it could not read is put away by then.
@@ -360,12 +332,16 @@ impl Schedule {
             let key = RoutingKey {
                 event: "product added",
                 r#type: "track",
+                source: source_of(&record),
             };
             let write = |out: &mut Vec<u8>| {
                 out.extend_from_slice(&record);
                 Ok::<(), BatchTooLarge>(())
             };
             batch.push(stream, key, write).unwrap();
+            if let Some(identity) = identity_of(&record) {
+                batch.identify(identity);
+            }
             events.push(id);
         }
         self.most_events = self.most_events.max(self.settings.write_size / 60 + events.len());
@@ -397,6 +373,7 @@ impl Schedule {
     /// Delivery takes what comes and does something.
     fn deliver(&mut self, life: &mut Life) -> Result<(), String> {
         while let Ok(batch) = life.outlet.try_recv() {
+            self.formats.check(&batch)?;
             life.consumers.take(batch);
         }
         let dead = self.ids[2];
@@ -477,6 +454,9 @@ impl Schedule {
         log.read_backlog().expect("a disk without faults");
         let mut is_idle = true;
         while let Ok(batch) = outlet.try_recv() {
+            if let Err(broken) = self.formats.check(&batch) {
+                return Ok(Err(broken));
+            }
             consumers.take(batch);
             is_idle = false;
         }

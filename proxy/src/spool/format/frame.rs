@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! segment header, 128 bytes   at 0 and again at 512; frames begin at 1024
-//!                             magic 8 | version 4 | 0 4 | number 8 | epoch 8 | owner length 1, owner 63 | 0 28
-//!                             | CRC32C 4
+//!                             magic 8 | version 4 | 0 4 | number 8 | epoch 8 | owner length 1, owner 63 | salt 16
+//!                             | 0 12 | CRC32C 4
 //! frame header, 48 bytes      magic 4 | CRC32C of the rest 4 | epoch 8 | sequence 8 | synced 8 | length 4
 //!                             | CRC32C of the body 4 | first slice 4 | slices 4
 //! body, padded to 8           slices, by the version of the segment
@@ -19,6 +19,7 @@ use super::{
     numbers::{u32_at, u64_at},
     version::{Newer, Version},
 };
+use crate::queue::IdentitySalt;
 
 /// Bytes of a segment's header.
 const SEGMENT_HEADER: usize = 128;
@@ -32,6 +33,8 @@ pub(in crate::spool) const FRAME_HEADER: usize = 48;
 const SEGMENT_MAGIC: &[u8; 8] = b"FHSPOOL\0";
 const FRAME_MAGIC: u32 = u32::from_le_bytes(*b"FRAM");
 const OWNER: usize = 63;
+/// Where the salt stands in a header; all zeros for none.
+const SALT: std::ops::Range<usize> = 96..112;
 
 /// Who and which a segment is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub(in crate::spool) struct SegmentHeader {
     pub(in crate::spool) epoch: u64,
     /// UID of the destination whose events these are; at most 63 bytes count.
     pub(in crate::spool) owner: Vec<u8>,
+    /// Of the identities of its events; from version 2 on.
+    pub(in crate::spool) salt: Option<IdentitySalt>,
 }
 
 /// Why a segment's header is none.
@@ -98,6 +103,9 @@ impl SegmentHeader {
         let owner = &self.owner[..self.owner.len().min(OWNER)];
         bytes[32] = u8::try_from(owner.len()).expect("cut to 63 bytes");
         bytes[33..33 + owner.len()].copy_from_slice(owner);
+        if let Some(salt) = self.salt.filter(|_| self.version >= Version::V2) {
+            bytes[SALT].copy_from_slice(&salt.bytes());
+        }
         let checksum = crc32c::crc32c(&bytes[..SEGMENT_HEADER - 4]);
         bytes[SEGMENT_HEADER - 4..].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -112,8 +120,10 @@ impl SegmentHeader {
         }
         let version = Version::decode(u32_at(bytes, 8)).map_err(BadHeader::Newer)?;
         let owner = bytes[33..].get(..usize::from(bytes[32]).min(OWNER)).unwrap_or_default();
+        let salt: [u8; 16] = bytes[SALT].try_into().expect("sixteen bytes");
         Ok(Self {
             version,
+            salt: (version >= Version::V2 && salt != [0; 16]).then(|| IdentitySalt::new(salt)),
             number: u64_at(bytes, 16),
             epoch: u64_at(bytes, 24),
             owner: owner.to_vec(),
@@ -187,10 +197,11 @@ mod tests {
 
     fn segment() -> SegmentHeader {
         SegmentHeader {
-            version: Version::V1,
+            version: Version::V2,
             number: 7,
             epoch: 99,
             owner: b"0b9d".to_vec(),
+            salt: Some(IdentitySalt::new(*b"sixteen bytes, !")),
         }
     }
 
@@ -226,6 +237,17 @@ mod tests {
     }
 
     #[test]
+    fn a_header_of_version_1_has_no_salt() {
+        let older = SegmentHeader {
+            version: Version::V1,
+            ..segment()
+        };
+        let bytes = older.encode();
+        assert!(bytes[SALT].iter().all(|byte| *byte == 0));
+        assert_eq!(SegmentHeader::decode(&bytes), Ok(SegmentHeader { salt: None, ..older }));
+    }
+
+    #[test]
     fn one_flipped_bit_anywhere_is_noticed() {
         let header = segment().encode();
         for bit in 0..header.len() * 8 {
@@ -238,9 +260,9 @@ mod tests {
     #[test]
     fn a_newer_version_is_told_from_damage() {
         let mut header = segment().encode();
-        header[8] = 2;
+        header[8] = 3;
         let checksum = crc32c::crc32c(&header[..SEGMENT_HEADER - 4]);
         header[SEGMENT_HEADER - 4..].copy_from_slice(&checksum.to_le_bytes());
-        assert_eq!(SegmentHeader::decode(&header), Err(BadHeader::Newer(Newer(2))));
+        assert_eq!(SegmentHeader::decode(&header), Err(BadHeader::Newer(Newer(3))));
     }
 }

@@ -7,16 +7,18 @@
 //!
 //! A version is read for ever once it has been written. A new one is read by one release before it is written by any,
 //! and written only when the configuration document says that every pod reads it, so that rolling back by one release
-//! starts. What version 2 will be is in docs/adr/0009-spool-format-2.md.
+//! starts. Why version 2 is as it is stands in docs/adr/0009-spool-format-2.md.
 
 pub(super) mod acks;
 pub(super) mod frame;
 pub(super) mod numbers;
 pub(super) mod scan;
+mod slice;
+#[cfg(test)]
+mod tests;
 mod v1;
+mod v2;
 mod version;
 
-pub(super) use self::{
-    v1::charge,
-    version::{Newer, Version},
-};
+pub(super) use self::version::Newer;
+pub(crate) use self::version::Version;

@@ -181,15 +181,21 @@ impl<F> Index<F> {
     }
 
     /// The segment with the least that is not settled, when less than a quarter of `limit` is free and nothing is being
-    /// moved. `None` when more than `percent` of it would have to be moved.
-    pub(in crate::spool) fn worth_moving(&self, limit: u64, percent: u64) -> Option<Readable<F>> {
+    /// moved. `None` when more than `percent` of it would have to be moved. Only those of a version that `can_move`.
+    pub(in crate::spool) fn worth_moving(
+        &self,
+        limit: u64,
+        percent: u64,
+        can_move: impl Fn(Version) -> bool,
+    ) -> Option<Readable<F>> {
         if self.moving > 0 || self.no_room_to_move || !(self.full || self.allocated() + limit / 4 > limit) {
             return None;
         }
         let complete = self
             .segments
             .iter()
-            .filter(|(_, segment)| segment.closed && segment.acks.sealed && !segment.gaps && !segment.is_done());
+            .filter(|(_, segment)| segment.closed && segment.acks.sealed && !segment.gaps && !segment.is_done())
+            .filter(|(_, segment)| can_move(segment.version));
         let (number, segment) =
             complete.min_by_key(|(_, segment)| segment.live().bytes * 1000 / segment.size.max(1))?;
         let worth = segment.live().bytes * 100 <= segment.size * percent;

@@ -1,19 +1,21 @@
 //! The files that this version writes, byte by byte, against those that are checked in: what an older and a newer
 //! binary find.
 //!
-//! `tests/spool/v1` is what format version 1 looks like for ever. The writer must still write it, so that the binary
-//! before this one reads what this one leaves behind; the reader must still read it. A change of the format gets a new
-//! version and a new folder, is read by this version and the one before first, and is written one release later.
-//! `SPOOL_FIXTURES=write cargo test -p firehose-proxy --lib golden` writes the folder of a new version.
+//! `tests/spool/v1` is what format version 1 looks like for ever, and `tests/spool/v2` version 2. The writer must still
+//! write each, so that the binary before this one reads what this one leaves behind; the reader must still read it. A
+//! change of the format gets a new version and a new folder, is read by this version and the one before first, and is
+//! written one release later. `SPOOL_FIXTURES=write cargo test -p firehose-proxy --lib golden` writes the folder of a
+//! new version.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, fs, num::NonZeroU64, path::PathBuf, sync::Arc};
 
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
-    queue::{BatchTooLarge, EntryRef, EventBatch, InFlight},
+    queue::{BatchTooLarge, EntryRef, EventBatch, Identity, InFlight},
     spool::{
         disk::{Disk as _, File as _, simulated::SimulatedDisk},
+        format::Version,
         log::{Environment, Log, Settings},
     },
     stream::{RoutingKey, StreamId, StreamName, Streams},
@@ -47,11 +49,11 @@ const DEAD_LETTER: &str = concat!(
     "\nnot even\0 JSON"
 );
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/spool/v1")
+fn folder(version: Version) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/spool/v{}", version.number()))
 }
 
-fn settings() -> Settings {
+fn settings(version: Version) -> Settings {
     Settings {
         owner: "0b9d6f3e-1c5c-4a9b-8f3f-0d9f1a2b3c4d".to_owned(),
         segment_size: 4096,
@@ -62,16 +64,17 @@ fn settings() -> Settings {
         uncommitted: 1 << 20,
         account: crate::account::Account::unlimited(),
         made_ahead: false,
+        version,
     }
 }
 
 type Opened = (Arc<Log<SimulatedDisk>>, mpsc::UnboundedReceiver<Arc<InFlight>>);
 
-fn open(disk: &SimulatedDisk, streams: &Arc<Streams>) -> Opened {
+fn open(version: Version, disk: &SimulatedDisk, streams: &Arc<Streams>) -> Opened {
     let (sender, outlet) = mpsc::unbounded_channel();
     let (log, recovered) = Log::open(
         disk.clone(),
-        settings(),
+        settings(version),
         Arc::clone(streams),
         Arc::new(Fixed),
         Some(sender),
@@ -89,21 +92,41 @@ fn batch(streams: &Streams, events: &[(&str, &str, &str)]) -> EventBatch {
     let mut batch = EventBatch::default();
     for (stream, event, record) in events {
         let stream = streams.intern(&StreamName::try_from(*stream).unwrap());
-        let key = RoutingKey { event, r#type: "track" };
+        let key = RoutingKey {
+            event,
+            r#type: "track",
+            source: source_of(record),
+        };
         let write = |out: &mut Vec<u8>| {
             out.extend_from_slice(record.as_bytes());
             Ok::<(), BatchTooLarge>(())
         };
         batch.push(stream, key, write).unwrap();
+        if let Some(identity) = identity_of(record) {
+            batch.identify(identity);
+        }
     }
     batch
 }
 
+fn source_of(record: &str) -> &'static str {
+    let name = record
+        .find("pad")
+        .map(|_| "web")
+        .or(record.find("1.50").map(|_| "a-shop"));
+    name.unwrap_or_default()
+}
+
+fn identity_of(record: &str) -> Option<Identity> {
+    let number = NonZeroU64::new(record.len() as u64)?;
+    record.ends_with('\n').then(|| Identity::new(number, !number.get()))
+}
+
 /// One of everything: several streams and events in a request, requests that share a write, settled slices, segments
 /// that are full and sealed, slices that were moved out of one, a dead letter.
-fn write(disk: &SimulatedDisk) {
+fn write(version: Version, disk: &SimulatedDisk) {
     let streams = Arc::new(Streams::default());
-    let (log, mut outlet) = open(disk, &streams);
+    let (log, mut outlet) = open(version, disk, &streams);
     // Acknowledgements are written in the order in which streams were met.
     streams.intern(&StreamName::try_from("__no_stream__").unwrap());
     let together = [
@@ -164,8 +187,8 @@ fn files(disk: &SimulatedDisk) -> BTreeMap<String, Vec<u8>> {
     names.into_iter().map(read).collect()
 }
 
-fn checked_in() -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(folder()).unwrap();
+fn checked_in(version: Version) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder(version)).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     paths
         .map(|path| {
@@ -179,63 +202,71 @@ fn checked_in() -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn this_version_writes_what_the_one_before_reads() {
-    let disk = SimulatedDisk::new(1);
-    write(&disk);
-    if std::env::var("SPOOL_FIXTURES").is_ok_and(|what| what == "write") {
-        fs::create_dir_all(folder()).unwrap();
-        for (name, bytes) in files(&disk) {
-            fs::write(folder().join(name), bytes).unwrap();
+    for version in Version::ALL {
+        let disk = SimulatedDisk::new(1);
+        write(version, &disk);
+        let folder = folder(version);
+        if !folder.exists() && std::env::var("SPOOL_FIXTURES").is_ok_and(|what| what == "write") {
+            fs::create_dir_all(&folder).unwrap();
+            for (name, bytes) in files(&disk) {
+                fs::write(folder.join(name), bytes).unwrap();
+            }
         }
-    }
-    let (written, expected) = (files(&disk), checked_in());
-    assert_eq!(written.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
-    for (name, bytes) in &written {
-        let first = bytes.iter().zip(&expected[name]).position(|(one, other)| one != other);
-        assert!(
-            *bytes == expected[name],
-            "{name} differs from byte {first:?} on: the format has changed"
-        );
+        let (written, expected) = (files(&disk), checked_in(version));
+        assert_eq!(written.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+        for (name, bytes) in &written {
+            let first = bytes.iter().zip(&expected[name]).position(|(one, other)| one != other);
+            assert!(
+                *bytes == expected[name],
+                "{version:?}: {name} differs from byte {first:?} on: the format has changed"
+            );
+        }
     }
 }
 
+/// Whatever a process writes, it reads every version.
 #[test]
 fn this_version_reads_what_the_one_before_wrote() {
-    let disk = SimulatedDisk::new(1);
-    for (name, bytes) in checked_in() {
-        disk.create(&name, 0).unwrap().write_at(&bytes, 0).unwrap();
-    }
-    let streams = Arc::new(Streams::default());
-    let (log, mut outlet) = open(&disk, &streams);
-    assert_eq!(log.left().slices, 4);
-    while log.read_backlog().unwrap() {}
-    let mut events = Vec::new();
-    while let Ok(batch) = outlet.try_recv() {
-        for entry in batch.entries() {
-            let record = String::from_utf8(entry.record.to_vec()).unwrap();
-            let stream = streams.name(entry.stream).to_string();
-            events.push((stream, entry.key.event.to_owned(), entry.key.r#type.to_owned(), record));
+    for (found, writes) in Version::ALL
+        .into_iter()
+        .flat_map(|found| Version::ALL.map(|writes| (found, writes)))
+    {
+        let disk = SimulatedDisk::new(1);
+        for (name, bytes) in checked_in(found) {
+            disk.create(&name, 0).unwrap().write_at(&bytes, 0).unwrap();
         }
-        batch.settle(u32::try_from(batch.entries().len()).unwrap());
+        let streams = Arc::new(Streams::default());
+        let (log, mut outlet) = open(writes, &disk, &streams);
+        assert_eq!(log.left().slices, 4);
+        assert_eq!(log.salt().is_some(), found.max(writes) == Version::V2);
+        while log.read_backlog().unwrap() {}
+        let mut events = Vec::new();
+        while let Ok(batch) = outlet.try_recv() {
+            for entry in batch.entries() {
+                let record = String::from_utf8(entry.record.to_vec()).unwrap();
+                let stream = streams.name(entry.stream).to_string();
+                let [event, r#type, source] = [entry.key.event, entry.key.r#type, entry.key.source].map(str::to_owned);
+                events.push((stream, event, r#type, source, record));
+            }
+            batch.settle(u32::try_from(batch.entries().len()).unwrap());
+        }
+        events.sort();
+        let expected = |stream: &str, event: &str, record: &str| {
+            let source = if found == Version::V1 { "" } else { source_of(record) };
+            let [stream, event, r#type, source, record] = [stream, event, "track", source, record].map(str::to_owned);
+            (stream, event, r#type, source, record)
+        };
+        assert_eq!(
+            events,
+            [
+                expected("__no_stream__", "product added", DEAD_LETTER),
+                expected("orders", "", "{}\n"),
+                expected("orders", "ß", "{\"n\":2}\n"),
+                expected("pages", "", "{\"ä\":\"é\"}\n"),
+                expected("pages", "page", &filling(5)),
+            ]
+        );
+        log.apply_reports();
+        assert_eq!(log.left().slices, 0);
     }
-    events.sort();
-    let expected = |stream: &str, event: &str, record: &str| {
-        (
-            stream.to_owned(),
-            event.to_owned(),
-            "track".to_owned(),
-            record.to_owned(),
-        )
-    };
-    assert_eq!(
-        events,
-        [
-            expected("__no_stream__", "product added", DEAD_LETTER),
-            expected("orders", "", "{}\n"),
-            expected("orders", "ß", "{\"n\":2}\n"),
-            expected("pages", "", "{\"ä\":\"é\"}\n"),
-            expected("pages", "page", &filling(5)),
-        ]
-    );
-    log.apply_reports();
-    assert_eq!(log.left().slices, 0);
 }

@@ -61,6 +61,7 @@ pub(super) fn open(disk: &SimulatedDisk, window: usize) -> Life {
         write_size: 1 << 20,
         uncommitted: 1 << 20,
         account: crate::account::Account::unlimited(),
+        version: crate::spool::format::Version::V2,
         made_ahead: false,
     };
     let streams = Arc::new(Streams::default());

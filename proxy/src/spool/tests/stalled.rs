@@ -14,6 +14,7 @@ use crate::{
     queue::{AcceptError, Appended, BatchTooLarge, EntryRef, EventBatch},
     spool::{
         disk::{Disk, File, simulated::SimulatedDisk},
+        format::Version,
         log::{Environment, Log, Settings},
     },
     stream::{RoutingKey, StreamId, StreamName, Streams},
@@ -165,6 +166,16 @@ struct Rig {
 /// Events that may wait in memory: a stream alone has eight ninths.
 const ROOM: usize = 18;
 
+fn batch_of_one(stream: StreamId) -> EventBatch {
+    let mut batch = EventBatch::default();
+    let write = |out: &mut Vec<u8>| {
+        out.resize(out.len() + RECORD, b'x');
+        Ok::<(), BatchTooLarge>(())
+    };
+    batch.push(stream, RoutingKey::default(), write).unwrap();
+    batch
+}
+
 impl Rig {
     fn new() -> Self {
         let gate = Arc::new(Gate::default());
@@ -172,6 +183,9 @@ impl Rig {
             disk: SimulatedDisk::new(1),
             gate: Arc::clone(&gate),
         };
+        let clock = Arc::new(Clock(Mutex::new(Instant::now())));
+        let streams = Arc::new(Streams::default());
+        let orders = streams.intern(&StreamName::try_from("orders").unwrap());
         let settings = Settings {
             owner: "owner".to_owned(),
             segment_size: 1 << 20,
@@ -180,12 +194,10 @@ impl Rig {
             read_size: 1 << 20,
             write_size: 1 << 20,
             account: crate::account::Account::unlimited(),
-            uncommitted: ROOM * crate::spool::format::charge(1, RECORD),
+            version: Version::V1,
+            uncommitted: ROOM * Version::V1.charge(&batch_of_one(orders)),
             made_ahead: false,
         };
-        let clock = Arc::new(Clock(Mutex::new(Instant::now())));
-        let streams = Arc::new(Streams::default());
-        let orders = streams.intern(&StreamName::try_from("orders").unwrap());
         let environment = Arc::<Clock>::clone(&clock);
         let (log, _) = Log::open(disk, settings, streams, environment, None).unwrap();
         Self {
@@ -197,13 +209,7 @@ impl Rig {
     }
 
     fn append(&self) -> Result<Appended, AcceptError> {
-        let mut batch = EventBatch::default();
-        let write = |out: &mut Vec<u8>| {
-            out.resize(out.len() + RECORD, b'x');
-            Ok::<(), BatchTooLarge>(())
-        };
-        batch.push(self.orders, RoutingKey::default(), write).unwrap();
-        self.log.append(batch)
+        self.log.append(batch_of_one(self.orders))
     }
 
     /// Appends one event and lets the writer wait for the disk with it, while `then` happens; then the disk answers and

@@ -12,10 +12,7 @@ use tracing::debug_span;
 
 use super::{
     disk::{Disk, File, is_full},
-    format::{
-        self, Version,
-        frame::{DATA_START, FRAME_HEADER, FrameHeader, SegmentHeader, stride},
-    },
+    format::frame::{DATA_START, FRAME_HEADER, FrameHeader, SegmentHeader, stride},
     index::{Assigned, Prepared, Reserved},
     log::{Fatal, Log, fatal, unless_full},
     pending::{Append, Content, Pending},
@@ -73,13 +70,13 @@ impl<D: Disk> Log<D> {
         };
         let parts = batches
             .iter()
-            .map(|(stream, batch)| (*stream, format::charge(batch.len(), batch.size())));
+            .map(|(stream, batch)| (*stream, self.settings.version.charge(batch)));
         let charge = self.byte_limit.charge(parts).ok_or(full)?;
         let uncommitted = self.room_in_memory(batches[0].0, charge.bytes()).ok_or(full)?;
         let accepted_ms = self.environment.unix_milliseconds();
         let length = batches.iter().map(|(stream, batch)| {
             let stream = self.streams.name(*stream);
-            Version::WRITTEN.encoded_length(stream.as_str(), batch)
+            self.settings.version.encoded_length(stream.as_str(), batch)
         });
         let length = length.sum();
         let (reply, appended) = oneshot::channel();
@@ -248,10 +245,11 @@ impl<D: Disk> Log<D> {
     pub(in crate::spool) fn prepare(&self, size: u64) -> Result<Option<Prepared<D::File>>, Fatal> {
         let number = self.lock().index.next_number();
         let header = SegmentHeader {
-            version: Version::WRITTEN,
+            version: self.settings.version,
             number,
             epoch: self.environment.random(),
             owner: SegmentHeader::owner_bytes(&self.settings.owner).to_vec(),
+            salt: self.salt(),
         };
         let (draft, name) = (format!("{number:016x}.new"), Self::segment_name(number));
         let file = match self.disk.create(&draft, size) {
@@ -346,7 +344,7 @@ impl<D: Disk> Log<D> {
             } => {
                 for (stream, batch) in batches {
                     let stream = self.streams.name(*stream);
-                    Version::WRITTEN.encode(*accepted_ms, stream.as_str(), batch, out);
+                    self.settings.version.encode(*accepted_ms, stream.as_str(), batch, out);
                 }
             }
             Content::Moved { body, .. } => out.extend_from_slice(body),

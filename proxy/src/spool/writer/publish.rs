@@ -11,7 +11,6 @@ use crate::{
     queue::{Charge, EventBatch, InFlight, Slice, SliceOwner, Stored},
     spool::{
         disk::Disk,
-        format,
         log::{Log, State},
         pending::Content,
     },
@@ -38,8 +37,10 @@ impl<D: Disk> Log<D> {
                     _uncommitted,
                 } => {
                     charge.keep();
-                    for (stream, batch) in batches {
-                        let charge = format::charge(batch.len(), batch.size());
+                    for (stream, mut batch) in batches {
+                        let charge = self.settings.version.charge(&batch);
+                        // They are on the disk, and delivery has no use for them.
+                        drop(batch.take_identities());
                         let behind_others = state.index.has_backlog(stream);
                         let room = (!behind_others)
                             .then(|| self.room_for(&state, stream, &batch))
