@@ -120,7 +120,8 @@ impl Redrive {
 
     fn is_asked(&self) -> bool {
         let snapshot = self.live.load();
-        snapshot.is_some_and(|snapshot| snapshot.document.delivery.undeliverable == Undeliverable::DeadLetter)
+        let document = snapshot.as_ref().map(|snapshot| &snapshot.document);
+        document.is_some_and(|document| document.delivery.undeliverable == Undeliverable::DeadLetter)
     }
 
     /// How the stream stands that a letter's events go to now.
