@@ -6,6 +6,7 @@
 
 mod allowed;
 mod children;
+mod confirmable;
 mod document;
 mod effective;
 mod endpoints;
@@ -24,6 +25,7 @@ pub use allowed::{
     DEFAULT_SERVICE_ACCOUNT_ANNOTATIONS, NoEntry, NodeRole,
 };
 pub use children::{Children, REVISION_ANNOTATION, WRITE_KEYS_VOLUME, children};
+pub use confirmable::advice;
 pub use document::{Paths, document};
 pub use effective::effective;
 pub use endpoints::{AllowedEndpoints, NamedEndpoint, NoHost};

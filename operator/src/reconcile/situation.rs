@@ -21,8 +21,8 @@ use super::{absence::Looked, context::Context};
 use crate::{
     observe::pods_of,
     plan::{
-        Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Running, Validated, effective, selector,
-        subjects,
+        Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Running, Validated, advice, effective,
+        selector, subjects,
     },
     rollout::image,
     verify::{Acceptance, Durability, Findings, Proxy},
@@ -210,6 +210,7 @@ impl Situation {
             is_halting,
             is_replacing: self.stateful_set.as_deref().is_some_and(is_replacing),
             proxies,
+            advice: validated.and_then(advice),
             durability: validated.map(|validated| Durability {
                 acknowledge: validated.acknowledge(),
                 is_persistent: validated.is_spool_persistent(),

@@ -82,6 +82,8 @@ pub struct Findings<'a> {
     pub troubles: Vec<PodTrouble>,
     /// The claims of wanted pods that have no volume, by name.
     pub unbound_claims: Vec<(String, ClaimPhase)>,
+    /// What is to be said of a spec that is accepted, for a person.
+    pub advice: Option<String>,
     /// What a 200 means and whether the spool outlives its pod; `None` keeps what the status says.
     pub durability: Option<Durability>,
     /// Whether senders present a write key; `None` keeps what the status says.

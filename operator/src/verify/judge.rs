@@ -90,7 +90,8 @@ fn runs(proxy: &Proxy, revision: Option<&str>) -> bool {
 fn accepted(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
     match &findings.acceptance {
         Acceptance::Accepted => {
-            conditions.set(ConditionType::Accepted, ConditionStatus::True, Reason::Valid, "");
+            let advice = findings.advice.as_deref().unwrap_or_default();
+            conditions.set(ConditionType::Accepted, ConditionStatus::True, Reason::Valid, advice);
         }
         Acceptance::Paused { .. } => {
             let reason = Reason::ReconciliationPaused;

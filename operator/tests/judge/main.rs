@@ -99,6 +99,7 @@ pub(crate) fn findings(proxies: &[Proxy]) -> Findings<'_> {
         proxies,
         troubles: Vec::new(),
         unbound_claims: Vec::new(),
+        advice: None,
         durability: Some(Durability {
             acknowledge: Acknowledge::WhenDelivered,
             is_persistent: false,

@@ -17,6 +17,7 @@ mod document;
 mod ingest;
 pub mod memory;
 mod parse;
+mod quota;
 pub mod report;
 mod revision;
 mod toggle;
@@ -31,6 +32,7 @@ pub use ingest::{
     InvalidEventPolicy, Privacy, PrivacyAction, PrivacyRule, RequestIp, Tls, WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
+pub use quota::default_quota;
 pub use revision::{revision, secret_revision};
 pub use toggle::Toggle;
 

@@ -71,21 +71,13 @@ fn per_second(stated: u64) -> f64 {
 }
 
 /// Direct PUT quota of a stream where nobody stated one.
-///
-/// Source: [Firehose quotas](https://docs.aws.amazon.com/firehose/latest/dev/limits.html).
 fn default_quota(region: &str) -> Rates {
-    const MIB: f64 = 1024.0 * 1024.0;
-    match region {
-        "us-east-1" | "us-west-2" | "eu-west-1" => Rates {
-            bytes: 5.0 * MIB,
-            records: 500_000.0,
-            requests: 2_000.0,
-        },
-        _ => Rates {
-            bytes: MIB,
-            records: 100_000.0,
-            requests: 1_000.0,
-        },
+    let quota = firehose_proxy_config::default_quota(region);
+    let known = |dimension: Option<u64>| per_second(dimension.unwrap_or(u64::MAX));
+    Rates {
+        bytes: known(quota.bytes_per_second),
+        records: known(quota.records_per_second),
+        requests: known(quota.requests_per_second),
     }
 }
 
