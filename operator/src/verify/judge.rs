@@ -11,7 +11,7 @@ use super::{
     access::{credentials_ready, secret_missing, secured, write_keys_missing},
     conditions::Conditions,
     findings::{Acceptance, Durability, Findings, PodTrouble, Proxy},
-    pods::pods,
+    pods::{disk_stalled, pods},
     streams::streams,
 };
 use crate::observe::ClaimPhase;
@@ -282,6 +282,8 @@ fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Pro
         conditions.set(kind, ConditionStatus::False, Reason::WriteKeysMissing, message);
     } else if let Some((reason, message)) = secret_missing(findings) {
         conditions.set(kind, ConditionStatus::False, reason, message);
+    } else if let Some(message) = disk_stalled(findings) {
+        conditions.set(kind, ConditionStatus::False, Reason::DiskStalled, message);
     } else if counted.ready < findings.desired {
         let message = format!("{} of {} proxies are ready", counted.ready, findings.desired);
         let (reason, message) = match findings.troubles.first() {

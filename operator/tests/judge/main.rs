@@ -55,6 +55,7 @@ pub(crate) fn proxy(name: &str) -> Proxy {
                 StreamReason::Succeeded,
             )],
             backlog: report::Backlog::Empty,
+            disk: report::DiskState::NotRequired,
             dead_letters: report::DeadLetters::Empty,
             deduplication: None,
             spool_formats: vec![1, 2],

@@ -48,6 +48,9 @@ pub struct Report {
     /// Whether accepted events are waiting in this pod, in memory or on its volume.
     #[serde(default)]
     pub backlog: Backlog,
+    /// Whether the disk that accepted events are written to answers.
+    #[serde(default)]
+    pub disk: DiskState,
     /// Whether events that were given up wait for a person in this pod.
     #[serde(default)]
     pub dead_letters: DeadLetters,
@@ -302,6 +305,21 @@ pub enum StreamReason {
     Unknown,
 }
 
+/// Whether the disk that accepted events are written to answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DiskState {
+    /// Accepted events are written to none.
+    NotRequired,
+    /// It does.
+    Answers,
+    /// It has not answered a write for two seconds or longer: every request is refused until it does.
+    Stalled,
+    /// The proxy does not say, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
 /// Whether accepted events are waiting in a pod.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Backlog {
@@ -400,6 +418,7 @@ mod tests {
                 refused_events: 7,
             }],
             backlog: Backlog::Waiting,
+            disk: DiskState::Stalled,
             dead_letters: DeadLetters::Full,
             deduplication: Some(DeduplicationReport {
                 entries: 3,
@@ -412,7 +431,7 @@ mod tests {
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key","mapping":"spec.mappings[0]","refusedEvents":7}],"backlog":"Waiting","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1},"spoolFormats":[1,2]}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key","mapping":"spec.mappings[0]","refusedEvents":7}],"backlog":"Waiting","disk":"Stalled","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1},"spoolFormats":[1,2]}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use firehose_proxy_config::{
     CredentialsType, Document,
     report::{
-        Backlog, CredentialsReason, CredentialsReport, CredentialsState, DeadLetters, Report, SecretState,
+        Backlog, CredentialsReason, CredentialsReport, CredentialsState, DeadLetters, DiskState, Report, SecretState,
         StreamReason, StreamReport, StreamState,
     },
 };
@@ -54,6 +54,12 @@ pub(super) fn report(
         clock_skew_seconds: delivery_status.clock_ahead_seconds(),
         streams: streams(document, &known),
         backlog,
+        disk: match (volume.is_on_disk(), volume.stalled_for()) {
+            _ if !is_open => DiskState::Unknown,
+            (false, _) => DiskState::NotRequired,
+            (true, None) => DiskState::Answers,
+            (true, Some(_)) => DiskState::Stalled,
+        },
         dead_letters: match volume.letters() {
             None if !is_open => DeadLetters::Unknown,
             None => DeadLetters::Unavailable,

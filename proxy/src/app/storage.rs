@@ -226,6 +226,11 @@ impl Volume {
         self.lock().spool.as_ref().map(Spool::left)
     }
 
+    /// Whether there is a spool.
+    pub(super) fn is_on_disk(&self) -> bool {
+        self.lock().spool.is_some()
+    }
+
     /// How long the spool's disk has not answered a write. `None` while it answers, or without a spool.
     pub(super) fn stalled_for(&self) -> Option<Duration> {
         self.lock().spool.as_ref().and_then(Spool::stalled_for)
