@@ -221,7 +221,7 @@ impl InFlight {
     }
 
     /// How long the client of refused events is to wait. `None` when none is refused.
-    pub(super) fn refused(&self) -> Option<Duration> {
+    pub(crate) fn refused(&self) -> Option<Duration> {
         let seconds = self.retry_after_seconds.load(Ordering::Relaxed);
         (self.refused.load(Ordering::Acquire) > 0).then(|| Duration::from_secs(seconds.into()))
     }

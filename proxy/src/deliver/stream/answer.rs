@@ -174,7 +174,10 @@ impl<E: Event> Core<E> {
             }
             return;
         }
-        let refused = self.waiting.take_if(Event::is_refusable);
+        let is_refused = Event::is_refusable;
+        #[cfg(test)]
+        let is_refused = |event: &E| is_refused(event) || self.mutants.refuses_all;
+        let refused = self.waiting.take_if(is_refused);
         if !refused.is_empty() {
             self.counters.refused_events += refused.len() as u64;
             effects.push(Effect::Refuse(refused));

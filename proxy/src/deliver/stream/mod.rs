@@ -109,6 +109,18 @@ pub struct Core<E> {
     purge_at: Option<Instant>,
     wake_at: Option<Instant>,
     wants_slot: bool,
+    #[cfg(test)]
+    mutants: Mutants,
+}
+
+/// Mistakes, for the proof that the simulation would notice.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Mutants {
+    /// A stream that takes nothing is tried with whole calls.
+    pub(crate) probes_whole: bool,
+    /// Events are handed back that nobody else has.
+    pub(crate) refuses_all: bool,
 }
 
 #[derive(Debug)]
@@ -152,6 +164,8 @@ impl<E: Event> Core<E> {
             purge_at: None,
             wake_at: None,
             wants_slot: false,
+            #[cfg(test)]
+            mutants: Mutants::default(),
         }
     }
 
@@ -277,6 +291,11 @@ impl<E: Event> Core<E> {
         self.pace.never_refills = true;
     }
 
+    #[cfg(test)]
+    pub(crate) fn make_mistakes(&mut self, mutants: Mutants) {
+        self.mutants = mutants;
+    }
+
     fn remove(&mut self, removed: Removed<E>, effects: &mut Vec<Effect<E>>) {
         self.counters.abandoned_events += removed.abandoned;
         for (event, reason) in removed.given_up {
@@ -388,13 +407,16 @@ impl<E: Event> Core<E> {
 
     fn limits(&self) -> Limits {
         let (bytes, records) = self.pace.call_size();
+        let is_probe = self.lasting.is_some();
+        #[cfg(test)]
+        let is_probe = is_probe && !self.mutants.probes_whole;
         Limits {
             records: match self.mode {
-                Mode::Batch if self.lasting.is_none() => records.min(MAX_RECORDS),
+                Mode::Batch if !is_probe => records.min(MAX_RECORDS),
                 Mode::Batch | Mode::Trial | Mode::Single { .. } => 1,
             },
             bytes: bytes.min(self.call_size.bytes()),
-            packing: self.settings.packing.filter(|_| self.lasting.is_none()),
+            packing: self.settings.packing.filter(|_| !is_probe),
         }
     }
 

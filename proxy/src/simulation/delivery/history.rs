@@ -17,7 +17,7 @@ use super::{
     oracle::{self, Ended, SimEvent},
 };
 use crate::{
-    deliver::stream::{CallId, Core, Effect, Event as _, Input, Rates, Settings},
+    deliver::stream::{CallId, Core, Effect, Event as _, Input, Mutants, Rates, Settings},
     firehose::{Operation, Outcome, Reason, limits::MAX_RECORD_BYTES},
     simulation::{Fingerprint, Random},
 };
@@ -132,6 +132,10 @@ impl History {
         if bug == Some(Mutant::BucketNeverRefills) {
             core.never_refill();
         }
+        core.make_mistakes(Mutants {
+            probes_whole: bug == Some(Mutant::ProbesAreWhole),
+            refuses_all: bug == Some(Mutant::EverythingIsRefused),
+        });
         // Large events only where the quota lets them through in the time there is.
         let largest = if bytes >= 1_000_000 { 1_100_000 } else { 20_000 };
         Self {
