@@ -67,6 +67,8 @@ pub struct Proxy {
     pub admin: SocketAddr,
     /// The configuration in force.
     pub live: Arc<Live>,
+    /// What recognizes the events that clients send again.
+    pub recent: Recent,
     controller: Controller,
     volume: Volume,
     drain_delay: Duration,
@@ -173,6 +175,7 @@ impl Proxy {
         let (admin_listener, admin) = bind(options.admin_listen)?;
         let report = {
             let (live, volume, shutdown) = (Arc::clone(&live), volume.clone(), shutdown.clone());
+            let recent = recent.clone();
             let (keys, secrets) = (endpoint.keys.clone(), Arc::clone(&endpoint.secrets));
             move || {
                 report::report(
@@ -196,6 +199,7 @@ impl Proxy {
             events,
             admin,
             live,
+            recent,
             controller,
             volume,
             drain_delay: options.drain_delay,
