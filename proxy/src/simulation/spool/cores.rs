@@ -155,6 +155,7 @@ impl Cores {
                 paused: false,
                 linger: Duration::ZERO,
                 max_age: None, // the clock of this machine is no part of a history
+                sets_aside: false,
                 share: Rates {
                     bytes: 1e6,
                     records: 1e4,
