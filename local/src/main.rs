@@ -136,6 +136,7 @@ fn options(args: &Args, mounts: &Mounts) -> Options {
             proxy_from_environment: args.aws,
             resolver: None,
         },
+        pod_name: None,
     }
 }
 
@@ -143,13 +144,19 @@ fn options(args: &Args, mounts: &Mounts) -> Options {
 #[expect(clippy::print_stdout, reason = "this is the program's answer, not its log")]
 fn announce(proxy: &Proxy, simulator: Option<&Simulator>) {
     let simulator = simulator.map_or_else(|| "-".to_owned(), |simulator| format!("http://{}", simulator.address()));
-    let events = proxy.events;
+    let current = proxy.live.load();
+    let serves_tls = current
+        .as_ref()
+        .is_some_and(|snapshot| snapshot.document.ingest.tls.is_some());
+    let events = format!("{}://{}", if serves_tls { "https" } else { "http" }, proxy.events);
     println!(
-        "ready events=http://{events} admin=http://{} simulator={simulator}",
+        "ready events={events} admin=http://{} simulator={simulator}",
         proxy.admin
     );
+    // Whoever made the certificate knows its authority.
+    let trusting = if serves_tls { " --cacert AUTHORITY" } else { "" };
     println!(
-        "try: curl -u any-write-key: http://{events}/v1/track -d '{{\"userId\":\"u1\",\"event\":\"Product Added\"}}'"
+        "try: curl{trusting} -u any-write-key: {events}/v1/track -d '{{\"userId\":\"u1\",\"event\":\"Product Added\"}}'"
     );
 }
 

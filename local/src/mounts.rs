@@ -12,9 +12,14 @@ use std::{
 use anyhow::{Context as _, bail};
 use firehose_operator::plan::{self, Paths, Validated};
 use firehose_proxy_config::{
-    Credentials, CredentialsType, Document, FILE_NAME, HashKey, StaticCredentials, Toggle, WriteKeys, render,
+    ClientAuthorities, Credentials, CredentialsType, Document, FILE_NAME, HashKey, StaticCredentials, Tls, Toggle,
+    WriteKeys, render,
 };
 
+/// Variable that names a directory with what the Secret of the certificate would hold: `tls.crt` and `tls.key`.
+const CERTIFICATE_VARIABLE: &str = "FIREHOSE_LOCAL_CERTIFICATE_DIR";
+/// Variable that names a directory with what the Secret of clients' authorities would hold: `ca.crt`.
+const CLIENT_AUTHORITIES_VARIABLE: &str = "FIREHOSE_LOCAL_CLIENT_CA_DIR";
 /// Variable that holds what the Secret of the key of hashes would hold.
 const HASH_KEY_VARIABLE: &str = "FIREHOSE_LOCAL_HASH_KEY";
 /// As AWS names it.
@@ -72,12 +77,14 @@ impl Mounts {
             write_keys: self.write_keys.display().to_string(),
             identity_token: env::var(TOKEN_VARIABLE).unwrap_or_default(),
             hash_key: self.hash_key.display().to_string(),
+            certificate: env::var(CERTIFICATE_VARIABLE).unwrap_or_default(),
+            client_authorities: env::var(CLIENT_AUTHORITIES_VARIABLE).unwrap_or_default(),
             ..Paths::default()
         };
-        if validated.serves_tls() {
-            bail!("spec.ingest.tls: serves plain HTTP only; take the field out to try the rest");
-        }
         let mut document = plan::document(validated, &paths);
+        if let Some(tls) = &document.ingest.tls {
+            certificates_are_there(tls)?;
+        }
         match self.unnamed {
             Unnamed::Simulator(simulator) if document.endpoint_url.is_none() => {
                 self.aim_at(simulator, &mut document)?;
@@ -147,6 +154,25 @@ impl Mounts {
             },
         }
     }
+}
+
+/// Whether the variables name the directories that a manifest with TLS needs.
+fn certificates_are_there(tls: &Tls) -> anyhow::Result<()> {
+    if tls.directory.is_empty() {
+        bail!(
+            "spec.ingest.tls: set {CERTIFICATE_VARIABLE} to a directory with {} and {}",
+            Tls::CERTIFICATE_FILE,
+            Tls::KEY_FILE
+        );
+    }
+    let authorities = tls.client_authorities.as_ref();
+    if authorities.is_some_and(|authorities| authorities.directory.is_empty()) {
+        bail!(
+            "spec.ingest.tls.clientCertificates: set {CLIENT_AUTHORITIES_VARIABLE} to a directory with {}",
+            ClientAuthorities::FILE
+        );
+    }
+    Ok(())
 }
 
 /// Replaces a file in one step, readable by this user only: a reader sees the old content or the new, never half of it.

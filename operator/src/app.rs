@@ -24,11 +24,11 @@ use crate::{
     apply::Events,
     args::{self, Run},
     client::{self, CALL_DEADLINE},
-    lease::{Elector, Fence},
-    metrics::Metrics,
-    observe::{Scope, Stores, watch as watch_cluster},
+    lease::{Elector, Fence, Leadership},
+    metrics::{Metrics, Sources, register_sources},
+    observe::{Edits, Scope, Stores, conditions, watch as watch_cluster},
     plan::{Installation, PodIdentityAgent, ProxyUser},
-    reconcile::{Asker, Context, Progress, Shared, reconcile, retry},
+    reconcile::{Asker, Context, Shared, reconcile, retry},
     rollout::{Rollouts, Scoped},
 };
 
@@ -59,32 +59,26 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
 ///
 /// As [`run`].
 pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let client =
-        client::connect(config.clone(), CALL_DEADLINE).context("failed to configure the client of the API server")?;
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let client = client::connect_counted(config.clone(), CALL_DEADLINE, &metrics.api_calls)
+        .context("failed to configure the client of the API server")?;
     let listener = dual_stack_listener::listen(run.admin_listen).context("failed to listen on the admin address")?;
     info!(admin = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "started");
 
-    let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry);
-    let admin = Admin {
-        registry: Arc::new(registry),
-        ready: Arc::new(AtomicBool::new(false)),
-        progress: Arc::new(Progress::default()),
-    };
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(admin::serve(listener, admin.clone(), told(stopped.clone())));
-
     let identity = identity(&run);
     let elector = Elector::new(client.clone(), &run.lease_namespace, identity.clone());
-    let fence = Fence::new(elector.leadership());
-    let fenced = client::connect_fenced(config, CALL_DEADLINE, &fence)
+    let leadership = elector.leadership();
+    let fence = Fence::new(leadership.clone());
+    let fenced = client::connect_fenced(config, CALL_DEADLINE, &metrics.api_calls, &fence)
         .context("failed to configure the client of the API server")?;
     let changes = elector.changes();
     let shared = Shared {
         fence: fence.clone(),
         events: Events::new(fenced.clone(), identity.clone()),
         metrics: metrics.clone(),
-        progress: Arc::clone(&admin.progress),
+        progress: Arc::default(),
         rollouts: Rollouts::new(run.rollout_order()?, run.proxy_image.clone()),
     };
     // They only read, and end with this function.
@@ -142,6 +136,13 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
         })));
     }
     askers.spawn(shared.rollouts.run(scoped, fence.clone(), metrics.clone()));
+    register_sources(sources(stores.clone(), leadership), &mut registry);
+    let admin = Admin {
+        registry: Arc::new(registry),
+        ready: Arc::new(AtomicBool::new(false)),
+        progress: shared.progress,
+    };
+    let serving = tokio::spawn(admin::serve(listener, admin.clone(), told(stopped)));
     let listed = stores.clone();
     tokio::spawn(announce(stores, admin.ready, changes, metrics));
     // The lease outlives the rounds and what they have sent, so that no other operator begins before all of it is done.
@@ -202,6 +203,22 @@ async fn announce(stores: Vec<Stores>, ready: Arc<AtomicBool>, mut changes: watc
         if changes.changed().await.is_err() {
             return;
         }
+        metrics.leadership_changes.inc();
+    }
+}
+
+/// What is looked at when somebody scrapes.
+fn sources(stores: Vec<Stores>, leadership: Leadership) -> Sources {
+    let edits: Vec<Edits> = stores.iter().map(|seen| seen.edits.clone()).collect();
+    Sources {
+        conditions: Box::new(move || conditions(&stores)),
+        waiting: Box::new(move || {
+            let waiting = edits.iter().map(Edits::waiting);
+            waiting.fold((0, Duration::ZERO), |(all, longest), (some, age)| {
+                (all + some, longest.max(age))
+            })
+        }),
+        renewed: Box::new(move || leadership.renewed_ago()),
     }
 }
 

@@ -6,6 +6,7 @@
 //! kube sets no read timeout and retries on its own: without this layer, an API server that takes connections and says
 //! nothing, or that stops in the middle of an answer, would hold a round for ever.
 
+mod counted;
 mod deadline;
 mod fenced;
 
@@ -14,7 +15,8 @@ use std::time::Duration;
 use kube::{Client, Config, client::ClientBuilder};
 use tower::layer::layer_fn;
 
-use crate::lease::Fence;
+use crate::{lease::Fence, metrics::ApiCalls};
+use counted::Counted;
 use deadline::Deadline;
 use fenced::Fenced;
 
@@ -34,14 +36,33 @@ pub fn connect(config: Config, deadline: Duration) -> Result<Client, kube::Error
         .build())
 }
 
-/// A client whose every call ends within `deadline`, and whose writes are sent only while `fence` lets them through.
+/// As [`connect`], with every call counted.
 ///
 /// # Errors
 ///
 /// When the configuration cannot be used.
-pub fn connect_fenced(config: Config, deadline: Duration, fence: &Fence) -> Result<Client, kube::Error> {
+pub fn connect_counted(config: Config, deadline: Duration, calls: &ApiCalls) -> Result<Client, kube::Error> {
     let builder = ClientBuilder::try_from(config)?;
     let builder = builder.with_layer(&layer_fn(|inner| Deadline::new(inner, deadline)));
+    Ok(builder
+        .with_layer(&layer_fn(|inner| Counted::new(inner, calls.clone())))
+        .build())
+}
+
+/// As [`connect_counted`], with writes that are sent only while `fence` lets them through.
+///
+/// # Errors
+///
+/// When the configuration cannot be used.
+pub fn connect_fenced(
+    config: Config,
+    deadline: Duration,
+    calls: &ApiCalls,
+    fence: &Fence,
+) -> Result<Client, kube::Error> {
+    let builder = ClientBuilder::try_from(config)?;
+    let builder = builder.with_layer(&layer_fn(|inner| Deadline::new(inner, deadline)));
+    let builder = builder.with_layer(&layer_fn(|inner| Counted::new(inner, calls.clone())));
     Ok(builder
         .with_layer(&layer_fn(|inner| Fenced::new(inner, fence.clone())))
         .build())

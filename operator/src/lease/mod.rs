@@ -46,6 +46,12 @@ pub struct Leadership {
 }
 
 impl Leadership {
+    /// How long ago the lease was renewed; `None` while this process does not lead.
+    pub fn renewed_ago(&self) -> Option<Duration> {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.renewed.map(|renewed| since_boot().saturating_sub(renewed))
+    }
+
     /// Whether this process may act now.
     pub fn leads(&self) -> bool {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,16 +4,19 @@
 //! something asks the API server first.
 
 mod claims;
+mod edits;
 mod guarded;
 mod pods;
 mod trouble;
 
 pub use claims::{ClaimPhase, claim_name};
+pub use edits::Edits;
 pub use guarded::{Guarded, Unreadable};
 pub use pods::{address, has_write_keys, is_ready};
 pub use trouble::{Trouble, is_on_a_lost_node, not_made, trouble};
 
 use std::{
+    collections::HashMap,
     error::Error,
     fmt::Debug,
     sync::Arc,
@@ -80,6 +83,8 @@ pub struct Stores {
     pub pods: Store<Pod>,
     /// Their claims.
     pub claims: Store<PersistentVolumeClaim>,
+    /// Destinations that have changed and whose round has not begun.
+    pub edits: Edits,
     /// Number of watches that have not listed yet.
     unlisted: watch::Receiver<usize>,
 }
@@ -107,10 +112,19 @@ pub fn watch(client: &Client, scope: &Scope) -> (Controller<Guarded>, Stores) {
         unlisted: watch::Sender::new(0),
     };
     let (destinations, changed) = cluster.watch(config(), |_: &mut Guarded| {});
+    let edits = Edits::default();
+    let gone = edits.clone();
+    let changed = changed.inspect_ok(move |event| {
+        if let watcher::Event::Delete(destination) = event {
+            gone.forget(destination.meta().uid.as_deref().unwrap_or_default());
+        }
+    });
+    let seen = edits.clone();
     // Our own status writes do not change the generation, and a deletion needs no work of ours.
     let changed = changed
         .applied_objects()
-        .predicate_filter(predicates::generation, PredicateConfig::default());
+        .predicate_filter(predicates::generation, PredicateConfig::default())
+        .inspect_ok(move |destination: &Guarded| seen.saw(destination.meta().uid.as_deref().unwrap_or_default()));
     let controller = Controller::for_stream(changed, destinations.clone());
     let (config_maps, changed) = cluster.children::<ConfigMap>();
     let controller = controller.owns_stream(changed);
@@ -144,9 +158,28 @@ pub fn watch(client: &Client, scope: &Scope) -> (Controller<Guarded>, Stores) {
         stateful_sets,
         pods,
         claims,
+        edits,
         unlisted: cluster.unlisted.subscribe(),
     };
     (controller, stores)
+}
+
+/// How many destinations have a condition at a status, each by name.
+pub fn conditions(stores: &[Stores]) -> Vec<((String, String), usize)> {
+    let mut counts = HashMap::new();
+    for guarded in stores.iter().flat_map(|seen| seen.destinations.state()) {
+        let status = match &guarded.0 {
+            Ok(destination) => destination.status.as_ref(),
+            Err(unreadable) => Some(&unreadable.status),
+        };
+        for condition in status.map(|status| status.conditions.as_slice()).unwrap_or_default() {
+            let at = (condition.kind.to_string(), format!("{:?}", condition.status));
+            *counts.entry(at).or_insert(0) += 1;
+        }
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort();
+    counts
 }
 
 /// The pods of `stateful_set`, those on their way out too.

@@ -79,6 +79,10 @@ pub(super) struct Remembered {
     pub(super) absence: Absence,
     /// How many events may follow.
     pub(super) events: EventLimit,
+    /// When the watch has shown an edit that no pod was told of yet.
+    pub(super) edited: Option<Duration>,
+    /// When the watch has shown the edit that pods are told of.
+    pub(super) propagating: Option<Duration>,
     /// Rounds that failed in a row.
     pub(super) failures: u32,
 }

@@ -15,6 +15,7 @@ mod report;
 mod round;
 mod situation;
 mod staging;
+mod surplus;
 mod troubles;
 mod withdraw;
 mod written;
@@ -65,6 +66,7 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     if !context.stores.have_listed() {
         return Ok(Action::requeue(RETRY_WHILE_LISTING)); // what is not in a store yet would look as if it were gone
     }
+    let waited = context.stores.edits.begin(&guarded.uid().unwrap_or_default());
     let destination = match &guarded.0 {
         Ok(destination) => destination,
         Err(object) => return reconcile_unreadable(object, &context).await,
@@ -78,6 +80,9 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     let started = Instant::now();
     let uid = destination.uid().unwrap_or_default();
     let mut remembered = context.recall(&uid);
+    // One that could not be followed is still to be told of.
+    let earlier = remembered.edited.filter(|_| remembered.failures > 0);
+    remembered.edited = waited.map(|waited| context.now().saturating_sub(waited)).or(earlier);
     let open = context.progress.begin();
     let result = tokio::select! {
         biased;
@@ -96,10 +101,11 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     };
     context.remember(&uid, remembered);
     context.metrics.duration.observe(started.elapsed().as_secs_f64());
-    context
-        .metrics
-        .count(result.as_ref().map_or(Outcome::Error, |(outcome, _)| *outcome));
-    result.map(|(_, action)| action)
+    match &result {
+        Ok(ended) => context.metrics.count(ended.outcome, ended.reason.clone()),
+        Err(error) => context.metrics.count(Outcome::Error, error.name().to_owned()),
+    }
+    result.map(|ended| ended.action)
 }
 
 /// Says in its status that an object cannot be read. It is looked at again like one that can: by another version of the

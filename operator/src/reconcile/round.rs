@@ -19,6 +19,7 @@ use super::{
     report::report,
     situation::{Observed, Plan, Planned, Progress, Situation, observe},
     staging::stage,
+    surplus::survey,
     troubles::look,
     withdraw::withdraw,
 };
@@ -35,14 +36,43 @@ const RETRY_UNASKED: Duration = Duration::from_secs(3);
 /// Most rejections that a condition names; the others are counted.
 const MAX_REJECTIONS_IN_MESSAGE: usize = 5;
 
+/// How a round ended.
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    /// The reason of the refusal, or the outcome once more.
+    pub(super) reason: String,
+    /// When the next one is due.
+    pub(super) action: Action,
+}
+
+impl Ended {
+    fn new(outcome: Outcome, action: Action) -> Self {
+        Self {
+            outcome,
+            reason: format!("{outcome:?}"),
+            action,
+        }
+    }
+}
+
 /// One round of one destination: how it ended, and when the next one is due.
 pub(super) async fn round(
     destination: &FirehoseDestination,
     context: &Context,
     remembered: &mut Remembered,
-) -> Result<(Outcome, Action), Error> {
+) -> Result<Ended, Error> {
     let mut observed = observe(destination, context);
-    let planned = validate(destination, context).and_then(|validated| plan(validated, &observed, context));
+    let mut scale = None;
+    let planned = match validate(destination, context) {
+        Ok(validated) => {
+            let decided = survey(destination, context, observed.stateful_set.as_deref(), &validated).await?;
+            let generation = destination.metadata.generation.unwrap_or_default();
+            let validated = validated.with_pods(decided.pods, generation);
+            scale = Some(decided);
+            plan(validated, &observed, context)
+        }
+        Err(rejections) => Err(rejections),
+    };
     let mut written = Progress::default();
     let uid = destination.uid().unwrap_or_default();
     let (acceptance, planned, failure) = match planned {
@@ -62,7 +92,7 @@ pub(super) async fn round(
                     None,
                 ),
                 Err(ending) if ending.is_namespace_terminating() => {
-                    return Ok((Outcome::Settled, Action::await_change()));
+                    return Ok(Ended::new(Outcome::Settled, Action::await_change()));
                 }
                 Err(failure) => (Acceptance::Accepted, Some(planned), Some(failure)),
             }
@@ -73,7 +103,7 @@ pub(super) async fn round(
             (refused(&rejections), None, withdrawn.err())
         }
     };
-    let situation = Situation::new(observed, planned, written, &context.installation);
+    let situation = Situation::new(observed, planned, written, scale, &context.installation);
     let apply_error = failure.as_ref().map(ToString::to_string);
     let ended = verify(destination, context, remembered, &situation, acceptance, apply_error).await?;
     failure.map_or(Ok(ended), |failure| Err(failure.into()))
@@ -145,7 +175,7 @@ async fn verify(
     situation: &Situation,
     acceptance: Acceptance,
     apply_error: Option<String>,
-) -> Result<(Outcome, Action), Error> {
+) -> Result<Ended, Error> {
     let (namespace, uid) = (
         destination.namespace().unwrap_or_default(),
         destination.uid().unwrap_or_default(),
@@ -166,6 +196,24 @@ async fn verify(
         };
         tell(context, &namespace, revision, &told, remembered).await;
     }
+    let now = context.now();
+    if situation.is_news {
+        let since = remembered.edited.take().unwrap_or(now);
+        remembered.propagating = (!pods.is_empty()).then_some(since); // pods that are made now have it from the start
+    }
+    if behind.is_empty()
+        && answers.is_complete
+        && let Some(since) = remembered.propagating.take()
+    {
+        context
+            .metrics
+            .propagation
+            .observe(now.saturating_sub(since).as_secs_f64());
+    }
+    let refusal = match &acceptance {
+        Acceptance::Refused(reason, _) => Some(*reason),
+        Acceptance::Accepted | Acceptance::Paused { .. } => None,
+    };
     let outcome = match (&acceptance, behind.is_empty()) {
         (_, false) => Outcome::Propagating,
         (Acceptance::Refused(..), true) => Outcome::Refused,
@@ -187,10 +235,18 @@ async fn verify(
         .is_some_and(|status| !status.conditions.is_empty());
     if !answers.is_complete && is_told_before && apply_error.is_none() && acceptance == Acceptance::Accepted {
         // Pods that were not asked yet are not silent ones. The answers bring the next round.
-        return Ok((Outcome::Propagating, Action::requeue(RETRY_UNASKED)));
+        return Ok(Ended::new(Outcome::Propagating, Action::requeue(RETRY_UNASKED)));
     }
     let is_halting = context.rollouts.is_failing(&uid);
-    let findings = situation.findings(destination, acceptance, apply_error, &proxies, looked, is_halting);
+    let findings = situation.findings(
+        destination,
+        context,
+        acceptance,
+        apply_error,
+        &proxies,
+        looked,
+        is_halting,
+    );
     let pods_due = report(context, destination, remembered, &findings).await?;
     let wait = match outcome {
         Outcome::Propagating => remembered.schedule.wait(context.now()).min(settled(random())),
@@ -201,7 +257,14 @@ async fn verify(
         .is_begun()
         .then(|| remembered.secrets.wait(context.now()));
     let due = [pods_due, look_due, secrets_due].into_iter().flatten().min();
-    Ok((outcome, Action::requeue(due.map_or(wait, |due| due.min(wait)))))
+    let ended = Ended::new(outcome, Action::requeue(due.map_or(wait, |due| due.min(wait))));
+    Ok(match refusal {
+        Some(reason) => Ended {
+            reason: reason.to_string(),
+            ..ended
+        },
+        None => ended,
+    })
 }
 
 fn refused(rejections: &[Rejection]) -> Acceptance {

@@ -15,11 +15,13 @@ mod leader;
 mod manifest;
 mod namespace;
 mod people;
+mod pods;
 mod policies;
 mod reconcile;
 #[path = "../rights/mod.rs"]
 mod rights;
 mod rollout;
+mod scale;
 mod server;
 mod tenant;
 mod tightened;

@@ -86,9 +86,10 @@ impl Opening {
             outlet,
             letters,
             spool,
+            has_foreign,
         } = self.storage().await?;
         let intake = intake.with_account(self.account.clone());
-        self.volume.fill(spool, letters.clone());
+        self.volume.fill(spool, letters.clone(), has_foreign);
         let intake = intake.with_recent(self.recent.clone());
         let following = window::follow(self.recent, self.account.clone(), changes);
         let dead_letters = letters.clone();
@@ -113,7 +114,7 @@ impl Opening {
             metrics: self.metrics,
             delivery_status: self.delivery_status,
             byte_limit: intake.byte_limit().clone(),
-            gates: intake.gates().clone(),
+            closed_streams: intake.closed_streams().clone(),
             give_up,
             account: self.account,
             most_calls: self.most_calls,

@@ -37,7 +37,7 @@ use crate::{
         self, Answer, AwsClock, Call, CurrentClient, Heard, Operation, Outcome, Problem, Reason, Rotation, Signer,
         Supplier, Transport,
     },
-    queue::{ByteLimit, Gates, InFlight, Outlet},
+    queue::{ByteLimit, ClosedStreams, InFlight, Outlet},
     shutdown::{Phase, Shutdown},
     stream::{StreamId, StreamName, Streams},
 };
@@ -56,8 +56,8 @@ pub struct Deliver {
     pub delivery_status: DeliveryStatus,
     /// The queue's byte limit, which learns how fast each stream drains: `Retry-After` and intake follow from it.
     pub byte_limit: ByteLimit,
-    /// The queue's gates: which streams take nothing for a reason that lasts.
-    pub gates: Gates,
+    /// Which streams take nothing for a reason that lasts.
+    pub closed_streams: ClosedStreams,
     /// Takes the events that will never be delivered.
     pub give_up: Box<dyn GiveUp>,
     /// Where calls take their memory.
@@ -263,7 +263,7 @@ impl Driver {
                 }
             }
         }
-        self.follow_gate(id, Instant::now());
+        self.follow_closed(id, Instant::now());
         self.follow_core(id);
     }
 

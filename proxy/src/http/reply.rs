@@ -124,6 +124,8 @@ pub(super) enum Unavailable {
     Undeliverable,
     /// The events are not safe before the deadline.
     NotConfirmed,
+    /// The destination is to have fewer pods, and this one is about to go.
+    ScalingDown,
     /// The process ends.
     ShuttingDown,
 }
@@ -195,6 +197,7 @@ impl Refusal {
         "DiskStalled",
         "Undeliverable",
         "NotConfirmed",
+        "ScalingDown",
         "ShuttingDown",
         "NotHttp",
         "Http2",
@@ -234,6 +237,7 @@ impl Refusal {
                 Unavailable::DiskStalled => "DiskStalled",
                 Unavailable::Undeliverable => "Undeliverable",
                 Unavailable::NotConfirmed => "NotConfirmed",
+                Unavailable::ScalingDown => "ScalingDown",
                 Unavailable::ShuttingDown => "ShuttingDown",
             },
         }
@@ -276,6 +280,7 @@ impl Refusal {
                 Unavailable::DiskStalled => "the disk does not answer, try again",
                 Unavailable::Undeliverable => "a delivery stream of these events takes nothing at the moment",
                 Unavailable::NotConfirmed => "the events could not be stored in time",
+                Unavailable::ScalingDown => "this pod takes no more events, send to another",
                 Unavailable::ShuttingDown => "shutting down",
             },
         }

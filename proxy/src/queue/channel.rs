@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    AcceptError, ByteLimit, EventBatch, Gates, InFlight, Recent,
+    AcceptError, ByteLimit, ClosedStreams, EventBatch, InFlight, Recent,
     admission::{self, Part},
     in_flight::last_call,
     recent::{Claim, Claimed, Joined, Withdrawn},
@@ -37,7 +37,7 @@ pub struct Intake {
     recent: Recent,
     unanswered: Unanswered,
     account: Account,
-    gates: Gates,
+    closed_streams: ClosedStreams,
 }
 
 /// A request whose events are safe.
@@ -137,7 +137,7 @@ impl Intake {
             recent: Recent::default(),
             unanswered: Unanswered::default(),
             account: Account::unlimited(),
-            gates: Gates::default(),
+            closed_streams: ClosedStreams::default(),
         }
     }
 
@@ -160,8 +160,8 @@ impl Intake {
     }
 
     /// Where delivery says which streams take nothing.
-    pub fn gates(&self) -> &Gates {
-        &self.gates
+    pub fn closed_streams(&self) -> &ClosedStreams {
+        &self.closed_streams
     }
 
     /// What counts the events that nobody else has. Holding it does not keep the queue open.
@@ -325,7 +325,7 @@ impl Intake {
             return Some(self.no_room(stream, now));
         }
         match &self.to {
-            To::Memory { .. } => match self.gates.turn_away(stream, events, now) {
+            To::Memory { .. } => match self.closed_streams.turn_away(stream, events, now) {
                 Some(retry_after) => Some(AcceptError::Undeliverable { retry_after }),
                 None => byte_limit
                     .wait(stream)
@@ -339,11 +339,11 @@ impl Intake {
     /// Turns away a request that is not taken in by parts, for it has one stream or nothing of it is recognized when it
     /// comes again.
     fn turn_away_whole(&self, events: &EventBatch, now: Instant) -> Result<(), AcceptError> {
-        if matches!(self.to, To::Disk(_)) || !self.gates.is_any_closed() {
+        if matches!(self.to, To::Disk(_)) || !self.closed_streams.is_any_closed() {
             return Ok(());
         }
         for Part { stream, events, .. } in admission::parts(events) {
-            if let Some(retry_after) = self.gates.turn_away(stream, events, now) {
+            if let Some(retry_after) = self.closed_streams.turn_away(stream, events, now) {
                 return Err(AcceptError::Undeliverable { retry_after });
             }
         }
@@ -351,7 +351,7 @@ impl Intake {
     }
 
     fn no_room(&self, stream: StreamId, now: Instant) -> AcceptError {
-        match self.gates.retry_after(stream, now) {
+        match self.closed_streams.retry_after(stream, now) {
             Some(retry_after) => AcceptError::Undeliverable { retry_after },
             None => AcceptError::Full {
                 retry_after: DEFAULT_RETRY_AFTER,

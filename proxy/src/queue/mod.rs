@@ -9,7 +9,7 @@ mod accept_error;
 mod admission;
 mod byte_limit;
 mod channel;
-mod gates;
+mod closed_streams;
 mod in_flight;
 mod recent;
 
@@ -17,7 +17,7 @@ pub use self::{
     accept_error::AcceptError,
     byte_limit::ByteLimit,
     channel::{Accepted, Intake, Outlet, Unanswered, memory},
-    gates::Gates,
+    closed_streams::ClosedStreams,
     in_flight::InFlight,
     recent::{Extent, Recent, Repeats, WindowSettings},
 };

@@ -58,7 +58,9 @@ fn names_tests(filter: &str) -> bool {
     let is_module = |place: &Path| place.join(&path).is_dir() || file(place, &path).is_file();
     let is_test = |place: &Path| {
         let (module, name) = path.rsplit_once('/').unwrap_or_default();
-        fs::read_to_string(file(place, module)).is_ok_and(|text| text.contains(&format!("fn {name}")))
+        [file(place, module), place.join(module).join("mod.rs")]
+            .iter()
+            .any(|file| fs::read_to_string(file).is_ok_and(|text| text.contains(&format!("fn {name}"))))
     };
     places.iter().any(|place| is_module(place) || is_test(place))
 }

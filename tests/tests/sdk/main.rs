@@ -6,3 +6,4 @@
 
 mod events;
 mod outages;
+mod tls;

@@ -1,4 +1,4 @@
-//! Streams that take nothing for a reason that time alone does not mend: their gate is closed to clients, and what had
+//! Streams that take nothing for a reason that time alone does not mend: they are closed to clients, and what had
 //! come in already is kept until its clients were told so.
 
 use firehose_proxy_config::Document;
@@ -14,24 +14,24 @@ use crate::{
 impl Driver {
     /// Tells the clients of these events that their stream does not take them.
     pub(super) fn refuse(&mut self, id: StreamId, events: Vec<Queued>, now: Instant) {
-        self.follow_gate(id, now);
-        let wait = self.deliver.gates.retry_after(id, now).unwrap_or_default();
+        self.follow_closed(id, now);
+        let wait = self.deliver.closed_streams.retry_after(id, now).unwrap_or_default();
         Queued::refuse(&events, wait);
         self.stream(id).refused.extend(events);
     }
 
-    /// Opens or closes the gate of a stream as its core says.
-    pub(super) fn follow_gate(&mut self, id: StreamId, now: Instant) {
+    /// Opens or closes a stream to clients as its core says.
+    pub(super) fn follow_closed(&mut self, id: StreamId, now: Instant) {
         let stream = self.stream(id);
         // What is set aside has to come in.
         let sets_aside = stream.core.settings().sets_aside;
         let probe_at = stream.core.probe_at(now).filter(|_| !sets_aside);
         let was_closed = std::mem::replace(&mut stream.is_closed, probe_at.is_some());
         match probe_at {
-            Some(probe_at) => self.deliver.gates.close(id, probe_at, now),
+            Some(probe_at) => self.deliver.closed_streams.close(id, probe_at, now),
             None if was_closed => {
                 self.count_turned_away(id);
-                self.deliver.gates.open(id);
+                self.deliver.closed_streams.open(id);
             }
             None => {}
         }
@@ -69,7 +69,7 @@ impl Driver {
     }
 
     fn count_turned_away(&mut self, id: StreamId) {
-        let turned_away = self.deliver.gates.take_turned_away(id);
+        let turned_away = self.deliver.closed_streams.take_turned_away(id);
         self.stream(id).refused_more(turned_away);
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Stream {
     pub(super) drain_rate: DrainRate,
     /// The rows of the document that lead to it.
     pub(super) mapping: Option<String>,
-    /// Whether its gate is closed.
+    /// whether it is closed.
     pub(super) is_closed: bool,
     /// Events whose clients are being told that the stream takes none.
     pub(super) refused: Vec<Queued>,

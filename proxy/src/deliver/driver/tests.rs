@@ -131,7 +131,7 @@ impl Fixture {
             metrics: Metrics::register(&mut Registry::default()),
             delivery_status: status.clone(),
             byte_limit: intake.byte_limit().clone(),
-            gates: intake.gates().clone(),
+            closed_streams: intake.closed_streams().clone(),
             give_up: Box::new(LogAndSettle),
             account: crate::account::Account::unlimited(),
             most_calls: usize::MAX,

@@ -17,9 +17,9 @@ use tokio::time::Instant;
 
 use crate::stream::StreamId;
 
-/// The gates of all streams. Cloning shares them.
+/// The closed streams. Cloning shares them.
 #[derive(Debug, Clone, Default)]
-pub struct Gates(Arc<Inner>);
+pub struct ClosedStreams(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -43,16 +43,16 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// How long the next probe waits for the outcome of the last, which may never have reached delivery.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 
-impl Gates {
+impl ClosedStreams {
     /// A stream takes nothing, and is to be tried again at `probe_at`.
     pub fn close(&self, stream: StreamId, probe_at: Instant, now: Instant) {
         let mut closed = self.lock();
-        let gate = closed.entry(stream).or_insert(Closed {
+        let entry = closed.entry(stream).or_insert(Closed {
             since: now,
             probe_at,
             turned_away: 0,
         });
-        gate.probe_at = probe_at;
+        entry.probe_at = probe_at;
         self.0.is_any.store(true, Ordering::Relaxed);
     }
 
@@ -69,7 +69,7 @@ impl Gates {
         if !self.is_any_closed() {
             return None;
         }
-        self.lock().get(&stream).map(|gate| gate.retry_after(now))
+        self.lock().get(&stream).map(|entry| entry.retry_after(now))
     }
 
     /// How many events of a stream were turned away since this was last asked.
@@ -78,8 +78,8 @@ impl Gates {
             return 0;
         }
         let mut closed = self.lock();
-        let gate = closed.get_mut(&stream);
-        gate.map_or(0, |gate| std::mem::take(&mut gate.turned_away))
+        let entry = closed.get_mut(&stream);
+        entry.map_or(0, |entry| std::mem::take(&mut entry.turned_away))
     }
 
     pub(super) fn is_any_closed(&self) -> bool {
@@ -93,13 +93,13 @@ impl Gates {
             return None;
         }
         let mut closed = self.lock();
-        let gate = closed.get_mut(&stream)?;
-        if gate.probe_at <= now {
-            gate.probe_at = now + PROBE_EVERY;
+        let entry = closed.get_mut(&stream)?;
+        if entry.probe_at <= now {
+            entry.probe_at = now + PROBE_EVERY;
             return None;
         }
-        gate.turned_away += events;
-        Some(gate.retry_after(now))
+        entry.turned_away += events;
+        Some(entry.retry_after(now))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<StreamId, Closed>> {
@@ -120,14 +120,18 @@ mod tests {
 
     #[test]
     fn a_closed_stream_lets_one_request_in_when_it_is_to_be_tried_and_asks_the_others_to_wait_longer_and_longer() {
-        let (gates, streams) = (Gates::default(), Streams::default());
+        let (closed_streams, streams) = (ClosedStreams::default(), Streams::default());
         let stream = streams.intern(&StreamName::try_from("pages").unwrap());
         let other = streams.intern(&StreamName::try_from("orders").unwrap());
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(gates.turn_away(stream, 1, at(0)), None);
-        gates.close(stream, at(2), at(0));
-        let told = |seconds| gates.turn_away(stream, 3, at(seconds)).map(|wait| wait.as_secs());
+        assert_eq!(closed_streams.turn_away(stream, 1, at(0)), None);
+        closed_streams.close(stream, at(2), at(0));
+        let told = |seconds| {
+            closed_streams
+                .turn_away(stream, 3, at(seconds))
+                .map(|wait| wait.as_secs())
+        };
         // Until the probe that was let in at the second second is answered, or lost.
         let waits = [
             (0, Some(10)),
@@ -140,14 +144,17 @@ mod tests {
         for (seconds, wait) in waits {
             assert_eq!(told(seconds), wait, "{seconds}");
         }
-        assert_eq!(gates.turn_away(other, 1, at(1)), None);
-        gates.close(stream, at(1000), at(7));
+        assert_eq!(closed_streams.turn_away(other, 1, at(1)), None);
+        closed_streams.close(stream, at(1000), at(7));
         assert_eq!([20, 59, 500].map(told), [Some(20), Some(59), Some(60)]);
         assert_eq!(
-            (gates.take_turned_away(stream), gates.take_turned_away(stream)),
+            (
+                closed_streams.take_turned_away(stream),
+                closed_streams.take_turned_away(stream)
+            ),
             (21, 0)
         );
-        gates.open(stream);
+        closed_streams.open(stream);
         assert_eq!(told(500), None);
     }
 }

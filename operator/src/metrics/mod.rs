@@ -1,5 +1,7 @@
 //! The operator's own metrics.
 
+mod at_scrape;
+
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::{
@@ -12,6 +14,8 @@ use prometheus_client::{
     },
     registry::Registry,
 };
+
+pub use at_scrape::{Sources, register as register_sources};
 
 /// How a reconcile ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -29,6 +33,25 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByOutcome {
     outcome: Outcome,
+    reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByCall {
+    verb: &'static str,
+    code: String,
+}
+
+/// Calls of the API server. Cloning shares it.
+#[derive(Debug, Clone, Default)]
+pub struct ApiCalls(Family<ByCall, Counter>);
+
+impl ApiCalls {
+    /// Counts a call by the status of its answer; `None` where there was no answer.
+    pub fn count(&self, verb: &'static str, code: Option<u16>) {
+        let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
+        self.0.get_or_create(&ByCall { verb, code }).inc();
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -40,6 +63,12 @@ struct ByStage {
 #[derive(Debug, Clone)]
 pub struct Metrics {
     reconciles: Family<ByOutcome, Counter>,
+    /// Calls of the API server.
+    pub api_calls: ApiCalls,
+    /// From the moment that an edit was seen until every pod runs it, in seconds.
+    pub propagation: Histogram,
+    /// How often this process has become the leader or ceased to be it.
+    pub leadership_changes: Counter,
     /// Duration of a reconcile, in seconds.
     pub duration: Histogram,
     /// Children written.
@@ -68,6 +97,9 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             reconciles: Family::default(),
+            api_calls: ApiCalls::default(),
+            propagation: Histogram::new(exponential_buckets(0.125, 2.0, 12)),
+            leadership_changes: Counter::default(),
             duration: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
             applies: Counter::default(),
             pokes: Counter::default(),
@@ -83,13 +115,28 @@ impl Metrics {
         let prefix = registry.sub_registry_with_prefix("firehose_operator");
         prefix.register(
             "reconciles",
-            "Reconciles of destinations, by how they ended",
+            "Reconciles of destinations, by how they ended and why",
             metrics.reconciles.clone(),
         );
         prefix.register(
             "reconcile_duration_seconds",
             "Duration of a reconcile",
             metrics.duration.clone(),
+        );
+        prefix.register(
+            "api_requests",
+            "Calls of the API server, by what they asked for and the status of the answer",
+            metrics.api_calls.0.clone(),
+        );
+        prefix.register(
+            "propagation_seconds",
+            "From the moment that an edit was seen until every pod of the destination runs it",
+            metrics.propagation.clone(),
+        );
+        prefix.register(
+            "leadership_changes",
+            "How often this process has become the leader or ceased to be it",
+            metrics.leadership_changes.clone(),
         );
         prefix.register("applies", "Child objects written", metrics.applies.clone());
         prefix.register("pokes", "Pods told of a new revision", metrics.pokes.clone());
@@ -130,8 +177,8 @@ impl Metrics {
         self.rollout.get_or_create(&ByStage { stage }).set(destinations);
     }
 
-    /// Counts a reconcile.
-    pub fn count(&self, outcome: Outcome) {
-        self.reconciles.get_or_create(&ByOutcome { outcome }).inc();
+    /// Counts a reconcile. `reason` is a word of a closed vocabulary.
+    pub fn count(&self, outcome: Outcome, reason: String) {
+        self.reconciles.get_or_create(&ByOutcome { outcome, reason }).inc();
     }
 }
