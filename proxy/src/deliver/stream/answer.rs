@@ -158,6 +158,10 @@ impl<E: Event> Core<E> {
         // Where the batch call is denied the next call tells.
         if reason.is_lasting() && self.mode != Mode::Trial {
             self.lasting = Some(reason);
+            if !self.settings.sets_aside {
+                let failed = self.waiting.take_if(Event::is_refusable);
+                self.hand_back(failed, effects);
+            }
             self.refuse_lasting(effects);
         }
     }
@@ -174,10 +178,16 @@ impl<E: Event> Core<E> {
             }
             return;
         }
+        // What nobody else had when it was looked at is ours for good: only what is new is looked at.
+        let newest = std::mem::take(&mut self.unseen);
         let is_refused = Event::is_refusable;
         #[cfg(test)]
         let is_refused = |event: &E| is_refused(event) || self.mutants.refuses_all;
-        let refused = self.waiting.take_if(is_refused);
+        let refused = self.waiting.take_newest_if(newest, is_refused);
+        self.hand_back(refused, effects);
+    }
+
+    fn hand_back(&mut self, refused: Vec<E>, effects: &mut Vec<Effect<E>>) {
         if !refused.is_empty() {
             self.counters.refused_events += refused.len() as u64;
             effects.push(Effect::Refuse(refused));

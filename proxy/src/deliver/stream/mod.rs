@@ -105,6 +105,8 @@ pub struct Core<E> {
     health: Health,
     /// Why the stream takes nothing, where time alone does not mend it.
     lasting: Option<Reason>,
+    /// Events pushed since it was looked whether they can be handed back.
+    unseen: usize,
     counters: Counters,
     purge_at: Option<Instant>,
     wake_at: Option<Instant>,
@@ -160,6 +162,7 @@ impl<E: Event> Core<E> {
             flushing: false,
             health: Health::new(),
             lasting: None,
+            unseen: 0,
             counters: Counters::default(),
             purge_at: None,
             wake_at: None,
@@ -171,6 +174,7 @@ impl<E: Event> Core<E> {
 
     /// Queues an event. Call [`Core::step`] afterwards.
     pub fn push(&mut self, event: E) {
+        self.unseen += 1;
         self.waiting.push(event);
     }
 
