@@ -171,7 +171,7 @@ impl Refusal {
     }
 
     /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
-    pub(super) const REASONS: [&'static str; 33] = [
+    pub(super) const REASONS: [&'static str; 34] = [
         "NotJson",
         "NotAnEvent",
         "NoIdentity",
