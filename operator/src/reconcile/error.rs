@@ -26,6 +26,7 @@ impl Error {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Status(_) => "StatusFailed",
+            Self::Read(_) => "ReadFailed",
             Self::Apply(_) => "ApplyFailed",
             Self::Deadline(_) => "Deadline",
         }
