@@ -6,7 +6,7 @@ use firehose_proxy_config::{Acknowledge, default_quota};
 
 use super::Validated;
 
-/// How long a proxy lets a request wait for Firehose, as it is started, in milliseconds. The last half second is for the answer.
+/// How long a proxy lets a request wait for Firehose, in milliseconds. The last half second is for the answer.
 const SENT_WITHIN_MILLISECONDS: u64 = 10_000 - 500;
 
 /// The stream that takes least from one pod.
