@@ -223,7 +223,7 @@ pub(super) fn given_up(
             let is_stubborn = |(since, times): (Instant, u32)| times >= 3 && now - since >= Duration::from_secs(5);
             matches!(refused, (Some(first), Some(alone)) if first < alone) || facts.alone.get().is_some_and(is_stubborn)
         }
-        Reason::StreamNotFound | Reason::AccessDenied => takes_none,
+        reason if reason.is_lasting() => takes_none,
         _ => false,
     };
     if !stated_truly {
