@@ -19,7 +19,7 @@ pub(super) async fn withdraw(
     remembered: &mut Remembered,
     progress: &mut Progress,
 ) -> Result<(), ApplyError> {
-    let withdrawal = plan::withdraw(&observed.running(), &context.installation.allowed, MANAGER);
+    let withdrawal = plan::withdraw(&observed.running(), &context.installation().allowed, MANAGER);
     let (client, stores, known) = (&context.client, &context.stores, &mut remembered.applied);
     let writes = &context.metrics.applies;
     if let Some(config_map) = &withdrawal.config_map {

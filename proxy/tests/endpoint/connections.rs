@@ -226,7 +226,7 @@ async fn a_head_that_has_not_ended_is_not_waited_for_at_the_end() {
     let mut server = configured(|endpoint| endpoint.connections.head_timeout = Duration::from_secs(3600)).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream
-        .write_all(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")
+        .write_all(b"HEAD /health HTTP/1.1\r\nHost: h\r\n\r\n")
         .await
         .unwrap();
     read_until(&mut stream, "\r\n\r\n").await;
