@@ -3,7 +3,9 @@
 //! Decides two things only, because they concern all streams together: how many calls are under way at a time, and
 //! which client signs them.
 
+mod asked;
 mod credentials;
+mod first_event;
 mod latency;
 mod refused;
 mod reroute;
@@ -411,10 +413,10 @@ impl Driver {
             return;
         };
         for stream in self.streams.values_mut() {
-            stream.mapping = refused::mapping(&snapshot, stream.name.as_str());
+            stream.mapping = asked::mapping(&snapshot, stream.name.as_str());
         }
         let keeps = self.keeps;
-        self.each(|name| Input::Configure(refused::settings(name, &snapshot.document, keeps)));
+        self.each(|name| Input::Configure(asked::settings(name, &snapshot.document, keeps)));
     }
 
     fn retry_now(&mut self) {

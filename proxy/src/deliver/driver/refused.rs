@@ -1,15 +1,10 @@
 //! Streams that take nothing for a reason that time alone does not mend: they are closed to clients, and what had
 //! come in already is kept until its clients were told so.
 
-use firehose_proxy_config::Document;
 use tokio::time::Instant;
 
 use super::{Driver, Input, Stream, tell::NO_MAPPING};
-use crate::{
-    config::Snapshot,
-    deliver::{Queued, stream::Settings},
-    stream::{StreamId, StreamName},
-};
+use crate::{deliver::Queued, stream::StreamId};
 
 impl Driver {
     /// Tells the clients of these events that their stream does not take them.
@@ -83,24 +78,4 @@ impl Stream {
             self.metrics.refused(mapping, self.core.health(Instant::now()), events);
         }
     }
-}
-
-/// What one stream's delivery does: what the document says, as far as there is a place for what is set aside.
-pub(super) fn settings(name: &StreamName, document: &Document, keeps: bool) -> Settings {
-    let settings = Settings::of(name.as_str(), document);
-    Settings {
-        sets_aside: settings.sets_aside && keeps,
-        ..settings
-    }
-}
-
-/// The rows that lead to a stream, as a person finds them: the first, and how many more.
-pub(super) fn mapping(snapshot: &Snapshot, stream: &str) -> Option<String> {
-    let rows = snapshot.document.mappings.iter().enumerate();
-    let mut rows = rows.filter(|(_, row)| row.delivery_stream_name == stream);
-    let (first, _) = rows.next()?;
-    Some(match rows.count() {
-        0 => format!("spec.mappings[{first}]"),
-        more => format!("spec.mappings[{first}] and {more} more"),
-    })
 }

@@ -2,16 +2,10 @@
 
 use tokio::time::Instant;
 
-use super::{Driver, refused};
 use crate::{
-    deliver::{
-        Queued, StreamState,
-        drain_rate::DrainRate,
-        metrics::StreamMetrics,
-        stream::{Core, Settings},
-    },
+    deliver::{Queued, StreamState, drain_rate::DrainRate, metrics::StreamMetrics, stream::Core},
     firehose::Reason,
-    stream::{StreamId, StreamName},
+    stream::StreamName,
 };
 
 /// A stream that ever had an event.
@@ -35,42 +29,4 @@ pub(super) struct Stream {
     pub(super) refused: Vec<Queued>,
     /// How many were refused since it last took some.
     pub(super) refused_events: u64,
-}
-
-impl Driver {
-    /// What is kept of a stream, from its first event on.
-    pub(super) fn stream(&mut self, id: StreamId) -> &mut Stream {
-        let (deliver, keeps) = (&self.deliver, self.keeps);
-        self.streams.entry(id).or_insert_with(|| {
-            let name = deliver.streams.name(id);
-            let snapshot = deliver.live.load();
-            let settings = match snapshot.as_ref() {
-                Some(snapshot) => refused::settings(&name, &snapshot.document, keeps),
-                None => Settings::unknown(),
-            };
-            // Pods and streams must not wait in step; where exactly does not matter.
-            deliver.byte_limit.set_drain(
-                id,
-                DrainRate::default().estimate(settings.share.bytes, 0, false, Instant::now()),
-            );
-            let seed = uuid::Uuid::new_v4().as_u64_pair().0;
-            Stream {
-                core: Core::new(settings, seed, Instant::now()),
-                metrics: deliver.metrics.of(&name),
-                timer: None,
-                state: StreamState::Delivering,
-                reason: Reason::Succeeded,
-                waited_at: Instant::now(),
-                detail: None,
-                drain_rate: DrainRate::default(),
-                mapping: snapshot
-                    .as_ref()
-                    .and_then(|snapshot| refused::mapping(snapshot, name.as_str())),
-                is_closed: false,
-                refused: Vec::new(),
-                refused_events: 0,
-                name,
-            }
-        })
-    }
 }
