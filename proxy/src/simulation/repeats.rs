@@ -1,10 +1,10 @@
 //! Seeded histories of clients that do not wait, retry, go to another pod and leave, in front of queues with a window.
 //!
-//! Two pods, in memory or with a disk that syncs and fails; delivery that settles some of a batch, gives an event up,
-//! refuses what a stream does not take, or drops what was withdrawn; processes that die. The oracle knows how often each
-//! event arrived: one that was answered 200 has arrived or is a dead letter, and none with a `messageId` arrives more often than there were
-//! processes that it was sent to. Run more with `REPEATS_SEEDS=1000000 cargo test --release -p firehose-proxy --lib
-//! simulation::repeats`.
+//! Two pods, in memory or with a disk that syncs and fails; delivery that settles some of a batch, gives an event
+//! up, refuses what a stream does not take, or drops what was withdrawn; processes that die. The oracle knows how
+//! often each event arrived: one that was answered 200 has arrived or is a dead letter, and none with a `messageId`
+//! arrives more often than there were processes that it was sent to. Run more with `REPEATS_SEEDS=1000000 cargo
+//! test --release -p firehose-proxy --lib simulation::repeats`.
 
 use std::{
     collections::BTreeSet,
