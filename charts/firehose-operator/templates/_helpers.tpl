@@ -67,8 +67,9 @@ no release
 {{- /* What the operator may do with destinations and their children. No secrets, no pods but their status, nothing by "*". */ -}}
 {{- define "firehose-operator.rules" -}}
 - apiGroups: [firehose-operator.dev]
+# Patch: the finalizer that holds one while its pods deliver.
   resources: [firehosedestinations]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch]
 - apiGroups: [firehose-operator.dev]
   resources: [firehosedestinations/status]
   verbs: [patch]
@@ -89,10 +90,15 @@ no release
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
-# Whether a spool's claim has a volume, and why a pod is not there: a controller says so only in an event.
+# Whether a spool's claim has a volume, and why a pod is not there: a controller says so only in an event. Delete: a claim
+# that its pod has emptied, of a destination that drains before it goes.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, delete]
+# Whether a destination goes with its namespace, which waits for nobody.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 - apiGroups: [""]
   resources: [events]
   verbs: [list]

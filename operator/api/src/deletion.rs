@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct Deletion {
     /// Immediate (default): the pods go at once; what becomes of spooled events is decided by
-    /// spool.persistentVolumeClaim.retentionPolicy. Drain: the pods deliver what waits in them first. Drain is not
-    /// implemented in this version, and refused.
+    /// spool.persistentVolumeClaim.retentionPolicy. Drain: the pods take no more events and deliver what waits in them
+    /// first; a claim that is to be deleted is deleted when its pod says that it is empty. A finalizer holds the
+    /// object until then, unless its namespace is deleted.
     #[serde(rename = "type", default)]
     pub kind: DeletionType,
 
-    /// How to drain. Required when type is Drain, forbidden otherwise. Not implemented in this version, and refused.
+    /// How to drain. Required when type is Drain, forbidden otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain: Option<Drain>,
 }
@@ -34,7 +35,8 @@ pub enum DeletionType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Drain {
-    /// How long the deletion may wait for deliveries, in seconds. After that the pods go with what is left.
+    /// How long the deletion may wait for deliveries, in seconds. After that the pods go; what is left stays in their
+    /// claims, whatever the retention policy says, and without claims it is gone.
     #[serde(default = "default_timeout_seconds")]
     #[schemars(range(min = 1, max = 86400))]
     pub timeout_seconds: i32,

@@ -45,6 +45,7 @@ mod proxy;
 mod quantity;
 mod reason;
 mod reference;
+mod remedy;
 #[cfg(feature = "admission")]
 mod retired;
 #[allow(

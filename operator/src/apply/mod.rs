@@ -4,6 +4,7 @@
 mod child;
 mod compare;
 mod events;
+mod finalizer;
 mod ownership;
 mod poke;
 mod status;
@@ -14,5 +15,6 @@ pub const MANAGER: &str = "firehose-operator";
 pub use child::{Applied, AppliedChildren, ApplyError, apply};
 pub(crate) use compare::has_all;
 pub use events::{EventLimit, Events, Unpublished};
+pub use finalizer::{delete_claim, hold, is_held};
 pub use poke::poke;
 pub use status::{Written, write_status};

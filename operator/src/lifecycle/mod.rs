@@ -4,6 +4,8 @@
 //! A pod goes only when it has said itself that nothing is left in it, of this very change of the number, and after it
 //! has stopped to take anything in. What is not known is not empty.
 
+mod deletion;
 mod scale;
 
+pub use deletion::{Because, Deleted, Ending, ending, is_held};
 pub use scale::{Claim, Pod, Scale, Surplus, Wait, scale};

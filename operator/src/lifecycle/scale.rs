@@ -116,7 +116,7 @@ pub fn scale(active: u32, generation: i64, surplus: &[Surplus], retains: bool) -
     let mut retained = Vec::new();
     let mut pods = active;
     for one in surplus.iter().filter(|one| one.ordinal >= active) {
-        let wait = wait(one, generation, retains);
+        let wait = one.wait(generation, retains);
         let keeps = one.pod != Pod::Absent && one.claim == Claim::Bound && wait == Wait::Listing;
         if keeps {
             retained.push(one.ordinal);
@@ -138,42 +138,46 @@ pub fn scale(active: u32, generation: i64, surplus: &[Surplus], retains: bool) -
     }
 }
 
-fn wait(one: &Surplus, generation: i64, retains: bool) -> Wait {
-    let report = match (&one.pod, one.claim) {
-        // What never ran on a volume of its own has nothing.
-        (Pod::Absent | Pod::Unscheduled, Claim::Absent | Claim::Unbound) => return Wait::Done,
-        (Pod::Absent | Pod::Unscheduled, Claim::Bound) => return Wait::Absent,
-        (Pod::Leaving, _) => return Wait::Leaving,
-        (Pod::There(None), _) => return Wait::Unreachable,
-        (Pod::There(Some(report)), _) => report,
-    };
-    match report.intake {
-        IntakeState::Unknown => return Wait::Unreachable,
-        IntakeState::Open | IntakeState::Closing => return Wait::Closing,
-        // Said of an earlier change of the number; in between it may have taken events.
-        IntakeState::Closed if report.drain_generation != Some(generation) => return Wait::Closing,
-        IntakeState::Closed => {}
+impl Surplus {
+    /// Why the pod has not gone yet, where the number was changed by `generation`; `retains` says that claims outlive
+    /// it.
+    pub fn wait(&self, generation: i64, retains: bool) -> Wait {
+        let report = match (&self.pod, self.claim) {
+            // What never ran on a volume of its own has nothing.
+            (Pod::Absent | Pod::Unscheduled, Claim::Absent | Claim::Unbound) => return Wait::Done,
+            (Pod::Absent | Pod::Unscheduled, Claim::Bound) => return Wait::Absent,
+            (Pod::Leaving, _) => return Wait::Leaving,
+            (Pod::There(None), _) => return Wait::Unreachable,
+            (Pod::There(Some(report)), _) => report,
+        };
+        match report.intake {
+            IntakeState::Unknown => return Wait::Unreachable,
+            IntakeState::Open | IntakeState::Closing => return Wait::Closing,
+            // Said of an earlier change of the number; in between it may have taken events.
+            IntakeState::Closed if report.drain_generation != Some(generation) => return Wait::Closing,
+            IntakeState::Closed => {}
+        }
+        match report.backlog {
+            Backlog::Empty => {}
+            Backlog::Waiting => return Wait::Delivering,
+            Backlog::Unknown => return Wait::Unreachable,
+        }
+        let is_kept = retains && self.claim == Claim::Bound;
+        let letters = match report.dead_letters {
+            // Where there is no place for any, none can be left.
+            DeadLetters::Empty | DeadLetters::Unavailable => Wait::Done,
+            DeadLetters::Waiting | DeadLetters::Full if is_kept => Wait::Listing,
+            DeadLetters::Waiting | DeadLetters::Full => Wait::DeadLetters,
+            DeadLetters::Unknown => Wait::Unreachable,
+        };
+        let foreign = match report.foreign_spool {
+            ForeignSpool::None => Wait::Done,
+            ForeignSpool::Present if is_kept => Wait::Listing,
+            ForeignSpool::Present => Wait::ForeignSpool,
+            ForeignSpool::Unknown => Wait::Unreachable,
+        };
+        letters.min(foreign)
     }
-    match report.backlog {
-        Backlog::Empty => {}
-        Backlog::Waiting => return Wait::Delivering,
-        Backlog::Unknown => return Wait::Unreachable,
-    }
-    let is_kept = retains && one.claim == Claim::Bound;
-    let letters = match report.dead_letters {
-        // Where there is no place for any, none can be left.
-        DeadLetters::Empty | DeadLetters::Unavailable => Wait::Done,
-        DeadLetters::Waiting | DeadLetters::Full if is_kept => Wait::Listing,
-        DeadLetters::Waiting | DeadLetters::Full => Wait::DeadLetters,
-        DeadLetters::Unknown => Wait::Unreachable,
-    };
-    let foreign = match report.foreign_spool {
-        ForeignSpool::None => Wait::Done,
-        ForeignSpool::Present if is_kept => Wait::Listing,
-        ForeignSpool::Present => Wait::ForeignSpool,
-        ForeignSpool::Unknown => Wait::Unreachable,
-    };
-    letters.min(foreign)
 }
 
 #[cfg(test)]
@@ -205,7 +209,7 @@ mod tests {
     }
 
     fn waits_for(pod: Pod, claim: Claim, retains: bool) -> Wait {
-        wait(&surplus(1, pod, claim), 7, retains)
+        surplus(1, pod, claim).wait(7, retains)
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod children;
 mod confirmable;
 mod document;
 mod effective;
+mod ending;
 mod endpoints;
 mod installation;
 mod names;
@@ -29,6 +30,7 @@ pub use children::{Children, REVISION_ANNOTATION, SPOOL_VOLUME, TRUST_ANNOTATION
 pub use confirmable::advice;
 pub use document::{Paths, document};
 pub use effective::effective;
+pub use ending::without_intake;
 pub use endpoints::{AllowedEndpoints, NamedEndpoint, NoHost};
 pub use installation::{Installation, Networks, PodIdentityAgent, ProxyUser};
 pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Names, POD_SELECTOR, selector};

@@ -23,6 +23,8 @@ pub struct Validated {
     pub(super) allowed_clients: Option<AllowedClients>,
     /// The claim of each pod; `None` for a spool that goes with its pod.
     pub(super) claim: Option<PersistentVolumeClaim>,
+    /// Whether the pods deliver what they have before the destination goes.
+    pub(super) drains: bool,
     /// Settings of the pods.
     pub(super) proxy: ProxySettings,
     /// The destination as the owner of its children.

@@ -13,6 +13,9 @@ pub enum Error {
     /// A child could not be read.
     #[error("failed to read the workload: {0}")]
     Read(#[source] Box<kube::Error>),
+    /// The destination could not be held or let go.
+    #[error("failed to hold the destination or to let it go: {0}")]
+    Release(#[source] Box<kube::Error>),
     /// A child could not be written.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -27,6 +30,7 @@ impl Error {
         match self {
             Self::Status(_) => "StatusFailed",
             Self::Read(_) => "ReadFailed",
+            Self::Release(_) => "ReleaseFailed",
             Self::Apply(_) => "ApplyFailed",
             Self::Deadline(_) => "Deadline",
         }

@@ -6,6 +6,7 @@
 mod absence;
 mod asker;
 mod context;
+mod delete;
 mod error;
 mod jitter;
 mod pokes;
@@ -30,6 +31,7 @@ use kube::{ResourceExt as _, runtime::controller::Action};
 use tracing::warn;
 
 use crate::{
+    apply::{hold, is_held},
     metrics::Outcome,
     observe::{Guarded, Unreadable},
     verify::settled,
@@ -37,6 +39,7 @@ use crate::{
 
 pub use asker::Asker;
 pub use context::{CONCURRENCY, Context, Shared};
+use delete::delete;
 pub use error::Error;
 use jitter::random;
 pub use progress::Progress;
@@ -80,7 +83,8 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     if destination.spec.class_name.is_some() {
         return Ok(Action::await_change()); // another installation's: this one has no class, and writes nothing to it
     }
-    if destination.metadata.deletion_timestamp.is_some() {
+    let is_deleted = destination.metadata.deletion_timestamp.is_some();
+    if is_deleted && !is_held(&destination.metadata) {
         return Ok(Action::await_change()); // its children go with it
     }
     let started = Instant::now();
@@ -93,7 +97,13 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
         biased;
         // What a round that is cut off would remember is lost with it, so that the next one looks again.
         () = context.fence.shut() => return Ok(Action::requeue(RETRY_WHILE_FOLLOWING)),
-        result = within(ROUND_DEADLINE, round(destination, &context, &mut remembered)) => result,
+        result = within(ROUND_DEADLINE, async {
+            if is_deleted {
+                delete(destination, &context, &mut remembered).await
+            } else {
+                round(destination, &context, &mut remembered).await
+            }
+        }) => result,
     };
     drop(open);
     drop(turn);
@@ -117,7 +127,15 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
 /// Says in its status that an object cannot be read. It is looked at again like one that can: by another version of the
 /// operator it may have been overwritten meanwhile.
 async fn reconcile_unreadable(object: &Unreadable, context: &Context) -> Result<Action, Error> {
-    if object.has_class || object.metadata.deletion_timestamp.is_some() {
+    if object.has_class {
+        return Ok(Action::await_change());
+    }
+    if object.metadata.deletion_timestamp.is_some() {
+        if is_held(&object.metadata) {
+            // What cannot be read asks for nothing.
+            let released = hold(&context.client, &object.metadata, false).await;
+            released.map_err(|error| Error::Release(Box::new(error)))?;
+        }
         return Ok(Action::await_change());
     }
     context.metrics.unreadable.inc();

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     apply::{self, Applied, ApplyError},
+    lifecycle,
     metrics::Outcome,
     plan::{self, Rejection, Validated, children, unchangeable},
     verify::{Acceptance, settled},
@@ -46,7 +47,7 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    fn new(outcome: Outcome, action: Action) -> Self {
+    pub(super) fn new(outcome: Outcome, action: Action) -> Self {
         Self {
             outcome,
             reason: format!("{outcome:?}"),
@@ -61,6 +62,12 @@ pub(super) async fn round(
     context: &Context,
     remembered: &mut Remembered,
 ) -> Result<Ended, Error> {
+    let wants_hold = lifecycle::is_held(destination.spec.deletion.kind);
+    if wants_hold != apply::is_held(&destination.metadata) {
+        // Before anything is made that it is to hold.
+        let held = apply::hold(&context.client, &destination.metadata, wants_hold).await;
+        held.map_err(|error| Error::Release(Box::new(error)))?;
+    }
     let mut observed = observe(destination, context);
     let mut scale = None;
     let planned = match validate(destination, context) {
@@ -168,7 +175,7 @@ async fn apply(
 }
 
 /// Tells the pods of the revision, asks what they run, and writes the status that follows.
-async fn verify(
+pub(super) async fn verify(
     destination: &FirehoseDestination,
     context: &Context,
     remembered: &mut Remembered,
@@ -212,12 +219,12 @@ async fn verify(
     }
     let refusal = match &acceptance {
         Acceptance::Refused(reason, _) => Some(*reason),
-        Acceptance::Accepted | Acceptance::Paused { .. } => None,
+        Acceptance::Accepted | Acceptance::Paused { .. } | Acceptance::Deleting => None,
     };
     let outcome = match (&acceptance, behind.is_empty()) {
         (_, false) => Outcome::Propagating,
         (Acceptance::Refused(..), true) => Outcome::Refused,
-        (Acceptance::Accepted | Acceptance::Paused { .. }, true) => Outcome::Settled,
+        (Acceptance::Accepted | Acceptance::Paused { .. } | Acceptance::Deleting, true) => Outcome::Settled,
     };
     let looked = look(
         context,

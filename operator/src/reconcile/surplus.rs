@@ -31,12 +31,29 @@ pub(super) async fn survey(
 ) -> Result<Scale, Error> {
     let active = validated.replicas();
     let generation = destination.metadata.generation.unwrap_or_default();
-    let Some(workload) = workload else {
-        return Ok(scale(active, generation, &[], false));
+    let surplus = match workload {
+        Some(workload) if stored_replicas(workload) > active => pods(destination, context, workload, active).await?,
+        _ => Vec::new(),
     };
-    if stored_replicas(workload) <= active {
-        return Ok(scale(active, generation, &[], false));
-    }
+    Ok(scale(
+        active,
+        generation,
+        &surplus,
+        validated.keeps_claims_when_scaled(),
+    ))
+}
+
+/// The pods of `workload` from the ordinal `first`, as many as there are to be by the API server.
+///
+/// # Errors
+///
+/// When the API server does not say how many there are to be.
+pub(super) async fn pods(
+    destination: &FirehoseDestination,
+    context: &Context,
+    workload: &StatefulSet,
+    first: u32,
+) -> Result<Vec<Surplus>, Error> {
     // The watch of pods may already show those gone that the watch of workloads still shows wanted. Taken together,
     // they would be pods that are missing, and made again.
     let namespace = destination.namespace().unwrap_or_default();
@@ -44,7 +61,7 @@ pub(super) async fn survey(
     let current = api.get_opt(&workload.name_any()).await;
     let current = current.map_err(|error| Error::Read(Box::new(error)))?;
     let stored = current.filter(|current| current.uid() == workload.uid());
-    let stored = stored.as_ref().map_or(active, stored_replicas);
+    let stored = stored.as_ref().map_or(0, stored_replicas);
     let uid = destination.uid().unwrap_or_default();
     let seen = Seen {
         context,
@@ -53,15 +70,19 @@ pub(super) async fn survey(
         listed: listed(destination),
         namespace,
     };
-    let surplus: Vec<Surplus> = (active..stored)
-        .map(|ordinal| seen.surplus(&workload.name_any(), ordinal))
-        .collect();
-    Ok(scale(
-        active,
-        generation,
-        &surplus,
-        validated.keeps_claims_when_scaled(),
-    ))
+    let name = workload.name_any();
+    Ok((first..stored).map(|ordinal| seen.surplus(&name, ordinal)).collect())
+}
+
+/// The claim of the pod with this ordinal.
+pub(super) fn claim_of(
+    destination: &FirehoseDestination,
+    context: &Context,
+    ordinal: u32,
+) -> Option<Arc<PersistentVolumeClaim>> {
+    let workload = Names::of(&destination.name_any()).workload;
+    let namespace = destination.namespace().unwrap_or_default();
+    find(context, &namespace, &claim(&workload, ordinal))
 }
 
 /// The claims that a status names as kept, and those of pods that are about to go and keep theirs.

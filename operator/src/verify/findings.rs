@@ -19,6 +19,8 @@ pub enum Acceptance {
         /// Whether it asks for another configuration than what runs.
         waits: bool,
     },
+    /// It is being deleted, and waits until its pods have delivered what they have.
+    Deleting,
     /// It cannot, for this reason; the message is for a person.
     Refused(Reason, String),
 }

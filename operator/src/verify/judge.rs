@@ -98,6 +98,7 @@ fn accepted(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
             let reason = Reason::ReconciliationPaused;
             conditions.set(ConditionType::Accepted, ConditionStatus::True, reason, "");
         }
+        Acceptance::Deleting => conditions.keep(ConditionType::Accepted),
         Acceptance::Refused(reason, message) => {
             conditions.set(ConditionType::Accepted, ConditionStatus::False, *reason, message);
         }
@@ -271,7 +272,10 @@ fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Pro
         .cloned();
     let kind = ConditionType::Ready;
     let keyless = write_keys_missing(findings);
-    if let Some(error) = &findings.apply_error {
+    if findings.acceptance == Acceptance::Deleting {
+        let message = "the destination is being deleted, and takes no more events";
+        conditions.set(kind, ConditionStatus::False, Reason::Draining, message);
+    } else if let Some(error) = &findings.apply_error {
         // Whatever else is wrong may be what could not be written.
         conditions.set(kind, ConditionStatus::False, Reason::ApplyFailed, error);
     } else if let Some(culprit) = culprit {
@@ -336,7 +340,9 @@ fn progress(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &
     let (stalled, reason, message) = match &findings.acceptance {
         Acceptance::Refused(reason, message) => (true, *reason, message.clone()),
         _ if findings.is_halting => (true, Reason::RolloutHalted, halted(findings)),
-        Acceptance::Accepted | Acceptance::Paused { .. } => (false, Reason::Settled, String::new()),
+        Acceptance::Accepted | Acceptance::Paused { .. } | Acceptance::Deleting => {
+            (false, Reason::Settled, String::new())
+        }
     };
     let waits = findings.acceptance == Acceptance::Paused { waits: true };
     let under_way = !stalled

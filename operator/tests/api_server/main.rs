@@ -11,6 +11,7 @@ mod admission;
 mod cases;
 mod chart;
 mod children;
+mod deletion;
 mod leader;
 mod manifest;
 mod namespace;

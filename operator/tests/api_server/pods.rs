@@ -1,6 +1,7 @@
 //! Pods that a test plays: objects on the API server, and an admin port of each on an address of its own.
 
 use std::{
+    fmt::Debug,
     net::{IpAddr, Ipv4Addr},
     sync::{
         Arc, Mutex,
@@ -8,14 +9,20 @@ use std::{
     },
 };
 
-use k8s_openapi::api::{
-    apps::v1::StatefulSet,
-    core::v1::{PersistentVolumeClaim, Pod},
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::StatefulSet,
+        core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount},
+        networking::v1::NetworkPolicy,
+        policy::v1::PodDisruptionBudget,
+    },
 };
 use kube::{
-    Api, Client,
+    Api, Client, Resource,
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -48,8 +55,7 @@ impl Pods {
 
     /// Makes the pod with this ordinal, which runs on some node, is ready, and reports this beside its destination.
     pub(crate) async fn run(&self, ordinal: u32, report: &Value) -> PlayedPod {
-        let workloads: Api<StatefulSet> = Api::namespaced(self.client.clone(), "default");
-        let workload = workloads.get(&self.workload).await.unwrap();
+        let workload = self.workload().await;
         let destination = workload.metadata.owner_references.as_ref().unwrap()[0].uid.clone();
         let template = workload.spec.as_ref().unwrap().template.metadata.clone().unwrap();
         let name = format!("{}-{ordinal}", self.workload);
@@ -86,15 +92,7 @@ impl Pods {
 
     /// Makes the claim of a pod, bound to some volume.
     pub(crate) async fn bind_claim(&self, ordinal: u32) {
-        let workloads: Api<StatefulSet> = Api::namespaced(self.client.clone(), "default");
-        let labels = workloads
-            .get(&self.workload)
-            .await
-            .unwrap()
-            .spec
-            .unwrap()
-            .selector
-            .match_labels;
+        let labels = self.workload().await.spec.unwrap().selector.match_labels;
         let name = format!("spool-{}-{ordinal}", self.workload);
         let claim: PersistentVolumeClaim = serde_json::from_value(json!({
             "metadata": {"name": name, "labels": labels},
@@ -111,6 +109,45 @@ impl Pods {
             .patch_status(&name, &PatchParams::default(), &Patch::Merge(&bound))
             .await
             .unwrap();
+    }
+
+    /// The workload.
+    pub(crate) async fn workload(&self) -> StatefulSet {
+        let workloads: Api<StatefulSet> = Api::namespaced(self.client.clone(), "default");
+        workloads.get(&self.workload).await.unwrap()
+    }
+
+    /// Whether the claim of a pod is there and stays.
+    pub(crate) async fn has_claim(&self, ordinal: u32) -> bool {
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), "default");
+        let claim = claims
+            .get_opt(&format!("spool-{}-{ordinal}", self.workload))
+            .await
+            .unwrap();
+        claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_none())
+    }
+
+    /// Deletes the children of the destination but for its claims, as the collector of garbage would.
+    pub(crate) async fn delete_children(&self) {
+        self.delete(0).await;
+        self.delete_child::<StatefulSet>("").await;
+        self.delete_child::<ConfigMap>("").await;
+        self.delete_child::<ServiceAccount>("").await;
+        self.delete_child::<Service>("").await;
+        self.delete_child::<Service>("-pods").await;
+        self.delete_child::<PodDisruptionBudget>("").await;
+        self.delete_child::<NetworkPolicy>("").await;
+    }
+
+    async fn delete_child<K>(&self, suffix: &str)
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        let children: Api<K> = Api::namespaced(self.client.clone(), "default");
+        let name = format!("{}{suffix}", self.workload);
+        if children.get_opt(&name).await.unwrap().is_some() {
+            children.delete(&name, &DeleteParams::background()).await.unwrap();
+        }
     }
 
     /// Deletes a pod as its controller would.

@@ -81,7 +81,7 @@ fn without(object: &Value, pointer: &str) -> Value {
 #[test]
 fn every_policy_binds_the_operators_account_alone_and_fails_closed() {
     let policies = policies();
-    assert_eq!(policies.len(), 3);
+    assert_eq!(policies.len(), 5);
     for policy in policies {
         assert_eq!(policy.spec.failure_policy, "Fail");
         let conditions: Vec<&str> = policy
@@ -133,8 +133,8 @@ fn whatever_the_role_may_write_has_a_policy_but_for_the_status_of_destinations_a
         }
     }
     assert_eq!(
-        written, 14,
-        "six kinds of children, created and changed, workloads deleted, and the status of pods"
+        written, 16,
+        "six kinds of children, created and changed, workloads deleted, the status of pods, finalizers, claims deleted"
     );
 }
 
@@ -396,5 +396,59 @@ fn a_pod_of_somebody_else_is_not_touched() {
     assert!(
         policy("-pods").refusals(&pod(), &foreign).contains(&not_ours),
         "nor made one of ours"
+    );
+}
+
+#[test]
+fn of_a_destination_only_one_finalizer_changes() {
+    let before = json!({
+        "metadata": {"name": "orders", "labels": {"a": "b"}, "finalizers": ["theirs"]}, "spec": {"region": "eu-west-1"},
+    });
+    let held = with(
+        &before,
+        "/metadata/finalizers",
+        json!(["theirs", "firehose-operator.dev/drain"]),
+    );
+    assert_eq!(policy("-destinations").refusals(&held, &before), [""; 0]);
+    assert_eq!(policy("-destinations").refusals(&before, &held), [""; 0]);
+    let other = "of a destination the operator changes finalizers and its status";
+    let theirs = "of a destination's finalizers the operator changes firehose-operator.dev/drain and no other";
+    for (after, message) in [
+        (with(&held, "/spec/region", json!("us-east-1")), other),
+        (with(&held, "/metadata/labels/a", json!("c")), other),
+        (with(&held, "/metadata/annotations", json!({"a": "b"})), other),
+        (with(&held, "/metadata/ownerReferences", json!([])), other),
+        (
+            with(&held, "/metadata/finalizers", json!(["firehose-operator.dev/drain"])),
+            theirs,
+        ),
+        (with(&held, "/metadata/finalizers", json!(["theirs", "ours"])), theirs),
+    ] {
+        assert_eq!(policy("-destinations").refusals(&after, &before), [message], "{after}");
+    }
+}
+
+#[test]
+fn of_claims_only_those_of_destinations_go() {
+    let ours = json!({"metadata": {"labels": {
+        "app.kubernetes.io/name": "firehose-proxy", "firehose-operator.dev/destination": "orders",
+    }}});
+    assert_eq!(policy("-claims").refusals(&Value::Null, &ours), [""; 0]);
+    let foreign = "the operator changes and deletes no claims but those of its destinations";
+    for old in [
+        json!({"metadata": {"name": "postgres"}}),
+        without(&ours, "/metadata/labels/firehose-operator.dev~1destination"),
+        with(&ours, "/metadata/labels/app.kubernetes.io~1name", json!("postgres")),
+    ] {
+        assert_eq!(policy("-claims").refusals(&Value::Null, &old), [foreign], "{old}");
+    }
+    let moved = with(
+        &ours,
+        "/metadata/labels/firehose-operator.dev~1destination",
+        json!("another"),
+    );
+    assert_eq!(
+        policy("-claims").refusals(&moved, &ours),
+        ["a claim stays its destination's"]
     );
 }

@@ -19,7 +19,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             "spec.ingest.sourceField",
             "spec.spool.persistentVolumeClaim.template.metadata",
             "spec.spool.persistentVolumeClaim.template.spec.volumeAttributesClassName",
-            "spec.deletion.type",
             "spec.mappings[1].source",
             "spec.streams[0].billing",
         ]
@@ -73,10 +72,7 @@ fn a_comment_that_says_not_implemented_belongs_to_a_field_that_is_refused() {
         .into_iter()
         .map(|(field, _)| field.replace("[0]", "[]").replace("[1]", "[]"))
         .collect();
-    let elsewhere = [
-        "spec.deletion.drain",
-        "spec.spool.persistentVolumeClaim.template.spec.resources.requests.storage",
-    ];
+    let elsewhere = ["spec.spool.persistentVolumeClaim.template.spec.resources.requests.storage"];
     commented.retain(|field| !refused.contains(field) && !elsewhere.contains(&field.as_str()));
     assert_eq!(commented, Vec::<String>::new());
 }

@@ -94,7 +94,7 @@ fn two_releases_have_nothing_of_the_same_name() {
     let mut all = BTreeSet::new();
     for (release, namespace) in releases {
         let names = of(release, namespace);
-        assert_eq!(names.len(), 10, "{names:#?}");
+        assert_eq!(names.len(), 14, "{names:#?}");
         for name in names {
             assert!(all.insert(name.clone()), "{name}");
         }

@@ -38,7 +38,8 @@ pub(super) fn stateful_set(validated: &Validated, installation: &Installation) -
     }
 }
 
-/// By default a claim outlives its destination: what is in it may not be in Firehose yet.
+/// By default a claim outlives its destination: what is in it may not be in Firehose yet. Where pods drain before their
+/// destination goes, the operator deletes their claims, and no one that is not empty.
 fn retention(validated: &Validated) -> StatefulSetPersistentVolumeClaimRetentionPolicy {
     let policy = validated
         .claim
@@ -49,7 +50,11 @@ fn retention(validated: &Validated) -> StatefulSetPersistentVolumeClaimRetention
         Retention::Delete => "Delete".to_owned(),
     };
     StatefulSetPersistentVolumeClaimRetentionPolicy {
-        when_deleted: Some(word(policy.when_deleted)),
+        when_deleted: Some(if validated.drains {
+            word(Retention::Retain)
+        } else {
+            word(policy.when_deleted)
+        }),
         when_scaled: Some(word(policy.when_scaled)),
     }
 }

@@ -52,6 +52,7 @@ pub fn validate(destination: &FirehoseDestination, allowed: &Allowed) -> Result<
         certificates: spec.ingest.tls.as_ref().map(certificates),
         allowed_clients: spec.ingest.allowed_clients.clone(),
         claim: spec.spool.persistent_volume_claim.clone(),
+        drains: spec.deletion.kind == api::DeletionType::Drain,
         proxy: spec.proxy.clone(),
         owner: destination.controller_owner_ref(&()).unwrap_or_default(),
     };
