@@ -5,6 +5,7 @@
 mod args;
 mod manifest;
 mod mounts;
+mod repeats;
 
 use std::{
     fs, io,
@@ -82,7 +83,10 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         .map_err(|problem| naming_the_flag(problem, args))?;
     let _following = follow(&args.manifest, first, mounts)?;
     announce(&proxy, simulator.as_ref());
-    told_to_end().await?;
+    tokio::select! {
+        told = told_to_end() => told?,
+        () = repeats::say(proxy.recent.clone()) => {}
+    }
     proxy.stop().await?;
     Ok(())
 }

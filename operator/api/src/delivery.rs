@@ -23,7 +23,7 @@ pub struct Delivery {
 
     /// What becomes of events that their stream cannot take for a reason that time alone does not mend. Refuse: they
     /// are answered 503, and their senders keep them. DeadLetter: they are kept on the pod's volume, answered 200, and
-    /// sent again when the stream can take them. DeadLetter is not implemented in this version, and refused.
+    /// sent again when the stream can take them; on an Ephemeral volume they go with the pod.
     #[serde(default)]
     pub undeliverable: Undeliverable,
 

@@ -152,6 +152,8 @@ pub enum Reason {
     HashKeyMissing,
     /// The certificate of the endpoint, or the authorities of clients' ones, are not there: every request is refused.
     CertificateMissing,
+    /// The disk of a pod does not answer: every request to it is refused.
+    DiskStalled,
 
     // Delivering and streams
     /// Firehose takes the records.
@@ -278,6 +280,9 @@ impl Reason {
             Self::HashKeyMissing => "the key of hashes is not there or cannot be used, and every request is refused",
             Self::CertificateMissing => {
                 "the certificate of the endpoint is not there or cannot be used, and every request is refused"
+            }
+            Self::DiskStalled => {
+                "the disk of a pod does not answer, and every request to the pod is refused until it does"
             }
             Self::WriteKeysMissing => "the write keys are not there, and every request is refused",
             Self::Succeeded => "Firehose takes the records",

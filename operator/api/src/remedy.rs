@@ -107,6 +107,9 @@ impl Reason {
             Self::SwitchingKeys => "Wait until the pods are replaced. It passes by itself.",
             Self::WriteKeysMissing => "Create the Secret that the message names, with one write key a line.",
             Self::HashKeyMissing => "Create the Secret of `ingest.privacy.hashKey`.",
+            Self::DiskStalled => {
+                "Look at the volume and its node: the disk does not answer. Delete the pod to have it started elsewhere."
+            }
             Self::CertificateMissing => "Create the Secret of `ingest.tls` (`tls.crt`, `tls.key`), or have it issued.",
             Self::SinglePutsOnly => {
                 "Add `firehose:PutRecordBatch` to the policy. Nothing is lost meanwhile; each record is a call."

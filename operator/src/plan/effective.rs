@@ -3,7 +3,7 @@
 use firehose_operator_api::{Acknowledge, ByteSize, Effective, EffectiveEndpoints, EffectiveQuota};
 use firehose_proxy_config as config;
 
-use super::{Installation, Validated, children::account};
+use super::{Installation, Validated, children::account, confirmable::confirmable};
 
 /// What is in force for a destination.
 pub fn effective(validated: &Validated, installation: &Installation) -> Effective {
@@ -18,7 +18,8 @@ pub fn effective(validated: &Validated, installation: &Installation) -> Effectiv
             config::Acknowledge::WhenDelivered => Acknowledge::WhenDelivered,
         }),
         max_size: Some(ByteSize::of_bytes(settings.spool.max_size_bytes).to_string()),
-        confirmable_request_size: None,
+        confirmable_request_size: confirmable(validated)
+            .map(|bytes| ByteSize::of_bytes(bytes / 1024 * 1024).to_string()),
         identity: Some(identity(validated)),
         endpoints: Some(endpoints).filter(|endpoints| *endpoints != EffectiveEndpoints::default()),
         quota_per_pod: settings

@@ -6,6 +6,7 @@
 
 mod allowed;
 mod children;
+mod confirmable;
 mod document;
 mod effective;
 mod ending;
@@ -28,6 +29,7 @@ pub use allowed::{
 pub use children::{
     Children, REVISION_ANNOTATION, SOURCES_VOLUME, SPOOL_VOLUME, TRUST_ANNOTATION, WRITE_KEYS_VOLUME, children,
 };
+pub use confirmable::advice;
 pub use document::{Paths, document};
 pub use effective::effective;
 pub use ending::without_intake;

@@ -1,7 +1,7 @@
 //! What a destination is rejected for beyond the rules of [`super::validate()`]: what this version does not do, and
 //! what its running pods cannot follow. A destination that asks for either is refused by field, never half served.
 
-use firehose_operator_api::{Billing, ByteSize, FirehoseDestinationSpec, Reason, Undeliverable};
+use firehose_operator_api::{Billing, ByteSize, FirehoseDestinationSpec, Reason};
 use k8s_openapi::api::apps::v1::StatefulSet;
 
 /// One reason for which a spec is not accepted.
@@ -32,9 +32,6 @@ type Uses = fn(&FirehoseDestinationSpec) -> bool;
 /// such fields: whoever builds one deletes its line here and the words "not implemented in this version" in its
 /// comment.
 const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
-    ("spec.delivery.undeliverable", |spec| {
-        spec.delivery.undeliverable == Undeliverable::DeadLetter
-    }),
     ("spec.spool.persistentVolumeClaim.template.metadata", |spec| {
         let claim = spec.spool.persistent_volume_claim.as_ref();
         claim.is_some_and(|claim| {

@@ -111,6 +111,11 @@ impl Validated {
         self.settings.delivery.acknowledge
     }
 
+    /// Whether events of a stream that takes none are kept and answered 200.
+    pub fn sets_aside(&self) -> bool {
+        self.settings.delivery.undeliverable == firehose_proxy_config::Undeliverable::DeadLetter
+    }
+
     /// Whether senders present a write key.
     pub fn requires_write_keys(&self) -> bool {
         self.write_keys_secret.is_some() || !self.source_secrets.is_empty()

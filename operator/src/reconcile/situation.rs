@@ -22,11 +22,11 @@ use crate::{
     lifecycle::{Scale, Wait},
     observe::pods_of,
     plan::{
-        Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Running, Validated, effective, selector,
-        subjects,
+        Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Running, Validated, advice, effective,
+        selector, subjects,
     },
     rollout::image,
-    verify::{Acceptance, Findings, Proxy},
+    verify::{Acceptance, Durability, Findings, Proxy},
 };
 
 /// A plan.
@@ -227,7 +227,12 @@ impl Situation {
             proxies,
             draining: self.draining(&name),
             retained_claims: retained_claims(destination, context, self.scale.as_ref()),
-            durability: validated.map(|validated| (validated.acknowledge(), validated.is_spool_persistent())),
+            advice: validated.and_then(advice),
+            durability: validated.map(|validated| Durability {
+                acknowledge: validated.acknowledge(),
+                is_persistent: validated.is_spool_persistent(),
+                sets_aside: validated.sets_aside(),
+            }),
             requires_write_keys: validated.map(Validated::requires_write_keys),
             address: format!(
                 "{}://{}.{namespace}.svc:{EVENTS_PORT}",

@@ -25,6 +25,17 @@ pub enum Acceptance {
     Refused(Reason, String),
 }
 
+/// What the promise of a 200 rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Durability {
+    /// What a 200 means.
+    pub acknowledge: Acknowledge,
+    /// Whether the spool outlives its pod.
+    pub is_persistent: bool,
+    /// Whether events of a stream that takes none are kept beside the spool and answered 200.
+    pub sets_aside: bool,
+}
+
 /// One proxy pod that is not on its way out.
 #[derive(Debug)]
 pub struct Proxy {
@@ -78,8 +89,10 @@ pub struct Findings<'a> {
     pub troubles: Vec<PodTrouble>,
     /// The claims of wanted pods that have no volume, by name.
     pub unbound_claims: Vec<(String, ClaimPhase)>,
+    /// What is to be said of a spec that is accepted, for a person.
+    pub advice: Option<String>,
     /// What a 200 means and whether the spool outlives its pod; `None` keeps what the status says.
-    pub durability: Option<(Acknowledge, bool)>,
+    pub durability: Option<Durability>,
     /// Whether senders present a write key; `None` keeps what the status says.
     pub requires_write_keys: Option<bool>,
     /// Where events are sent to.

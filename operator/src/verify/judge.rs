@@ -11,8 +11,8 @@ use super::{
     access::{credentials_ready, secret_missing, secured, write_keys_missing},
     conditions::Conditions,
     draining,
-    findings::{Acceptance, Findings, PodTrouble, Proxy},
-    pods::pods,
+    findings::{Acceptance, Durability, Findings, PodTrouble, Proxy},
+    pods::{disk_stalled, pods},
     streams::streams,
 };
 use crate::observe::ClaimPhase;
@@ -91,7 +91,8 @@ fn runs(proxy: &Proxy, revision: Option<&str>) -> bool {
 fn accepted(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
     match &findings.acceptance {
         Acceptance::Accepted => {
-            conditions.set(ConditionType::Accepted, ConditionStatus::True, Reason::Valid, "");
+            let advice = findings.advice.as_deref().unwrap_or_default();
+            conditions.set(ConditionType::Accepted, ConditionStatus::True, Reason::Valid, advice);
         }
         Acceptance::Paused { .. } => {
             let reason = Reason::ReconciliationPaused;
@@ -130,16 +131,27 @@ fn config_synced(conditions: &mut Conditions<'_>, findings: &Findings<'_>, count
 }
 
 fn durable(conditions: &mut Conditions<'_>, findings: &Findings<'_>) {
-    let Some((acknowledge, persistent)) = findings.durability else {
+    let Some(durability) = findings.durability else {
         // The spec is refused, so what runs is what an earlier one asked for.
         conditions.keep(ConditionType::Durable);
         return;
     };
-    if acknowledge == Acknowledge::WhenSpooled && persistent && !findings.unbound_claims.is_empty() {
+    let Durability {
+        acknowledge,
+        is_persistent,
+        sets_aside,
+    } = durability;
+    let keeps = acknowledge == Acknowledge::WhenSpooled || sets_aside;
+    if keeps && is_persistent && !findings.unbound_claims.is_empty() {
         unbound(conditions, &findings.unbound_claims, &findings.namespace);
         return;
     }
-    let (status, reason, message) = match (acknowledge, persistent) {
+    let (status, reason, message) = match (acknowledge, is_persistent) {
+        (Acknowledge::WhenDelivered, false) if sets_aside => (
+            ConditionStatus::False,
+            Reason::EphemeralSpool,
+            "events that are kept because their stream takes none are answered 200 and lost with their pod",
+        ),
         (Acknowledge::WhenDelivered, _) => (ConditionStatus::True, Reason::AcknowledgedByFirehose, ""),
         (Acknowledge::WhenSpooled, true) => (ConditionStatus::True, Reason::PersistentSpool, ""),
         (Acknowledge::WhenSpooled, false) => (
@@ -274,6 +286,8 @@ fn ready(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &Pro
         conditions.set(kind, ConditionStatus::False, Reason::WriteKeysMissing, message);
     } else if let Some((reason, message)) = secret_missing(findings) {
         conditions.set(kind, ConditionStatus::False, reason, message);
+    } else if let Some(message) = disk_stalled(findings) {
+        conditions.set(kind, ConditionStatus::False, Reason::DiskStalled, message);
     } else if counted.ready < findings.desired {
         let message = format!("{} of {} proxies are ready", counted.ready, findings.desired);
         let (reason, message) = match findings.troubles.first() {

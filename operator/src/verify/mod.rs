@@ -15,7 +15,7 @@ mod unreadable;
 
 pub use access::waits_for_a_secret;
 pub use ask::{Unasked, ask};
-pub use findings::{Acceptance, Findings, PodTrouble, Proxy};
+pub use findings::{Acceptance, Durability, Findings, PodTrouble, Proxy};
 pub use judge::judge;
 pub use news::{News, news};
 pub use pods::hold_pods;

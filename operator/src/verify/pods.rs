@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firehose_operator_api::{FirehoseDestinationStatus, PodStatus, Reason};
-use firehose_proxy_config::report::{CredentialsState, SecretState, StreamState, WriteKeysState};
+use firehose_proxy_config::report::{CredentialsState, DiskState, SecretState, StreamState, WriteKeysState};
 
 use super::{
     findings::{Findings, PodTrouble, Proxy},
@@ -74,6 +74,10 @@ fn complaint(proxy: &Proxy, findings: &Findings<'_>) -> Option<(Reason, String)>
             Reason::ProxyNotReady
         });
     };
+    // Whatever is the matter with it else, nobody can put an end to it before the disk answers.
+    if report.disk == DiskState::Stalled {
+        return plain(Reason::DiskStalled);
+    }
     if let Some(error) = report.config_error.as_ref().filter(|error| !error.is_empty()) {
         return Some((Reason::ConfigRejected, error.clone()));
     }
@@ -108,4 +112,26 @@ fn complaint(proxy: &Proxy, findings: &Findings<'_>) -> Option<(Reason, String)>
 fn said(reason: Reason, detail: Option<&String>) -> String {
     let detail = detail.filter(|_| !is_of_the_moment(reason));
     detail.map_or(reason.sentence(), String::as_str).to_owned()
+}
+
+/// Which pods refuse every request because their disks do not answer, if there are any. For a person.
+pub(super) fn disk_stalled(findings: &Findings<'_>) -> Option<String> {
+    let is_stalled = |proxy: &&Proxy| {
+        let report = proxy.report.as_ref();
+        report.is_some_and(|report| report.disk == DiskState::Stalled)
+    };
+    let stalled = findings.proxies.iter().filter(is_stalled);
+    let names: Vec<&str> = stalled.map(|proxy| proxy.name.as_str()).collect();
+    let more = match names.len().saturating_sub(MAX_PODS_IN_STATUS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let listed = names
+        .iter()
+        .take(MAX_PODS_IN_STATUS)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    let sentence = Reason::DiskStalled.sentence();
+    (!names.is_empty()).then(|| format!("{sentence}; seen by {listed}{more}"))
 }

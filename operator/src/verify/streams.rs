@@ -61,6 +61,8 @@ fn message(findings: &Findings<'_>, proxy: &Proxy, stream: &StreamReport, said: 
         });
     }
     for part in [
+        stream.mapping.as_deref().unwrap_or_default(),
+        &refused(stream.refused_events),
         stream.detail.as_deref().unwrap_or_default(),
         &format!("seen by {}", proxy.name),
     ] {
@@ -70,6 +72,15 @@ fn message(findings: &Findings<'_>, proxy: &Proxy, stream: &StreamReport, said: 
         }
     }
     Some(message)
+}
+
+/// How many events their senders were told to keep, by its order of magnitude: the status is not written for each.
+fn refused(events: u64) -> String {
+    match events.checked_ilog10() {
+        None => String::new(),
+        Some(0) => "some events refused".to_owned(),
+        Some(digits) => format!("{} events refused or more", 10_u64.pow(digits)),
+    }
 }
 
 /// Whether what is said beside the reason may be another thing at each attempt.

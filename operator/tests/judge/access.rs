@@ -88,6 +88,8 @@ fn a_stream_that_fails_says_what_aws_said_where_and_to_whom() {
     let denied = with(|report| {
         report.streams = vec![StreamReport {
             detail: Some("AccessDeniedException: not authorized".to_owned()),
+            mapping: Some("spec.mappings[3]".to_owned()),
+            refused_events: 4711,
             ..stream("orders", report::StreamState::Failing, StreamReason::AccessDenied)
         }];
     });
@@ -98,6 +100,8 @@ fn a_stream_that_fails_says_what_aws_said_where_and_to_whom() {
         "eu-west-1",
         "AccessDeniedException: not authorized",
         "seen by orders-firehose-1",
+        "spec.mappings[3]",
+        "1000 events refused or more",
     ] {
         assert!(message.contains(part), "{message}");
     }
@@ -122,6 +126,27 @@ fn what_keeps_calls_from_arriving_does_not_write_the_status_at_each_attempt() {
     let second = [proxy("a"), unreachable("no answer")];
     let before = status(&findings(&first));
     assert_eq!(judge(&findings(&second), &before, &at(200)), before);
+}
+
+/// Was: seen in a metric only, and after half a minute by a pod that is not ready.
+#[test]
+fn a_disk_that_does_not_answer_makes_the_destination_unready_and_names_the_pod() {
+    use firehose_proxy_config::report::DiskState::{Answers, NotRequired, Stalled, Unknown};
+    for (disk, reason) in [
+        (Answers, Reason::Ready),
+        (NotRequired, Reason::Ready),
+        (Unknown, Reason::Ready),
+        (Stalled, Reason::DiskStalled),
+    ] {
+        let proxies = [proxy("orders-firehose-0"), with(|report| report.disk = disk)];
+        let found = status(&findings(&proxies));
+        assert_eq!(says(&found, ConditionType::Ready).1, reason);
+        let message = &condition(&found, ConditionType::Ready).message;
+        let is_named = message.contains("orders-firehose-1") && !message.contains("orders-firehose-0");
+        assert_eq!(is_named, disk == Stalled, "{message}");
+        let told = found.pods.iter().any(|pod| pod.reason == Reason::DiskStalled);
+        assert_eq!(told, disk == Stalled, "{:?}", found.pods);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use firehose_operator::{
     observe::{ClaimPhase, Trouble},
-    verify::{Findings, PodTrouble, Proxy},
+    verify::{Durability, Findings, PodTrouble, Proxy},
 };
 use firehose_operator_api::{ConditionStatus, ConditionType, Reason};
 use firehose_proxy_config::{
@@ -259,7 +259,11 @@ fn a_spool_on_a_claim_without_a_volume_is_not_durable() {
             .map(|(name, phase)| ((*name).to_owned(), *phase))
             .collect();
         status(&Findings {
-            durability: Some((acknowledge, true)),
+            durability: Some(Durability {
+                acknowledge,
+                is_persistent: true,
+                sets_aside: false,
+            }),
             unbound_claims,
             ..findings(&proxies)
         })
@@ -293,26 +297,24 @@ fn a_spool_on_a_claim_without_a_volume_is_not_durable() {
 
 #[test]
 fn an_ephemeral_spool_that_acknowledges_is_not_durable() {
-    for (acknowledge, persistent, expected) in [
-        (
-            Acknowledge::WhenDelivered,
-            false,
-            (ConditionStatus::True, Reason::AcknowledgedByFirehose),
-        ),
-        (
-            Acknowledge::WhenSpooled,
-            true,
-            (ConditionStatus::True, Reason::PersistentSpool),
-        ),
-        (
-            Acknowledge::WhenSpooled,
-            false,
-            (ConditionStatus::False, Reason::EphemeralSpool),
-        ),
+    let firehose = (ConditionStatus::True, Reason::AcknowledgedByFirehose);
+    let claim = (ConditionStatus::True, Reason::PersistentSpool);
+    let neither = (ConditionStatus::False, Reason::EphemeralSpool);
+    for (acknowledge, is_persistent, sets_aside, expected) in [
+        (Acknowledge::WhenDelivered, false, false, firehose),
+        (Acknowledge::WhenDelivered, true, true, firehose),
+        (Acknowledge::WhenDelivered, false, true, neither),
+        (Acknowledge::WhenSpooled, true, false, claim),
+        (Acknowledge::WhenSpooled, true, true, claim),
+        (Acknowledge::WhenSpooled, false, false, neither),
     ] {
         let proxies = [proxy("a"), proxy("b")];
         let case = Findings {
-            durability: Some((acknowledge, persistent)),
+            durability: Some(Durability {
+                acknowledge,
+                is_persistent,
+                sets_aside,
+            }),
             ..findings(&proxies)
         };
         assert_eq!(says(&status(&case), ConditionType::Durable), expected);

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use firehose_operator::{
     plan::Subjects,
-    verify::{Acceptance, Findings, Proxy, judge},
+    verify::{Acceptance, Durability, Findings, Proxy, judge},
 };
 use firehose_operator_api::{Condition, ConditionStatus, ConditionType, Effective, FirehoseDestinationStatus, Reason};
 use firehose_proxy_config::{
@@ -58,6 +58,7 @@ pub(crate) fn proxy(name: &str) -> Proxy {
                 StreamReason::Succeeded,
             )],
             backlog: report::Backlog::Empty,
+            disk: report::DiskState::NotRequired,
             dead_letters: report::DeadLetters::Empty,
             intake: report::IntakeState::Open,
             drain_generation: None,
@@ -75,6 +76,8 @@ pub(crate) fn stream(name: &str, state: report::StreamState, reason: StreamReaso
         state,
         reason,
         detail: None,
+        mapping: None,
+        refused_events: 0,
     }
 }
 
@@ -106,7 +109,12 @@ pub(crate) fn findings(proxies: &[Proxy]) -> Findings<'_> {
         retained_claims: Some(Vec::new()),
         troubles: Vec::new(),
         unbound_claims: Vec::new(),
-        durability: Some((Acknowledge::WhenDelivered, false)),
+        advice: None,
+        durability: Some(Durability {
+            acknowledge: Acknowledge::WhenDelivered,
+            is_persistent: false,
+            sets_aside: false,
+        }),
         requires_write_keys: Some(false),
         address: "http://orders-firehose.analytics.svc:8080".to_owned(),
         selector: "a=b".to_owned(),

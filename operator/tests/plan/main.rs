@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
 
 mod children;
+mod confirmable;
 mod endpoints;
 mod identity;
 mod network_policy;

@@ -15,7 +15,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
     assert_eq!(
         fields,
         [
-            "spec.delivery.undeliverable",
             "spec.spool.persistentVolumeClaim.template.metadata",
             "spec.spool.persistentVolumeClaim.template.spec.volumeAttributesClassName",
             "spec.streams[0].billing",

@@ -94,6 +94,9 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// What a 200 means.
     pub acknowledge: Acknowledge,
+    /// What becomes of the events of a stream that takes none.
+    #[serde(skip_serializing_if = "Undeliverable::is_refuse")]
+    pub undeliverable: Undeliverable,
     /// How long a record may wait for company, in milliseconds.
     pub linger_milliseconds: u32,
     /// What ends a record.
@@ -111,6 +114,7 @@ impl Default for Delivery {
         Self {
             state: DeliveryState::default(),
             acknowledge: Acknowledge::default(),
+            undeliverable: Undeliverable::default(),
             linger_milliseconds: 100,
             record_delimiter: RecordDelimiter::default(),
             max_age_seconds: None,
@@ -137,6 +141,24 @@ pub enum Acknowledge {
     /// Firehose has the events.
     #[default]
     WhenDelivered,
+}
+
+/// What becomes of the events of a stream that takes none for a reason that time alone does not mend.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Undeliverable {
+    /// They are answered 503, and their senders keep them.
+    #[default]
+    Refuse,
+    /// They are dead letters, answered 200, and sent again when the stream takes events again.
+    DeadLetter,
+}
+
+impl Undeliverable {
+    /// A document says it only where it is not the default, so that older readers take it.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+    fn is_refuse(&self) -> bool {
+        *self == Self::Refuse
+    }
 }
 
 /// What ends a record.

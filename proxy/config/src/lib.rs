@@ -18,6 +18,7 @@ mod ingest;
 pub mod letters;
 pub mod memory;
 mod parse;
+mod quota;
 pub mod report;
 mod revision;
 mod toggle;
@@ -25,13 +26,14 @@ mod toggle;
 pub use credentials::{AssumeRole, Credentials, CredentialsType, StaticCredentials, Sts, WebIdentity};
 pub use document::{
     Acknowledge, DeadLetters, Delivery, DeliveryState, Destination, Document, Mapping, Packing, Quota, RecordDelimiter,
-    Spool, Stream,
+    Spool, Stream, Undeliverable,
 };
 pub use ingest::{
     ClientAuthorities, ClientCertificateMode, Connections, Cors, Deduplication, HashKey, Ingest, IngestState,
     InvalidEventPolicy, Privacy, PrivacyAction, PrivacyRule, RequestIp, Sources, Tls, WriteKeys,
 };
 pub use parse::{ParseError, parse, render};
+pub use quota::default_quota;
 pub use revision::{revision, secret_revision};
 pub use toggle::Toggle;
 

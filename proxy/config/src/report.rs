@@ -51,6 +51,9 @@ pub struct Report {
     /// Whether accepted events are waiting in this pod, in memory or on its volume.
     #[serde(default)]
     pub backlog: Backlog,
+    /// Whether the disk that accepted events are written to answers.
+    #[serde(default)]
+    pub disk: DiskState,
     /// Whether events that were given up wait for a person in this pod.
     #[serde(default)]
     pub dead_letters: DeadLetters,
@@ -228,6 +231,19 @@ pub struct StreamReport {
     /// For a person: the code and the words of AWS, or what keeps calls from reaching it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The rows of the document that lead to it: the first, and how many more. Absent where none does, or nothing was
+    /// sent yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<String>,
+    /// Events that senders were told to keep since the stream last took any, because it takes none for a reason that
+    /// time alone does not mend.
+    #[serde(rename = "refusedEvents", default, skip_serializing_if = "is_zero")]
+    pub refused_events: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(amount: &u64) -> bool {
+    *amount == 0
 }
 
 /// State of one delivery stream.
@@ -307,6 +323,21 @@ pub enum StreamReason {
     #[serde(rename = "DeliveryPaused", alias = "Paused")]
     Paused,
     /// Nothing is known yet, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// Whether the disk that accepted events are written to answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DiskState {
+    /// Accepted events are written to none.
+    NotRequired,
+    /// It does.
+    Answers,
+    /// It has not answered a write for two seconds or longer: every request is refused until it does.
+    Stalled,
+    /// The proxy does not say, or the name is of a newer version.
     #[default]
     #[serde(other)]
     Unknown,
@@ -443,8 +474,11 @@ mod tests {
                 state: StreamState::Failing,
                 reason: StreamReason::SecretMissing,
                 detail: Some("no key".to_owned()),
+                mapping: Some("spec.mappings[0]".to_owned()),
+                refused_events: 7,
             }],
             backlog: Backlog::Waiting,
+            disk: DiskState::Stalled,
             dead_letters: DeadLetters::Full,
             intake: IntakeState::Closed,
             drain_generation: Some(7),
@@ -460,7 +494,7 @@ mod tests {
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"sources":[{"name":"web","writeKeys":{"state":"Missing"}}],"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full","intake":"Closed","drainGeneration":7,"foreignSpool":"Present","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1},"spoolFormats":[1,2]}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"sources":[{"name":"web","writeKeys":{"state":"Missing"}}],"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key","mapping":"spec.mappings[0]","refusedEvents":7}],"backlog":"Waiting","disk":"Stalled","deadLetters":"Full","intake":"Closed","drainGeneration":7,"foreignSpool":"Present","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1},"spoolFormats":[1,2]}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

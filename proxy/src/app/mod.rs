@@ -5,6 +5,7 @@ mod cgroup;
 mod gauges;
 mod opening;
 mod ordinal;
+mod redrive;
 mod report;
 mod storage;
 mod window;
@@ -73,6 +74,8 @@ pub struct Proxy {
     pub admin: SocketAddr,
     /// The configuration in force.
     pub live: Arc<Live>,
+    /// What recognizes the events that clients send again.
+    pub recent: Recent,
     controller: Controller,
     volume: Volume,
     drain_delay: Duration,
@@ -193,7 +196,7 @@ impl Proxy {
                 secrets: Arc::clone(&endpoint.secrets),
                 volume: volume.clone(),
                 opened: Arc::clone(&endpoint.opened),
-                recent,
+                recent: recent.clone(),
                 gate,
                 shutdown: shutdown.clone(),
             };
@@ -209,6 +212,7 @@ impl Proxy {
             events,
             admin,
             live,
+            recent,
             controller,
             volume,
             drain_delay: options.drain_delay,
@@ -267,15 +271,25 @@ impl Proxy {
             warn!(timeout = ?self.drain_timeout, "requests are still open and break off");
             self.serving.abort();
         }
-        // Delivery ends when its queue does, and a queue on disk ends when it is told to.
-        if let Some(left) = self.volume.drain(end).await {
+        // Delivery ends when its queue does, and a queue on disk ends when it is told to. While something is under way
+        // its answer is waited for, since only a disk that is open can learn of it.
+        let mut delivering = parts.delivering;
+        let mut delivered = None;
+        if !self.volume.emptied(end).await {
+            delivered = Some(timeout_at(end + GRACE, &mut delivering).await);
+        }
+        if let Some(left) = self.volume.close().await {
             info!(
                 slices = left.slices,
                 bytes = left.bytes,
                 "left on disk for the next process to deliver"
             );
         }
-        let report = match timeout_at(end + GRACE, parts.delivering).await {
+        let delivered = match delivered {
+            Some(delivered) => delivered,
+            None => timeout_at(end + GRACE, delivering).await,
+        };
+        let report = match delivered {
             Ok(Ok(report)) => report?,
             Ok(Err(panicked)) => return Err(anyhow::Error::new(panicked).context("delivery ended early")),
             Err(_) => {
@@ -283,6 +297,12 @@ impl Proxy {
                 deliver::Undelivered::default()
             }
         };
+        if report.cut_off > 0 {
+            warn!(
+                events = report.cut_off,
+                "calls were cut off: whether Firehose has their events is not known, and they may arrive twice"
+            );
+        }
         if let Some(letters) = parts.letters {
             letters.end().await;
         }

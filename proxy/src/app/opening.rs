@@ -18,17 +18,18 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
+    redrive::Redrive,
     storage::{self, Storage, Volume},
     window,
 };
 use crate::{
     account::Account,
     config::Live,
-    dead_letters::{self, DeadLetters},
+    dead_letters,
     deliver::{self, Deliver, DeliveryStatus, GiveUp, LogAndSettle, SetAside},
     firehose::Transport,
     http::gateway::Opened,
-    queue::{Intake, Recent, Unanswered},
+    queue::{Recent, Unanswered},
     shutdown::Shutdown,
     spool::{Remembered, Spool},
     stream::Streams,
@@ -101,8 +102,14 @@ impl Opening {
         let dead_letters = letters.clone();
         let (give_up, letters): (Box<dyn GiveUp>, _) = match letters {
             Some(letters) => {
-                let (give_up, tasks) =
-                    TasksOfLetters::start(letters, intake.clone(), &self.live, self.shutdown.clone());
+                let redrive = Redrive {
+                    letters,
+                    intake: intake.clone(),
+                    route: Arc::new(storage::route(&self.live)),
+                    live: Arc::clone(&self.live),
+                    delivery_status: self.delivery_status.clone(),
+                };
+                let (give_up, tasks) = TasksOfLetters::start(redrive, self.shutdown.clone());
                 (Box::new(give_up), Some(tasks))
             }
             None => (Box::new(LogAndSettle), None),
@@ -114,6 +121,7 @@ impl Opening {
             metrics: self.metrics,
             delivery_status: self.delivery_status,
             byte_limit: intake.byte_limit().clone(),
+            closed_streams: intake.closed_streams().clone(),
             give_up,
             account: self.account,
             most_calls: self.most_calls,
@@ -149,12 +157,16 @@ impl Opening {
 pub(super) struct TasksOfLetters {
     writing: JoinHandle<()>,
     attending: JoinHandle<()>,
+    redriving: JoinHandle<()>,
 }
 
 impl TasksOfLetters {
-    fn start(letters: DeadLetters, intake: Intake, live: &Arc<Live>, shutdown: Shutdown) -> (SetAside, Self) {
+    fn start(redrive: Redrive, shutdown: Shutdown) -> (SetAside, Self) {
+        let (letters, intake) = (redrive.letters.clone(), redrive.intake.clone());
         let (give_up, writing) = SetAside::start(letters.clone());
-        let attending = match dead_letters::serve(letters, intake, storage::route(live), shutdown) {
+        let route = storage::route(&redrive.live);
+        let redriving = tokio::spawn(redrive.follow(shutdown.clone()));
+        let attending = match dead_letters::serve(letters, intake, route, shutdown) {
             Ok(attending) => tokio::spawn(attending),
             Err(reason) => {
                 // Events come first: a file system without sockets is no reason not to take them.
@@ -162,18 +174,27 @@ impl TasksOfLetters {
                 tokio::spawn(ready(()))
             }
         };
-        (give_up, Self { writing, attending })
+        let tasks = Self {
+            writing,
+            attending,
+            redriving,
+        };
+        (give_up, tasks)
     }
 
     /// Waits until what delivery gave up is written; it is told nothing more. What has no room stays where it waits.
     pub(super) async fn end(self) {
-        let Self { mut writing, attending } = self;
+        let Self {
+            mut writing,
+            attending,
+            redriving,
+        } = self;
         if timeout(GRACE, &mut writing).await.is_err() {
             warn!("there was no room for all dead letters; their events stay where they wait");
             writing.abort();
             let _ = writing.await;
         }
-        // It ends with the phase; a panic was reported where it happened.
-        let _ = attending.await;
+        // They end with the phase; a panic was reported where it happened.
+        let _ = (attending.await, redriving.await);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use firehose_proxy_config::{
     CredentialsType, Document,
     report::{
-        Backlog, CredentialsReason, CredentialsReport, CredentialsState, DeadLetters, ForeignSpool, Report,
+        Backlog, CredentialsReason, CredentialsReport, CredentialsState, DeadLetters, DiskState, ForeignSpool, Report,
         SecretState, StreamReason, StreamReport, StreamState,
     },
 };
@@ -63,6 +63,12 @@ impl Sources {
             clock_skew_seconds: self.delivery_status.clock_ahead_seconds(),
             streams: streams(document, &known),
             backlog: self.backlog(&known),
+            disk: match (self.volume.is_on_disk(), self.volume.stalled_for()) {
+                _ if !is_open => DiskState::Unknown,
+                (false, _) => DiskState::NotRequired,
+                (true, None) => DiskState::Answers,
+                (true, Some(_)) => DiskState::Stalled,
+            },
             dead_letters: match self.volume.letters() {
                 None if !is_open => DeadLetters::Unknown,
                 None => DeadLetters::Unavailable,
@@ -126,6 +132,8 @@ fn without_traffic(name: &str) -> StreamReport {
         state: StreamState::Idle,
         reason: StreamReason::NoTraffic,
         detail: None,
+        mapping: None,
+        refused_events: 0,
     }
 }
 
@@ -143,6 +151,8 @@ fn stream_report(stream: &StreamStatus) -> StreamReport {
         state,
         reason,
         detail: stream.detail.clone().filter(|_| state == StreamState::Failing),
+        mapping: stream.mapping.clone().filter(|_| state == StreamState::Failing),
+        refused_events: stream.refused_events,
     }
 }
 
@@ -251,6 +261,8 @@ mod tests {
             state: deliver::StreamState::Delivering,
             reason: Reason::Succeeded,
             detail: None,
+            mapping: None,
+            refused_events: 0,
             single_puts: false,
             backlog_events,
             backlog_bytes: 0,

@@ -244,6 +244,11 @@ impl Volume {
         self.lock().spool.as_ref().map(Spool::left)
     }
 
+    /// Whether there is a spool.
+    pub(super) fn is_on_disk(&self) -> bool {
+        self.lock().spool.is_some()
+    }
+
     /// How long the spool's disk has not answered a write. `None` while it answers, or without a spool.
     pub(super) fn stalled_for(&self) -> Option<Duration> {
         self.lock().spool.as_ref().and_then(Spool::stalled_for)
@@ -269,16 +274,18 @@ impl Volume {
         })
     }
 
-    /// Waits until delivery has emptied the disk, until `end` at most; then syncs what was settled and ends the spool.
-    /// Returns what is left, or `None` without a disk.
-    pub(super) async fn drain(&self, end: Instant) -> Option<Unsettled> {
+    /// Waits until delivery has emptied the disk, until `end` at most. Whether it has.
+    pub(super) async fn emptied(&self, end: Instant) -> bool {
         let emptied = async {
             while self.left().is_some_and(|left| left.slices > 0) {
                 sleep(LOOK_EVERY).await;
             }
         };
-        // What is not delivered in time is safe where it is.
-        let _ = timeout_at(end, emptied).await;
+        timeout_at(end, emptied).await.is_ok()
+    }
+
+    /// Syncs what was settled and ends the spool. Returns what is left, or `None` without a disk.
+    pub(super) async fn close(&self) -> Option<Unsettled> {
         let spool = self.lock().spool.take()?;
         // A panic of the closing thread was reported where it happened; the next process recovers what is on the disk.
         spawn_blocking(|| spool.close()).await.ok()

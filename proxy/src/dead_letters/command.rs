@@ -38,6 +38,10 @@ pub struct Selection {
     /// Only those with this reason
     #[arg(long)]
     pub reason: Option<String>,
+    /// Only those with one of these reasons; none stands for every reason
+    #[arg(skip)]
+    #[serde(skip)]
+    pub reasons: Vec<String>,
     /// Show at most so many
     #[arg(long)]
     pub limit: Option<usize>,
@@ -72,6 +76,7 @@ impl Selection {
                 .as_ref()
                 .is_none_or(|stream| letter.stream.as_ref() == Some(stream))
             && self.reason.as_ref().is_none_or(|reason| *reason == letter.reason)
+            && (self.reasons.is_empty() || self.reasons.contains(&letter.reason))
     }
 
     /// Whether somebody has said which letters, so that none is dropped by accident.

@@ -68,7 +68,9 @@ impl DeadLetters {
             done: 0,
             of: survey.sendable,
         });
-        let sent = self.send_again(selection, end, intake, route, emptying).await;
+        let sent = self
+            .send_again(usize::MAX, selection, end, intake, route, emptying)
+            .await;
         Ok(Gone {
             sent: emptying.borrow().done,
             stuck_count: survey.found - survey.sendable,
@@ -79,27 +81,51 @@ impl DeadLetters {
         })
     }
 
+    /// The same with the oldest `most` letters, and nothing said of those that cannot be sent. Returns how many went.
+    ///
+    /// # Errors
+    ///
+    /// When the spool or the disk refuses; what was put back until then is gone from here.
+    pub async fn redrive_at_most(
+        &self,
+        most: usize,
+        selection: &Selection,
+        intake: &Intake,
+        route: &Arc<Router>,
+    ) -> Result<u64, Failed> {
+        let _alone = self.0.emptying.lock().await;
+        let end = self.log().end();
+        let emptying = Emptying::default();
+        self.send_again(most, selection, end, intake, route, &emptying).await?;
+        let Progress { done, .. } = *emptying.borrow();
+        Ok(done)
+    }
+
     async fn send_again(
         &self,
+        most: usize,
         selection: &Selection,
         end: Position,
         intake: &Intake,
         route: &Arc<Router>,
         emptying: &Emptying,
     ) -> Result<(), Failed> {
-        let mut from = None;
-        loop {
+        let (mut from, mut left) = (None, most);
+        while left > 0 {
             let (selection, route) = (selection.clone(), Arc::clone(route));
-            let next = self.reading(move |letters| letters.gather(&selection, from, end, &route));
+            let together = TOGETHER.min(left);
+            let next = self.reading(move |letters| letters.gather(&selection, from, end, together, &route));
             let Some(go) = next.await? else {
-                return Ok(());
+                break;
             };
-            let count = go.letters.len() as u64;
+            let count = go.letters.len();
             intake.accept(go.batch, Instant::now() + ACCEPT_WITHIN).await?;
             self.forget(go.letters).await?;
-            emptying.send_modify(|progress| progress.done += count);
+            emptying.send_modify(|progress| progress.done += count as u64);
+            left -= count;
             from = Some(go.next);
         }
+        Ok(())
     }
 
     /// The next letters that are sent together, from a place on and before another.
@@ -108,6 +134,7 @@ impl DeadLetters {
         selection: &Selection,
         from: Option<Position>,
         end: Position,
+        together: usize,
         route: &Router,
     ) -> Result<Option<Go>, Later> {
         let (mut batch, mut letters, mut last) = (EventBatch::default(), Chosen::of(self.log()), None);
@@ -138,9 +165,9 @@ impl DeadLetters {
                     .push(stream, key, write)
                     .expect("what is sent together is far smaller than 4 GiB");
             }
-            match letters.len() {
-                TOGETHER => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
+            match letters.len() < together {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
             }
         })?;
         Ok(last.map(|last| Go {

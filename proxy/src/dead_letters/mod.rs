@@ -249,6 +249,27 @@ impl DeadLetters {
         found.await?.ok_or_else(unknown)
     }
 
+    /// The streams that there are letters for with one of these reasons.
+    ///
+    /// # Errors
+    ///
+    /// [`Failed::Read`], [`Failed::Later`].
+    pub async fn streams(&self, reasons: &[String]) -> Result<BTreeSet<String>, Failed> {
+        let selection = Selection {
+            reasons: reasons.to_vec(),
+            ..Selection::default()
+        };
+        self.reading(move |letters| {
+            let mut streams = BTreeSet::new();
+            letters.select(&selection, None, |summary, _, _| {
+                streams.extend(summary.stream);
+                ControlFlow::Continue(())
+            })?;
+            Ok(streams)
+        })
+        .await
+    }
+
     /// Reads the disk where that holds nobody up.
     async fn reading<T: Send + 'static>(
         &self,

@@ -3,8 +3,13 @@
 //! Decides two things only, because they concern all streams together: how many calls are under way at a time, and
 //! which client signs them.
 
+mod asked;
 mod credentials;
+mod first_event;
+mod latency;
+mod refused;
 mod reroute;
+mod streams;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -22,11 +27,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use self::{latency::Latency, streams::Stream};
 use super::{
-    DeliveryStatus, GiveUp, Metrics, Queued, StreamState,
-    drain_rate::DrainRate,
-    metrics::StreamMetrics,
-    stream::{CallId, Core, Effect, Input, Settings},
+    DeliveryStatus, GiveUp, Metrics, Queued,
+    stream::{CallId, Effect, Input},
 };
 use crate::{
     account::{Account, Use},
@@ -35,7 +39,7 @@ use crate::{
         self, Answer, AwsClock, Call, CurrentClient, Heard, Operation, Outcome, Problem, Reason, Rotation, Signer,
         Supplier, Transport,
     },
-    queue::{ByteLimit, InFlight, Outlet},
+    queue::{ByteLimit, ClosedStreams, InFlight, Outlet},
     shutdown::{Phase, Shutdown},
     stream::{StreamId, StreamName, Streams},
 };
@@ -54,6 +58,8 @@ pub struct Deliver {
     pub delivery_status: DeliveryStatus,
     /// The queue's byte limit, which learns how fast each stream drains: `Retry-After` and intake follow from it.
     pub byte_limit: ByteLimit,
+    /// Which streams take nothing for a reason that lasts.
+    pub closed_streams: ClosedStreams,
     /// Takes the events that will never be delivered.
     pub give_up: Box<dyn GiveUp>,
     /// Where calls take their memory.
@@ -69,6 +75,8 @@ pub struct Deliver {
 pub struct Undelivered {
     /// Streams with a backlog, in the order of their numbers. Empty is good.
     pub left: Vec<StreamBacklog>,
+    /// Events of calls that were cut off: whether Firehose has them is not known, and they may arrive twice.
+    pub cut_off: usize,
 }
 
 /// A stream's backlog at the end.
@@ -134,23 +142,14 @@ struct Driver {
     calls: JoinSet<Ended>,
     call_bytes: usize,
     flushing: bool,
+    /// When the process ends, once that is known.
+    end: Option<Instant>,
+    latency: Latency,
+    /// Whether there is a place for events that are set aside.
+    keeps: bool,
     credentials: Option<Reason>,
     /// What is wrong with the files of credentials although an earlier key is in use.
     stale: Option<Problem>,
-}
-
-struct Stream {
-    name: StreamName,
-    core: Core<Queued>,
-    metrics: StreamMetrics,
-    timer: Option<Instant>,
-    state: StreamState,
-    reason: Reason,
-    /// When something last waited.
-    waited_at: Instant,
-    /// What is to be said to a person of the last call, where that failed.
-    detail: Option<String>,
-    drain_rate: DrainRate,
 }
 
 /// A call with its answer.
@@ -183,6 +182,9 @@ impl Driver {
             calls: JoinSet::new(),
             call_bytes: 0,
             flushing: false,
+            end: None,
+            latency: Latency::default(),
+            keeps: deliver.give_up.keeps(),
             credentials: None,
             stale: None,
             deliver,
@@ -191,17 +193,17 @@ impl Driver {
 
     async fn run(mut self, mut outlet: Outlet, mut shutdown: Shutdown) -> Undelivered {
         let mut open = true;
-        let mut end: Option<Instant> = None;
         let mut tell = tokio::time::interval(TELL_EVERY);
         tell.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let idle = self.calls.is_empty() && self.streams.values().all(|stream| stream.core.backlog_events() == 0);
-            if !open && idle || end.is_some_and(|end| Instant::now() >= end) {
+            if !open && idle || self.end.is_some_and(|end| Instant::now() >= end) {
+                self.count_cut_off();
                 self.tell();
                 return self.report();
             }
             let timer = self.timers.first().map(|(at, _)| *at);
-            let next = [timer, end].into_iter().flatten().min();
+            let next = [timer, self.end].into_iter().flatten().min();
             tokio::select! {
                 Some(ended) = self.calls.join_next() => self.ended(ended.expect("a call does not panic")),
                 batch = outlet.next(), if open => match batch {
@@ -211,9 +213,9 @@ impl Driver {
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.fire(),
                 Ok(()) = self.clients.changed() => self.client_changed(),
                 Ok(()) = self.configuration.changed() => self.reconfigure(),
-                _ = tell.tick() => { self.reroute(); self.tell(); }
-                () = shutdown.reached(Phase::Stopping), if end.is_none() => {
-                    end = Some(Instant::now() + self.deliver.flush_within);
+                _ = tell.tick() => { self.reroute(); self.look_after_refused(); self.look_for_room(); self.tell(); }
+                () = shutdown.reached(Phase::Stopping), if self.end.is_none() => {
+                    self.end = Some(Instant::now() + self.deliver.flush_within);
                     self.flush();
                 }
             }
@@ -235,35 +237,6 @@ impl Driver {
         }
     }
 
-    fn stream(&mut self, id: StreamId) -> &mut Stream {
-        let deliver = &self.deliver;
-        self.streams.entry(id).or_insert_with(|| {
-            let name = deliver.streams.name(id);
-            let snapshot = deliver.live.load();
-            let settings = match snapshot.as_ref() {
-                Some(snapshot) => Settings::of(name.as_str(), &snapshot.document),
-                None => Settings::unknown(),
-            };
-            // Pods and streams must not wait in step; where exactly does not matter.
-            deliver.byte_limit.set_drain(
-                id,
-                DrainRate::default().estimate(settings.share.bytes, 0, false, Instant::now()),
-            );
-            let seed = uuid::Uuid::new_v4().as_u64_pair().0;
-            Stream {
-                core: Core::new(settings, seed, Instant::now()),
-                metrics: deliver.metrics.of(&name),
-                timer: None,
-                state: StreamState::Delivering,
-                reason: Reason::Succeeded,
-                waited_at: Instant::now(),
-                detail: None,
-                drain_rate: DrainRate::default(),
-                name,
-            }
-        })
-    }
-
     /// Steps one core, and again with the answers of calls that could not even be made.
     fn step(&mut self, id: StreamId, input: Input) {
         let mut next = VecDeque::from([input]);
@@ -283,6 +256,7 @@ impl Driver {
                         stream.metrics.gave_up(reason);
                         self.deliver.give_up.give_up(&stream.name, event, reason);
                     }
+                    Effect::Refuse(events) => self.refuse(id, events, now),
                     Effect::Call(call, operation) => {
                         if let Some(answer) = self.call(id, call, operation, now) {
                             next.push_back(answer);
@@ -291,11 +265,18 @@ impl Driver {
                 }
             }
         }
+        self.follow_closed(id, Instant::now());
         self.follow_core(id);
     }
 
-    /// How many more calls there are connections and memory for. One is always possible: what it delivers makes room.
+    /// How many more calls there are connections, memory and time for. One is always possible until the end is near:
+    /// what it delivers makes room.
     fn calls_left(&self) -> usize {
+        let now = Instant::now();
+        // A call that is cut off may have taken effect, and its events would go out again.
+        if self.end.is_some_and(|end| now + self.latency.p99(now) > end) {
+            return 0;
+        }
         let with_memory = self.deliver.account.room(Use::Calls) / CALL_MEMORY;
         let connections = self.deliver.most_calls.saturating_sub(self.calls.len());
         match self.calls.is_empty() {
@@ -309,6 +290,7 @@ impl Driver {
         let stream = self.stream(id);
         let counted = stream.core.take_counters();
         stream.metrics.add(&counted);
+        stream.refused_more(counted.refused_events);
         stream.drain_rate.delivered(counted.delivered_bytes);
         let (before, after) = (stream.timer, stream.core.wake_at());
         stream.timer = after;
@@ -367,6 +349,7 @@ impl Driver {
     fn ended(&mut self, ended: Ended) {
         let now = Instant::now();
         self.call_bytes -= ended.bytes;
+        self.latency.ended(ended.took, now);
         let Answer { outcome, detail } = ended.answer;
         let reason = match &outcome {
             Outcome::Records(failed) => failed.first().map_or(Reason::Succeeded, |record| record.reason),
@@ -419,11 +402,21 @@ impl Driver {
     }
 
     fn reconfigure(&mut self) {
-        let Some(snapshot) = self.configuration.borrow_and_update().clone() else {
+        self.configuration.mark_unchanged();
+        self.configure();
+        self.reroute();
+    }
+
+    /// Gives every stream what the document in force says of it.
+    fn configure(&mut self) {
+        let Some(snapshot) = self.configuration.borrow().clone() else {
             return;
         };
-        self.each(|name| Input::Configure(Settings::of(name.as_str(), &snapshot.document)));
-        self.reroute();
+        for stream in self.streams.values_mut() {
+            stream.mapping = asked::mapping(&snapshot, stream.name.as_str());
+        }
+        let keeps = self.keeps;
+        self.each(|name| Input::Configure(asked::settings(name, &snapshot.document, keeps)));
     }
 
     fn retry_now(&mut self) {

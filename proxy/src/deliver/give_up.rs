@@ -21,6 +21,9 @@ use crate::{
 pub trait GiveUp: Send {
     /// Takes one event of `stream`. Must not block.
     fn give_up(&mut self, stream: &StreamName, event: Queued, reason: Reason);
+
+    /// Whether it keeps what it takes, so that events can be given up that may be delivered one day.
+    fn keeps(&self) -> bool;
 }
 
 /// Says what is lost and settles at once: where there is no place to set events aside.
@@ -37,12 +40,17 @@ impl GiveUp for LogAndSettle {
         );
         Queued::settle(std::slice::from_ref(&event));
     }
+
+    fn keeps(&self) -> bool {
+        false
+    }
 }
 
 /// Writes dead letters. While there is no room for one, its event stays unsettled where it waits, and so counts against
 /// the share of its stream: what cannot be set aside is neither lost nor in the way of other streams.
 #[derive(Debug)]
 pub struct SetAside {
+    letters: DeadLetters,
     /// Every event in it has a share of the queue's byte limit, which is the bound.
     events: mpsc::UnboundedSender<GivenUp>,
 }
@@ -64,7 +72,8 @@ impl SetAside {
     /// no room, so do not wait for it without a deadline.
     pub fn start(letters: DeadLetters) -> (Self, JoinHandle<()>) {
         let (events, given_up) = mpsc::unbounded_channel();
-        (Self { events }, tokio::spawn(write(letters, given_up)))
+        let writing = tokio::spawn(write(letters.clone(), given_up));
+        (Self { letters, events }, writing)
     }
 }
 
@@ -77,6 +86,10 @@ impl GiveUp for SetAside {
         };
         // The task ends after this. If it has panicked, the event is dropped unsettled: a disk hands it out again.
         let _ = self.events.send(given_up);
+    }
+
+    fn keeps(&self) -> bool {
+        !self.letters.is_full()
     }
 }
 
@@ -103,8 +116,10 @@ impl GivenUp {
                 Err(AcceptError::Full { .. } | AcceptError::Stalled { .. } | AcceptError::NoMemory { .. }) => {
                     sleep(TRY_AGAIN_AFTER).await;
                 }
-                // Not settled, so it is where it was.
-                Err(AcceptError::NotConfirmed { .. } | AcceptError::ShuttingDown) => return,
+                // Not settled, so it is where it was. Letters have no stream that refuses them.
+                Err(
+                    AcceptError::NotConfirmed { .. } | AcceptError::Undeliverable { .. } | AcceptError::ShuttingDown,
+                ) => return,
             }
         }
     }

@@ -30,6 +30,7 @@ pub struct Metrics {
     possible_duplicates: Family<StreamLabel, Counter>,
     abandoned_events: Family<StreamLabel, Counter>,
     given_up_events: Family<ReasonLabel, Counter>,
+    refused_events: Family<MappingLabel, Counter>,
     calls: Family<ReasonLabel, Counter>,
     call_seconds: CallSeconds,
     backlog_events: Family<StreamLabel, Gauge>,
@@ -47,6 +48,13 @@ struct StreamLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabel {
     stream: String,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MappingLabel {
+    stream: String,
+    mapping: String,
     reason: &'static str,
 }
 
@@ -139,6 +147,11 @@ impl Metrics {
             "Events that will never be delivered, by reason",
             metrics.given_up_events.clone(),
         );
+        registry.register(
+            "refused_events",
+            "Events that clients were told to keep, because their stream takes none for a reason that lasts",
+            metrics.refused_events.clone(),
+        );
         registry.register("calls", "Calls to Firehose by how they ended", metrics.calls.clone());
         registry.register_with_unit(
             "call",
@@ -212,6 +225,12 @@ impl StreamMetrics {
         }
     }
 
+    /// So many events' calls were cut off by the end of the process.
+    pub(super) fn cut_off(&self, events: usize) {
+        let family = &self.all.possible_duplicates;
+        family.get_or_create(&self.label).inc_by(events as u64);
+    }
+
     pub(super) fn call_ended(&self, reason: Reason, seconds: f64) {
         self.all.calls.get_or_create(&self.with(reason)).inc();
         self.call_seconds.observe(seconds);
@@ -219,6 +238,15 @@ impl StreamMetrics {
 
     pub(super) fn gave_up(&self, reason: Reason) {
         self.all.given_up_events.get_or_create(&self.with(reason)).inc();
+    }
+
+    pub(super) fn refused(&self, mapping: &str, reason: Reason, events: u64) {
+        let label = MappingLabel {
+            stream: self.label.stream.clone(),
+            mapping: mapping.to_owned(),
+            reason: reason.as_str(),
+        };
+        self.all.refused_events.get_or_create(&label).inc_by(events);
     }
 
     pub(super) fn stands(&self, standing: &Standing) {
@@ -285,10 +313,12 @@ mod tests {
             billed_bytes: 1,
             unknown_events: 1,
             abandoned_events: 1,
+            refused_events: 1,
             given_up_events: 1,
         });
         metrics.call_ended(Reason::Succeeded, 0.1);
         metrics.gave_up(Reason::TooOld);
+        metrics.refused("spec.mappings[0]", Reason::StreamNotFound, 1);
         metrics.stands(&Standing {
             backlog_events: 0,
             backlog_bytes: 0,

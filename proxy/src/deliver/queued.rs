@@ -1,6 +1,6 @@
 //! One event of a batch, as it stands in a stream's queue.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -49,6 +49,15 @@ impl Queued {
     }
 }
 
+impl Queued {
+    /// Says of events that their stream does not take them, for now.
+    pub(super) fn refuse(events: &[Self], retry_after: Duration) {
+        for run in events.chunk_by(|one, other| Arc::ptr_eq(&one.batch, &other.batch)) {
+            run[0].batch.refuse(run.iter().map(|event| event.index), retry_after);
+        }
+    }
+}
+
 impl Event for Queued {
     fn size(&self) -> usize {
         self.size as usize
@@ -60,6 +69,10 @@ impl Event for Queued {
 
     fn is_abandoned(&self, now: Instant) -> bool {
         self.batch.is_too_late(now)
+    }
+
+    fn is_refusable(&self) -> bool {
+        self.batch.is_refusable()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use firehose_proxy_config::{DeliveryState, Document};
+use firehose_proxy_config::{DeliveryState, Document, Undeliverable};
 
 use super::stream::{Rates, Settings};
 use crate::firehose::limits::{BILLING_STEP_BYTES, MAX_RECORD_BYTES};
@@ -26,6 +26,7 @@ impl Settings {
             paused: document.delivery.state == DeliveryState::Paused,
             linger: Duration::from_millis(document.delivery.linger_milliseconds.into()),
             max_age: document.delivery.max_age_seconds.map(Duration::from_secs),
+            sets_aside: document.delivery.undeliverable == Undeliverable::DeadLetter,
             share: whole.times(1.0 / replicas),
             most: if stated.is_some() {
                 replicas
@@ -47,6 +48,7 @@ impl Settings {
             paused: true,
             linger: Duration::ZERO,
             max_age: None,
+            sets_aside: false,
             share,
             most: 1.0,
             packing: None,
@@ -69,21 +71,13 @@ fn per_second(stated: u64) -> f64 {
 }
 
 /// Direct PUT quota of a stream where nobody stated one.
-///
-/// Source: [Firehose quotas](https://docs.aws.amazon.com/firehose/latest/dev/limits.html).
 fn default_quota(region: &str) -> Rates {
-    const MIB: f64 = 1024.0 * 1024.0;
-    match region {
-        "us-east-1" | "us-west-2" | "eu-west-1" => Rates {
-            bytes: 5.0 * MIB,
-            records: 500_000.0,
-            requests: 2_000.0,
-        },
-        _ => Rates {
-            bytes: MIB,
-            records: 100_000.0,
-            requests: 1_000.0,
-        },
+    let quota = firehose_proxy_config::default_quota(region);
+    let known = |dimension: Option<u64>| per_second(dimension.unwrap_or(u64::MAX));
+    Rates {
+        bytes: known(quota.bytes_per_second),
+        records: known(quota.records_per_second),
+        requests: known(quota.requests_per_second),
     }
 }
 

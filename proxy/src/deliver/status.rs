@@ -33,6 +33,10 @@ pub struct StreamStatus {
     pub reason: Reason,
     /// What AWS said, or what kept the call from reaching it, where the last one failed.
     pub detail: Option<String>,
+    /// The rows of the document that lead to it; `None` when none does.
+    pub mapping: Option<String>,
+    /// Events that were refused since the stream last took any, because it takes none for a reason that lasts.
+    pub refused_events: u64,
     /// Whether single puts are made because the batch call is denied.
     pub single_puts: bool,
     /// Events that are not delivered yet.

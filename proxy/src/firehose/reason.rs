@@ -128,6 +128,16 @@ impl Reason {
         matches!(self, Self::Unanswered | Self::UnexpectedAnswer | Self::ServiceFailure)
     }
 
+    /// Whether a stream that fails so goes on failing until a person does something about it: it is missing, refuses
+    /// what it is asked, or may not be asked. What is wrong with the credentials concerns every stream and is not one
+    /// of these.
+    pub fn is_lasting(self) -> bool {
+        matches!(
+            self,
+            Self::StreamNotFound | Self::AccessDenied | Self::KeyUnavailable | Self::NotDirectPut | Self::CallRefused
+        )
+    }
+
     /// Whether it says something about the credentials.
     pub fn is_about_credentials(self) -> bool {
         matches!(

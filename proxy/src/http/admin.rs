@@ -65,7 +65,7 @@ pub async fn serve(listener: Listener, admin: Admin) {
 impl Handler for Admin {
     async fn handle(&self, request: Request<Incoming>, _: Peer<'_>) -> Response<Full<Bytes>> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Refusal::MethodNotAllowed { allow: "GET, HEAD" }.reply();
+            return Refusal::MethodNotAllowed { allow: "GET, HEAD" }.reply(0);
         }
         match request.uri().path() {
             "/metrics" => reply::content(StatusCode::OK, CONTENT_TYPE, self.exposition.render().into()),
@@ -77,7 +77,7 @@ impl Handler for Admin {
                 let report = serde_json::to_vec(&(self.report)()).expect("a report is strings and names");
                 reply::json(StatusCode::OK, report)
             }
-            _ => Refusal::NotFound.reply(),
+            _ => Refusal::NotFound.reply(0),
         }
     }
 

@@ -15,7 +15,8 @@
 //!
 //! `Retry-After` stands on every 429 and 503, in whole seconds, and is never below [`SHORTEST_RETRY_AFTER`]. It is not
 //! a courtesy: `@rudderstack/rudder-sdk-node` tries four times in all and then forgets, a second and a half after the
-//! first try if nobody tells it to wait. What it is told to wait decides how long an outage it survives.
+//! first try if nobody tells it to wait. What it is told to wait decides how long an outage it survives. Up to half as
+//! much again is added at random, or all that were refused at one moment would come back at one moment.
 //!
 //! # What they are told
 //!
@@ -119,6 +120,8 @@ pub(super) enum Unavailable {
     QueueFull,
     /// The disk that accepted events are written to does not answer.
     DiskStalled,
+    /// A stream of the events takes nothing for a reason that time alone does not mend.
+    Undeliverable,
     /// The events are not safe before the deadline.
     NotConfirmed,
     /// The destination is to have fewer pods, and this one is about to go.
@@ -168,7 +171,7 @@ impl Refusal {
     }
 
     /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
-    pub(super) const REASONS: [&'static str; 33] = [
+    pub(super) const REASONS: [&'static str; 34] = [
         "NotJson",
         "NotAnEvent",
         "NoIdentity",
@@ -192,6 +195,7 @@ impl Refusal {
         "SlowBody",
         "QueueFull",
         "DiskStalled",
+        "Undeliverable",
         "NotConfirmed",
         "ScalingDown",
         "ShuttingDown",
@@ -231,6 +235,7 @@ impl Refusal {
                 Unavailable::SlowBody => "SlowBody",
                 Unavailable::QueueFull => "QueueFull",
                 Unavailable::DiskStalled => "DiskStalled",
+                Unavailable::Undeliverable => "Undeliverable",
                 Unavailable::NotConfirmed => "NotConfirmed",
                 Unavailable::ScalingDown => "ScalingDown",
                 Unavailable::ShuttingDown => "ShuttingDown",
@@ -273,6 +278,7 @@ impl Refusal {
                 Unavailable::SlowBody => "the request did not arrive in time",
                 Unavailable::QueueFull => "the queue of events is full",
                 Unavailable::DiskStalled => "the disk does not answer, try again",
+                Unavailable::Undeliverable => "a delivery stream of these events takes nothing at the moment",
                 Unavailable::NotConfirmed => "the events could not be stored in time",
                 Unavailable::ScalingDown => "this pod takes no more events, send to another",
                 Unavailable::ShuttingDown => "shutting down",
@@ -280,15 +286,16 @@ impl Refusal {
         }
     }
 
-    /// The answer.
-    pub(super) fn reply(self) -> Reply {
+    /// The answer. `spread` is a random byte: clients that are refused together are not to come again together.
+    pub(super) fn reply(self, spread: u8) -> Reply {
         let mut reply = text(self.status(), self.sentence());
         let headers = reply.headers_mut();
         match self {
             Self::Unavailable { retry_after, .. } | Self::TooMany { retry_after } => {
                 let wait = retry_after.max(SHORTEST_RETRY_AFTER);
                 let rounded_up = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(rounded_up));
+                let seconds = rounded_up + rounded_up * u64::from(spread) / 512;
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             Self::MethodNotAllowed { allow } => {
                 headers.insert(header::ALLOW, HeaderValue::from_static(allow));
@@ -335,6 +342,10 @@ impl From<queue::AcceptError> for Refusal {
                 why: Unavailable::DiskStalled,
                 retry_after,
             },
+            queue::AcceptError::Undeliverable { retry_after } => Self::Unavailable {
+                why: Unavailable::Undeliverable,
+                retry_after,
+            },
             queue::AcceptError::NotConfirmed { retry_after } => Self::Unavailable {
                 why: Unavailable::NotConfirmed,
                 retry_after,
@@ -375,6 +386,26 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    /// Was: ten seconds for everybody, who then came again in the same moment.
+    #[test]
+    fn what_clients_are_asked_to_wait_is_spread_over_half_as_much_again_and_never_below_ten_seconds() {
+        let told = |seconds: u64| {
+            let retry_after = Duration::from_secs(seconds);
+            let refusal = Refusal::TooMany { retry_after };
+            let header = |spread| {
+                refusal.reply(spread).headers()[header::RETRY_AFTER]
+                    .to_str()
+                    .unwrap()
+                    .parse()
+            };
+            (0..=u8::MAX)
+                .map(|spread| header(spread).unwrap())
+                .collect::<BTreeSet<u64>>()
+        };
+        assert_eq!(told(1), (10..=14).collect());
+        assert_eq!(told(60), (60..=89).collect());
+    }
 
     #[test]
     fn the_reasons_of_refusals_are_those_that_the_description_of_metrics_lists() {

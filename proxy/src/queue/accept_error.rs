@@ -23,6 +23,12 @@ pub enum AcceptError {
         /// When the disk is worth another try.
         retry_after: Duration,
     },
+    /// A stream takes nothing for a reason that time alone does not mend.
+    #[error("a stream cannot be delivered to, {retry_after:?} until it is worth another try")]
+    Undeliverable {
+        /// When another try makes sense.
+        retry_after: Duration,
+    },
     /// The request's deadline passed before the batch was known to be safe.
     #[error("the events could not be made safe in time")]
     NotConfirmed {
@@ -41,6 +47,7 @@ impl AcceptError {
             Self::Full { retry_after }
             | Self::NoMemory { retry_after }
             | Self::Stalled { retry_after }
+            | Self::Undeliverable { retry_after }
             | Self::NotConfirmed { retry_after } => Some(*retry_after),
             Self::ShuttingDown => None,
         }

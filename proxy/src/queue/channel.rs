@@ -20,7 +20,8 @@ use tokio::{
 };
 
 use super::{
-    AcceptError, ByteLimit, EventBatch, InFlight, Recent, admission,
+    AcceptError, ByteLimit, ClosedStreams, EventBatch, InFlight, Recent,
+    admission::{self, Part},
     in_flight::last_call,
     recent::{Claim, Claimed, Joined, Withdrawn},
 };
@@ -36,6 +37,7 @@ pub struct Intake {
     recent: Recent,
     unanswered: Unanswered,
     account: Account,
+    closed_streams: ClosedStreams,
 }
 
 /// A request whose events are safe.
@@ -135,6 +137,7 @@ impl Intake {
             recent: Recent::default(),
             unanswered: Unanswered::default(),
             account: Account::unlimited(),
+            closed_streams: ClosedStreams::default(),
         }
     }
 
@@ -154,6 +157,11 @@ impl Intake {
     /// What recognizes the events that come again.
     pub fn recent(&self) -> &Recent {
         &self.recent
+    }
+
+    /// Where delivery says which streams take nothing.
+    pub fn closed_streams(&self) -> &ClosedStreams {
+        &self.closed_streams
     }
 
     /// What counts the events that nobody else has. Holding it does not keep the queue open.
@@ -198,7 +206,7 @@ impl Intake {
             UnderWay::Nothing => {}
             UnderWay::InMemory(batch) => self.wait_for_delivery(&batch, deadline, has_left).await?,
             UnderWay::ToDisk(appended, _until_answered) => {
-                let answer = wait_for(appended, deadline, has_left, || {}).await?;
+                let answer = wait_for(appended, deadline, has_left).await?;
                 // No answer: the writer is gone.
                 answer.unwrap_or(Err(AcceptError::ShuttingDown))?;
             }
@@ -220,11 +228,13 @@ impl Intake {
             repeats,
         } = self.recent.claim(&mut events, now);
         let turned_away = match &mut claim {
-            Some(claim) => {
-                let refuses = |stream, bytes| self.refuses(stream, bytes, now, deadline);
-                admission::turn_away(&mut events, claim, refuses)?
+            Some(claim) if admission::is_mixed(&events) => {
+                admission::turn_away(&mut events, claim, |part| self.refuses(part, now, deadline))?
             }
-            None => None,
+            _ => {
+                self.turn_away_whole(&events, now)?;
+                None
+            }
         };
         let no_memory = AcceptError::NoMemory {
             retry_after: DEFAULT_RETRY_AFTER,
@@ -256,7 +266,12 @@ impl Intake {
                 if let Some(claim) = &claim {
                     events.identify_all(claim.identities());
                 }
-                UnderWay::ToDisk(store.append(events, claim)?, until_answered)
+                let first = events.entry(0).map(|entry| entry.stream);
+                let appended = store.append(events, claim).map_err(|error| match (error, first) {
+                    (AcceptError::Full { .. }, Some(stream)) => self.no_room(stream, now),
+                    (error, _) => error,
+                });
+                UnderWay::ToDisk(appended?, until_answered)
             }
         };
         Ok(Begun {
@@ -273,35 +288,74 @@ impl Intake {
         deadline: Instant,
         has_left: impl Fn() -> bool,
     ) -> Result<(), AcceptError> {
-        let waiting = AbandonOnDrop(batch);
-        let count = batch.entries().len();
-        let mut is_unanswered = false;
-        let nobody_waits = || {
+        let _waiting = AbandonOnDrop(batch);
+        let undeliverable = |retry_after| AcceptError::Undeliverable { retry_after };
+        // What is not sent by then is withdrawn; what is refused before is answered at once.
+        let decided = timeout_at(last_call(deadline), batch.wait_until_decided()).await;
+        if decided == Ok(Ok(())) {
+            return Ok(());
+        }
+        if has_left() {
+            let count = batch.entries().len();
             batch.waits_for_nobody();
             self.unanswered.0.fetch_add(count, Ordering::Relaxed);
-            is_unanswered = true;
-        };
-        let outcome = wait_for(waiting.0.wait_until_settled(), deadline, has_left, nobody_waits).await;
-        if is_unanswered {
+            batch.wait_until_settled().await;
             self.unanswered.0.fetch_sub(count, Ordering::Relaxed);
+            return Ok(());
         }
-        outcome
+        let decided = match decided {
+            Ok(decided) => Ok(decided),
+            Err(_) => timeout_at(deadline, batch.wait_until_decided()).await,
+        };
+        match (decided, batch.refused()) {
+            (Ok(decided), _) => decided.map_err(undeliverable),
+            (Err(_), Some(retry_after)) => Err(undeliverable(retry_after)),
+            (Err(_), None) => Err(AcceptError::NotConfirmed {
+                retry_after: DEFAULT_RETRY_AFTER,
+            }),
+        }
     }
 
-    /// Why a stream takes no more `bytes` at the moment.
-    fn refuses(&self, stream: StreamId, bytes: usize, now: Instant, deadline: Instant) -> Option<AcceptError> {
+    /// Why a stream takes no part of a request at the moment. What a disk has room for is safe there, whatever becomes
+    /// of the stream.
+    fn refuses(&self, part: Part, now: Instant, deadline: Instant) -> Option<AcceptError> {
+        let Part { stream, bytes, events } = part;
         let byte_limit = self.byte_limit();
         if !byte_limit.has_room(stream, bytes) {
-            return Some(AcceptError::Full {
-                retry_after: DEFAULT_RETRY_AFTER,
-            });
+            return Some(self.no_room(stream, now));
         }
         match &self.to {
-            To::Memory { .. } => byte_limit
-                .wait(stream)
-                .filter(|wait| *wait > patience(now, deadline))
-                .map(too_long),
+            To::Memory { .. } => match self.closed_streams.turn_away(stream, events, now) {
+                Some(retry_after) => Some(AcceptError::Undeliverable { retry_after }),
+                None => byte_limit
+                    .wait(stream)
+                    .filter(|wait| *wait > patience(now, deadline))
+                    .map(too_long),
+            },
             To::Disk(_) => None,
+        }
+    }
+
+    /// Turns away a request that is not taken in by parts, for it has one stream or nothing of it is recognized when it
+    /// comes again.
+    fn turn_away_whole(&self, events: &EventBatch, now: Instant) -> Result<(), AcceptError> {
+        if matches!(self.to, To::Disk(_)) || !self.closed_streams.is_any_closed() {
+            return Ok(());
+        }
+        for Part { stream, events, .. } in admission::parts(events) {
+            if let Some(retry_after) = self.closed_streams.turn_away(stream, events, now) {
+                return Err(AcceptError::Undeliverable { retry_after });
+            }
+        }
+        Ok(())
+    }
+
+    fn no_room(&self, stream: StreamId, now: Instant) -> AcceptError {
+        match self.closed_streams.retry_after(stream, now) {
+            Some(retry_after) => AcceptError::Undeliverable { retry_after },
+            None => AcceptError::Full {
+                retry_after: DEFAULT_RETRY_AFTER,
+            },
         }
     }
 
@@ -331,7 +385,6 @@ async fn wait_for<T>(
     safe: impl Future<Output = T>,
     deadline: Instant,
     has_left: impl Fn() -> bool,
-    nobody_waits: impl FnOnce(),
 ) -> Result<T, AcceptError> {
     let mut safe = pin!(safe);
     // What is not sent by then is withdrawn.
@@ -339,7 +392,6 @@ async fn wait_for<T>(
         return Ok(answer);
     }
     if has_left() {
-        nobody_waits();
         return Ok(safe.await);
     }
     timeout_at(deadline, safe).await.map_err(|_| AcceptError::NotConfirmed {

@@ -25,7 +25,11 @@ pub struct InFlight {
     accepted_at: Instant,
     outstanding: AtomicU32,
     abandoned: AtomicBool,
-    settled: Notify,
+    /// Of the outstanding events those that their stream does not take.
+    refused: AtomicU32,
+    /// How many seconds their client is asked to wait.
+    retry_after_seconds: AtomicU32,
+    decided: Notify,
     /// When the request is answered whatever happens; `None` when it has been.
     deadline: Option<Instant>,
     /// Whether its client has left without an answer: nobody else will send its events.
@@ -113,7 +117,9 @@ impl InFlight {
             accepted_at,
             outstanding: AtomicU32::new(outstanding),
             abandoned: AtomicBool::new(false),
-            settled: Notify::new(),
+            refused: AtomicU32::new(0),
+            retry_after_seconds: AtomicU32::new(0),
+            decided: Notify::new(),
             deadline: None,
             nobody_waits: AtomicBool::new(false),
             _charge: charge,
@@ -143,8 +149,10 @@ impl InFlight {
     pub fn settle(&self, events: u32) {
         let before = self.outstanding.fetch_sub(events, Ordering::AcqRel);
         debug_assert!(before >= events, "an event was settled twice");
+        if before <= events + self.refused.load(Ordering::Acquire) {
+            self.decided.notify_one();
+        }
         if before == events {
-            self.settled.notify_one();
             if let Some(Stored { slice, owner }) = &self.stored {
                 owner.settled(*slice);
             }
@@ -178,8 +186,44 @@ impl InFlight {
 
     pub(super) async fn wait_until_settled(&self) {
         while !self.is_settled() {
-            self.settled.notified().await;
+            self.decided.notified().await;
         }
+    }
+
+    /// Waits until every event is settled or refused. Says how long the client of refused ones is to wait.
+    pub(super) async fn wait_until_decided(&self) -> Result<(), Duration> {
+        while self.outstanding.load(Ordering::Acquire) > self.refused.load(Ordering::Acquire) {
+            self.decided.notified().await;
+        }
+        match self.is_settled() {
+            true => Ok(()),
+            false => Err(self.refused().unwrap_or_default()),
+        }
+    }
+
+    /// Whether its client still waits for the answer and sends the events again when it is told to.
+    pub fn is_refusable(&self) -> bool {
+        self.deadline.is_some() && !self.nobody_waits.load(Ordering::Acquire)
+    }
+
+    /// Says that the stream of the events at these indices does not take them for now: what repeats them is new. They
+    /// stay unsettled: keep them until the batch is abandoned, and deliver them if it is
+    /// [no longer refusable](Self::is_refusable).
+    pub fn refuse(&self, indices: impl ExactSizeIterator<Item = u32>, retry_after: Duration) {
+        let count = u32::try_from(indices.len()).expect("a batch's entries have 32-bit offsets");
+        if let Some(claim) = &self.claim {
+            claim.withdraw(indices);
+        }
+        let seconds = u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX);
+        self.retry_after_seconds.fetch_max(seconds, Ordering::Relaxed);
+        self.refused.fetch_add(count, Ordering::AcqRel);
+        self.decided.notify_one();
+    }
+
+    /// How long the client of refused events is to wait. `None` when none is refused.
+    pub(crate) fn refused(&self) -> Option<Duration> {
+        let seconds = self.retry_after_seconds.load(Ordering::Relaxed);
+        (self.refused.load(Ordering::Acquire) > 0).then(|| Duration::from_secs(seconds.into()))
     }
 }
 

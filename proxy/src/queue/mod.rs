@@ -9,6 +9,7 @@ mod accept_error;
 mod admission;
 mod byte_limit;
 mod channel;
+mod closed_streams;
 mod in_flight;
 mod recent;
 
@@ -16,6 +17,7 @@ pub use self::{
     accept_error::AcceptError,
     byte_limit::ByteLimit,
     channel::{Accepted, Intake, Outlet, Unanswered, memory},
+    closed_streams::ClosedStreams,
     in_flight::InFlight,
     recent::{Extent, Recent, Repeats, WindowSettings},
 };

@@ -1,10 +1,10 @@
 //! Seeded histories of clients that do not wait, retry, go to another pod and leave, in front of queues with a window.
 //!
-//! Two pods, in memory or with a disk that syncs and fails; delivery that settles some of a batch, gives an event up,
-//! or drops what was withdrawn; processes that die. The oracle knows how often each event arrived: one that was
-//! answered 200 has arrived or is a dead letter, and none with a `messageId` arrives more often than there were
-//! processes that it was sent to. Run more with `REPEATS_SEEDS=1000000 cargo test --release -p firehose-proxy --lib
-//! simulation::repeats`.
+//! Two pods, in memory or with a disk that syncs and fails; delivery that settles some of a batch, gives an event
+//! up, refuses what a stream does not take, or drops what was withdrawn; processes that die. The oracle knows how
+//! often each event arrived: one that was answered 200 has arrived or is a dead letter, and none with a `messageId`
+//! arrives more often than there were processes that it was sent to. Run more with `REPEATS_SEEDS=1000000 cargo
+//! test --release -p firehose-proxy --lib simulation::repeats`.
 
 use std::{
     collections::BTreeSet,
@@ -314,6 +314,11 @@ impl History {
         }
         let at = self.random.between(0, self.pods[pod].delivering.len() as u64 - 1) as usize;
         let (batch, mut left) = self.pods[pod].delivering.swap_remove(at);
+        if batch.is_refusable() && self.random.percent(5) {
+            // Its stream takes nothing: what is left is handed back, and comes again.
+            batch.refuse(left.iter().copied(), Duration::from_secs(10));
+            return;
+        }
         let is_withdrawn = batch.is_too_late(self.now) && self.random.percent(70);
         while !is_withdrawn && !left.is_empty() && self.random.percent(75) {
             let index = left.pop().expect("it is not empty");
@@ -394,6 +399,7 @@ impl History {
         for mut open in std::mem::take(&mut self.open) {
             let own = match &mut open.under_way {
                 UnderWay::Nothing => Some(true),
+                UnderWay::InMemory(batch) if batch.refused().is_some() => Some(false),
                 UnderWay::InMemory(batch) => batch.is_settled().then_some(true),
                 UnderWay::ToDisk(appended, _) => match appended.try_recv() {
                     Ok(answer) => Some(answer.is_ok()),

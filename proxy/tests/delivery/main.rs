@@ -11,5 +11,6 @@ mod node;
 mod outages;
 mod repeats;
 mod rig;
+mod set_aside;
 mod throttled;
 mod transport;

@@ -64,6 +64,75 @@ async fn nothing_is_delivered_twice_because_a_sibling_failed() {
     );
 }
 
+/// Was: its requests waited for their deadline, and each try sent all of its events.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_missing_refuses_its_own_events_at_once_and_is_tried_with_single_records() {
+    let rig = Rig::start(Setup {
+        streams: vec![("ok", StreamSettings::default())],
+        missing: vec!["missing"],
+        more: "delivery: {lingerMilliseconds: 5}",
+        // Whoever waited for it would not be answered within this test's patience.
+        ..setup(600_000)
+    })
+    .await;
+    rig.until("the key is read", async || {
+        rig.admin(0, "/status").await.contains("CredentialsLoaded")
+    })
+    .await;
+    let missing = || (0..50).map(|number| format!("p-{number}"));
+    let batches = [batch("ok", ids(99), 10), batch("missing", missing(), 10)];
+    let calls = async |what: &str| -> f64 {
+        let page = rig.admin(0, "/metrics").await;
+        let name = format!("firehose_proxy_{what}_total{{stream=\"missing\"");
+        let lines = page.lines().filter(|line| line.starts_with(&name));
+        lines
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+            .sum()
+    };
+    for nth in 0..5 {
+        let answer = rig.send(0, together(&batches, nth)).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        let wait: u64 = answer.retry_after.unwrap().parse().unwrap();
+        assert!(wait >= 10, "{wait}");
+        let arrived = rig.arrived("ok");
+        assert_eq!(arrived.len(), 99);
+        assert!(arrived.values().all(|times| *times == 1), "{arrived:?}");
+    }
+    // Its own requests alike, and nothing is in the way of others.
+    let alone = rig.send(0, together(&batches[1..], 7)).await;
+    assert_eq!(alone.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(rig.send(0, together(&batches[..1], 7)).await.status, StatusCode::OK);
+    let metrics = rig.admin(0, "/metrics").await;
+    let refused = r#"firehose_proxy_requests_refused_total{reason="Undeliverable"} 6"#;
+    assert!(metrics.contains(refused), "{metrics}");
+    let counted =
+        r#"firehose_proxy_refused_events_total{stream="missing",mapping="spec.mappings[1]",reason="StreamNotFound"} "#;
+    rig.until("they are counted by their mapping", async || {
+        rig.admin(0, "/metrics").await.contains(&format!("{counted}300\n"))
+    })
+    .await;
+    let status = rig.admin(0, "/status").await;
+    assert!(
+        status.contains(r#""mapping":"spec.mappings[1]","refusedEvents":300"#),
+        "{status}"
+    );
+    // The first call had all of them, the next ones one each.
+    let (sent, made) = (calls("sent_records").await, calls("calls").await);
+    assert_eq!(sent, 50.0 + (made - 1.0), "{made} calls");
+
+    rig.simulator.configure("missing", StreamSettings::default()).unwrap();
+    rig.until("it heals", async || {
+        rig.send(0, together(&batches, 6)).await.status == StatusCode::OK
+    })
+    .await;
+    for stream in ["ok", "missing"] {
+        let arrived = rig.arrived(stream);
+        assert!(arrived.values().all(|times| *times == 1), "{arrived:?}");
+    }
+    assert_eq!(rig.arrived("missing").len(), 50);
+    assert!(!rig.admin(0, "/status").await.contains("refusedEvents"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_larger_than_its_time_goes_on_where_the_last_try_has_ended() {
     let rig = Rig::start(Setup {

@@ -220,6 +220,27 @@ async fn bodies_take_the_memory_there_is_for_them_and_give_it_back() {
     }
 }
 
+/// Was: waited for until its time was over, and all of the shutdown with it.
+#[tokio::test]
+async fn a_head_that_has_not_ended_is_not_waited_for_at_the_end() {
+    let mut server = configured(|endpoint| endpoint.connections.head_timeout = Duration::from_secs(3600)).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream
+        .write_all(b"HEAD /health HTTP/1.1\r\nHost: h\r\n\r\n")
+        .await
+        .unwrap();
+    read_until(&mut stream, "\r\n\r\n").await;
+    stream.write_all(b"POST /v1/track HTTP/1.1\r\nHo").await.unwrap();
+    // What has come before these is read before them.
+    for _ in 0..3 {
+        assert_eq!(server.get("/health").await.status, 200);
+    }
+    server.controller.advance(Phase::Stopping);
+    timeout(SOON, server.ended())
+        .await
+        .expect("the endpoint ends with its last request");
+}
+
 #[tokio::test]
 async fn at_the_end_open_requests_are_answered_and_no_new_ones_taken() {
     let mut server = configured(|_| {}).await;

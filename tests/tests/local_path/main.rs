@@ -8,3 +8,4 @@ mod families;
 mod killed;
 mod manifest;
 mod mistakes;
+mod repeats;

@@ -318,6 +318,10 @@ fn delivery(spec: &FirehoseDestinationSpec, sizes: &sizes::Sizes) -> config::Del
                 config::Acknowledge::WhenDelivered
             }
         },
+        undeliverable: match delivery.undeliverable {
+            api::Undeliverable::Refuse => config::Undeliverable::Refuse,
+            api::Undeliverable::DeadLetter => config::Undeliverable::DeadLetter,
+        },
         linger_milliseconds: delivery.linger_milliseconds.unsigned_abs(),
         record_delimiter: match delivery.record_delimiter {
             api::RecordDelimiter::Newline => config::RecordDelimiter::Newline,

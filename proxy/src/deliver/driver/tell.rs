@@ -6,8 +6,12 @@ use tokio::time::Instant;
 use super::{Driver, Stream, StreamBacklog, Undelivered};
 use crate::{
     deliver::{StreamState, StreamStatus, metrics::Standing},
+    firehose::Reason,
     stream::StreamId,
 };
+
+/// What the log and the metrics say where no row leads to a stream.
+pub(super) const NO_MAPPING: &str = "none";
 
 impl Stream {
     /// Brings the state up to date and says so when it has changed.
@@ -22,10 +26,33 @@ impl Stream {
         if changed {
             let (stream, reason) = (self.name.as_str(), health.as_str());
             let detail = self.detail.as_deref().unwrap_or_default();
+            let mapping = self.mapping.as_deref().unwrap_or(NO_MAPPING);
+            let (refused, waiting) = (self.refused_events, self.core.backlog_events());
             match state {
-                StreamState::Failing => tracing::warn!(stream, reason, detail, "delivery fails and is retried"),
-                _ => tracing::info!(stream, reason, state = state.as_str(), "delivery"),
+                StreamState::Failing if self.is_closed => tracing::warn!(
+                    stream,
+                    mapping,
+                    reason,
+                    refused,
+                    waiting,
+                    detail,
+                    "this stream takes nothing until somebody mends that: its events are refused, others go on"
+                ),
+                StreamState::Failing => {
+                    tracing::warn!(
+                        stream,
+                        mapping,
+                        reason,
+                        waiting,
+                        detail,
+                        "delivery fails and is retried"
+                    );
+                }
+                _ => tracing::info!(stream, mapping, reason, refused, state = state.as_str(), "delivery"),
             }
+        }
+        if health == Reason::Succeeded {
+            self.refused_events = 0;
         }
         changed
     }
@@ -66,6 +93,8 @@ impl Driver {
             state: stream.state,
             reason: stream.reason,
             detail: stream.detail.clone(),
+            mapping: stream.mapping.clone(),
+            refused_events: stream.refused_events,
             single_puts: stream.core.is_single(),
             backlog_events: standing.backlog_events,
             backlog_bytes: standing.backlog_bytes,
@@ -73,6 +102,13 @@ impl Driver {
             bytes_per_second: standing.bytes_per_second,
         };
         self.deliver.delivery_status.put_stream(id, status);
+    }
+
+    /// What is under way now is cut off: its outcome is not known.
+    pub(super) fn count_cut_off(&mut self) {
+        for stream in self.streams.values() {
+            stream.metrics.cut_off(stream.core.events_in_flight());
+        }
     }
 
     pub(super) fn report(&self) -> Undelivered {
@@ -85,6 +121,7 @@ impl Driver {
                     bytes: stream.core.backlog_bytes(),
                 })
                 .collect(),
+            cut_off: self.streams.values().map(|stream| stream.core.events_in_flight()).sum(),
         }
     }
 }

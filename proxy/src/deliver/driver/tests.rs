@@ -27,7 +27,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use super::*;
 use crate::{
     config,
-    deliver::{LogAndSettle, StreamStatus},
+    deliver::{LogAndSettle, StreamState, StreamStatus},
     firehose::{Problem, Target},
     queue::{self, AcceptError, Accepted, BatchTooLarge, EventBatch, Intake},
     shutdown::{Controller, shutdown},
@@ -131,6 +131,7 @@ impl Fixture {
             metrics: Metrics::register(&mut Registry::default()),
             delivery_status: status.clone(),
             byte_limit: intake.byte_limit().clone(),
+            closed_streams: intake.closed_streams().clone(),
             give_up: Box::new(LogAndSettle),
             account: crate::account::Account::unlimited(),
             most_calls: usize::MAX,
@@ -335,6 +336,26 @@ async fn what_is_left_when_the_time_to_flush_is_over_is_reported() {
         .map(|left| (left.stream.as_str(), left.events, left.bytes))
         .collect();
     assert_eq!(left, [("orders", 2, 16), ("pages", 1, 8)]);
+    // Was: nobody knew that they may arrive twice.
+    assert_eq!(report.cut_off, 3);
+}
+
+/// Was: started, cut off, and sent again by the next process.
+#[tokio::test]
+async fn no_call_starts_that_would_not_be_answered_before_the_end() {
+    let firehose = Firehose::answering(0);
+    let fixture = Fixture::start(Ok(firehose.client()), "delivery: {lingerMilliseconds: 0}");
+    // A call that takes longer than all the time there is in the end.
+    let slow = fixture.send("orders", 1);
+    until("it is on its way", || firehose.open() == 1).await;
+    sleep(FLUSH_WITHIN * 2).await;
+    firehose.permits.add_permits(1);
+    slow.await.unwrap().unwrap();
+    fixture.controller.advance(Phase::Stopping);
+    let _late = fixture.send("orders", 2);
+    let report = timeout(SOON, fixture.running).await.unwrap().unwrap();
+    assert_eq!((firehose.most_open.load(Ordering::Relaxed), firehose.open()), (1, 0));
+    assert_eq!((report.left[0].events, report.cut_off), (2, 0));
 }
 
 /// The log, as far as a test wants it.

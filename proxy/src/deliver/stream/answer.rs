@@ -10,6 +10,10 @@ use crate::firehose::{FailedRecord, Operation, Outcome, limits::MAX_CALL_BYTES};
 /// How long single puts go on before the batch call is tried again.
 const SINGLE_FOR: Duration = Duration::from_secs(300);
 
+/// How often, and for how long, an event is refused alone before it is to blame whatever else the stream takes.
+const TIMES_ALONE: u32 = 3;
+const ALONE_FOR: Duration = Duration::from_secs(5);
+
 impl<E: Event> Core<E> {
     pub(super) fn answer(&mut self, id: CallId, outcome: Outcome, now: Instant, effects: &mut Vec<Effect<E>>) {
         let Some(call) = self.calls.remove(&id) else {
@@ -58,6 +62,7 @@ impl<E: Event> Core<E> {
             throttled_records: throttled,
         };
         self.pace.answered(&answered, now);
+        self.lasting = None;
         if arrived_records > 0 {
             self.successes += 1;
             self.backoff.succeeded();
@@ -69,11 +74,8 @@ impl<E: Event> Core<E> {
         } else {
             self.backoff.failed(sent_at, now);
         }
-        // What fails now and then is sent again and no more is made of it, as long as others arrive.
-        self.health = match failed.first() {
-            Some(record) if arrived_records == 0 => record.reason,
-            _ => Reason::Succeeded,
-        };
+        self.health
+            .answered(arrived_records, failed.iter().map(|record| record.reason), now);
         // Records that failed once wait a moment; only those that fail again wait longer.
         if failed.first().is_some_and(|record| record.index < records_sent_again) {
             self.record_backoff.failed(sent_at, now);
@@ -115,6 +117,7 @@ impl<E: Event> Core<E> {
                 self.backoff.failed(sent_at, now);
             }
             Reason::Throttled => {
+                self.lasting = None;
                 // An outage looks like this too; its later failures say nothing more about the rate.
                 if first_failure {
                     let answered = Answered {
@@ -149,9 +152,46 @@ impl<E: Event> Core<E> {
             | Reason::CallNotMade
             | Reason::TooOld => self.backoff.failed(sent_at, now),
         }
-        self.health = reason;
+        self.health.failed(reason, batch.len(), now);
         self.counters.retried_records += batch.len() as u64;
         self.put_back(batch);
+        // Where the batch call is denied the next call tells.
+        if reason.is_lasting() && self.mode != Mode::Trial {
+            self.lasting = Some(reason);
+            if !self.settings.sets_aside {
+                let failed = self.waiting.take_if(Event::is_refusable);
+                self.hand_back(failed, effects);
+            }
+            self.refuse_lasting(effects);
+        }
+    }
+
+    /// Parts with what a stream does not take for a reason that lasts: all of it where it is set aside, else what
+    /// somebody else has.
+    pub(super) fn refuse_lasting(&mut self, effects: &mut Vec<Effect<E>>) {
+        let Some(reason) = self.lasting else {
+            return;
+        };
+        if self.settings.sets_aside {
+            for event in self.waiting.take_if(|_| true) {
+                self.give_up(event, reason, effects);
+            }
+            return;
+        }
+        // What nobody else had when it was looked at is ours for good: only what is new is looked at.
+        let newest = std::mem::take(&mut self.unseen);
+        let is_refused = Event::is_refusable;
+        #[cfg(test)]
+        let is_refused = |event: &E| is_refused(event) || self.mutants.refuses_all;
+        let refused = self.waiting.take_newest_if(newest, is_refused);
+        self.hand_back(refused, effects);
+    }
+
+    fn hand_back(&mut self, refused: Vec<E>, effects: &mut Vec<Effect<E>>) {
+        if !refused.is_empty() {
+            self.counters.refused_events += refused.len() as u64;
+            effects.push(Effect::Refuse(refused));
+        }
     }
 
     /// Firehose refuses the call as it is: something in it must be found, or it is too much.
@@ -166,12 +206,13 @@ impl<E: Event> Core<E> {
         // AWS leaves open whether its 4 MB are counted before or after base64.
         const MAX_ENCODED_CALL_BYTES: usize = MAX_CALL_BYTES / 4 * 3;
         if reason == Reason::CallTooLarge && batch.bytes() > MAX_ENCODED_CALL_BYTES {
-            self.max_call_bytes = MAX_ENCODED_CALL_BYTES;
+            self.call_size.refused(MAX_ENCODED_CALL_BYTES, now);
             self.put_back(batch);
             return;
         }
-        let suspicion = batch.suspicion.unwrap_or(Suspicion {
+        let mut suspicion = batch.suspicion.unwrap_or(Suspicion {
             refused_at: self.successes,
+            alone: None,
         });
         let mut events = batch.into_events();
         // As long as the stream takes nothing at all, it may be the stream that refuses: then no more is split or
@@ -184,8 +225,12 @@ impl<E: Event> Core<E> {
             return;
         }
         if events.len() == 1 {
+            let (since, times) = suspicion.alone.map_or((now, 1), |(since, times)| (since, times + 1));
+            suspicion.alone = Some((since, times));
             // Refused before, refused alone now, and the stream took another call in between: the event is to blame.
-            if suspicion.refused_at < self.successes {
+            // So it is when nothing else came that the stream could have taken: one event is not waited with for ever.
+            let is_stubborn = times >= TIMES_ALONE && now.saturating_duration_since(since) >= ALONE_FOR;
+            if suspicion.refused_at < self.successes || is_stubborn {
                 for event in events {
                     self.give_up(event, reason, effects);
                 }
@@ -193,7 +238,7 @@ impl<E: Event> Core<E> {
             }
             self.refused_alone_at = Some(self.successes);
         }
-        self.health = reason;
+        self.health.failed(reason, 1, now);
         if nothing_since {
             self.backoff.failed(sent_at, now);
         }

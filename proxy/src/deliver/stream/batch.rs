@@ -1,5 +1,7 @@
 //! The records of one call, and how they are put together event by event.
 
+use tokio::time::Instant;
+
 use super::event::Event;
 use crate::firehose::limits::{MAX_PACKED_EVENTS, billed_bytes};
 
@@ -23,6 +25,8 @@ pub struct Batch<E> {
 pub(super) struct Suspicion {
     /// How many calls the stream had accepted when they were first refused.
     pub(super) refused_at: u64,
+    /// When the event was first refused alone, and how often it has been.
+    pub(super) alone: Option<(Instant, u32)>,
 }
 
 /// How much a call may carry.

@@ -23,6 +23,8 @@ pub struct Counters {
     pub unknown_events: u64,
     /// Unsent events whose request gave up.
     pub abandoned_events: u64,
+    /// Events that were refused because their stream takes none for a reason that lasts.
+    pub refused_events: u64,
     /// Events given up.
     pub given_up_events: u64,
 }

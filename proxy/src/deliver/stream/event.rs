@@ -10,4 +10,6 @@ pub trait Event {
     fn accepted_at(&self) -> Instant;
     /// Whether nobody waits for it any more at `now`, so that it must not be sent.
     fn is_abandoned(&self, now: Instant) -> bool;
+    /// Whether its client still waits for the answer and sends it again when it is told to.
+    fn is_refusable(&self) -> bool;
 }

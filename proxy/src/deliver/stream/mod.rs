@@ -7,8 +7,10 @@
 mod answer;
 mod backoff;
 mod batch;
+mod call_size;
 mod counters;
 mod event;
+mod health;
 mod pace;
 mod rates;
 mod settings;
@@ -25,13 +27,12 @@ pub use self::{batch::Batch, counters::Counters, event::Event, rates::Rates, set
 use self::{
     backoff::Backoff,
     batch::Limits,
+    call_size::CallSize,
+    health::Health,
     pace::Pace,
     waiting::{Removed, SendPolicy, Waiting},
 };
-use crate::firehose::{
-    Operation, Outcome, Reason,
-    limits::{MAX_CALL_BYTES, MAX_RECORDS},
-};
+use crate::firehose::{Operation, Outcome, Reason, limits::MAX_RECORDS};
 
 /// Number of a call within its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,6 +67,8 @@ pub enum Effect<E> {
     Delivered(Vec<E>),
     /// This one will never be delivered.
     GiveUp(E, Reason),
+    /// The stream does not take these for a reason that lasts, and their clients can send them again.
+    Refuse(Vec<E>),
 }
 
 /// Most calls of one stream at a time.
@@ -91,8 +94,7 @@ pub struct Core<E> {
     /// Of records that failed inside calls that succeeded.
     record_backoff: Backoff,
     mode: Mode,
-    /// Lowered when AWS counts a call's size otherwise than we do.
-    max_call_bytes: usize,
+    call_size: CallSize,
     /// Calls of which at least one record arrived.
     successes: u64,
     /// `successes` when an event was last refused alone.
@@ -100,11 +102,27 @@ pub struct Core<E> {
     /// Refused events wait for evidence; others go first.
     others_first: bool,
     flushing: bool,
-    health: Reason,
+    health: Health,
+    /// Why the stream takes nothing, where time alone does not mend it.
+    lasting: Option<Reason>,
+    /// Events pushed since it was looked whether they can be handed back.
+    unseen: usize,
     counters: Counters,
     purge_at: Option<Instant>,
     wake_at: Option<Instant>,
     wants_slot: bool,
+    #[cfg(test)]
+    mutants: Mutants,
+}
+
+/// Mistakes, for the proof that the simulation would notice.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Mutants {
+    /// A stream that takes nothing is tried with whole calls.
+    pub(crate) probes_whole: bool,
+    /// Events are handed back that nobody else has.
+    pub(crate) refuses_all: bool,
 }
 
 #[derive(Debug)]
@@ -137,21 +155,26 @@ impl<E: Event> Core<E> {
             backoff: Backoff::new(MAX_BACKOFF, seed),
             record_backoff: Backoff::new(MAX_RECORD_BACKOFF, seed.rotate_left(32)),
             mode: Mode::Batch,
-            max_call_bytes: MAX_CALL_BYTES,
+            call_size: CallSize::default(),
             successes: 0,
             refused_alone_at: None,
             others_first: false,
             flushing: false,
-            health: Reason::Succeeded,
+            health: Health::new(),
+            lasting: None,
+            unseen: 0,
             counters: Counters::default(),
             purge_at: None,
             wake_at: None,
             wants_slot: false,
+            #[cfg(test)]
+            mutants: Mutants::default(),
         }
     }
 
     /// Queues an event. Call [`Core::step`] afterwards.
     pub fn push(&mut self, event: E) {
+        self.unseen += 1;
         self.waiting.push(event);
     }
 
@@ -204,9 +227,14 @@ impl<E: Event> Core<E> {
         self.calls.len()
     }
 
+    /// Events that are under way.
+    pub fn events_in_flight(&self) -> usize {
+        self.calls.values().map(|call| call.batch.event_count()).sum()
+    }
+
     /// Events that wait or are under way.
     pub fn backlog_events(&self) -> usize {
-        self.waiting.events() + self.calls.values().map(|call| call.batch.event_count()).sum::<usize>()
+        self.waiting.events() + self.events_in_flight()
     }
 
     /// Their bytes.
@@ -221,13 +249,19 @@ impl<E: Event> Core<E> {
         self.waiting.oldest().into_iter().chain(in_flight).min()
     }
 
-    /// How the last call ended: [`Reason::Succeeded`] if any of its records arrived, and [`Reason::Throttled`] while
-    /// the rate is what a quota allows.
+    /// How the stream is, by how its calls have ended in the last minute: [`Reason::Succeeded`] while hardly any record
+    /// fails, and [`Reason::Throttled`] while the rate is what a quota allows.
     pub fn health(&self, now: Instant) -> Reason {
-        match self.health {
+        match self.health.reason(now) {
             Reason::Succeeded if self.pace.is_throttled(now) => Reason::Throttled,
             health => health,
         }
+    }
+
+    /// When a stream that takes nothing, for a reason that time alone does not mend, is to be tried again: one record
+    /// goes out then, if there is any. `None` of every other stream.
+    pub fn probe_at(&self, now: Instant) -> Option<Instant> {
+        self.lasting.map(|_| self.backoff.wait(now).unwrap_or(now))
     }
 
     /// Whether nothing gets through at the moment.
@@ -259,6 +293,11 @@ impl<E: Event> Core<E> {
     #[cfg(test)]
     pub(crate) fn never_refill(&mut self) {
         self.pace.never_refills = true;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn make_mistakes(&mut self, mutants: Mutants) {
+        self.mutants = mutants;
     }
 
     fn remove(&mut self, removed: Removed<E>, effects: &mut Vec<Effect<E>>) {
@@ -297,6 +336,7 @@ impl<E: Event> Core<E> {
                 return;
             }
             if let Some(until) = self.backoff.wait(now) {
+                self.refuse_lasting(effects);
                 self.wake_at = Some(until);
                 return;
             }
@@ -305,6 +345,7 @@ impl<E: Event> Core<E> {
             {
                 self.mode = Mode::Batch;
             }
+            self.call_size.look(now);
             let limits = self.limits();
             let suspects = self.waiting.has_suspects() && !(self.others_first && self.is_ready(limits, now));
             if !suspects && !self.is_ready(limits, now) {
@@ -370,13 +411,16 @@ impl<E: Event> Core<E> {
 
     fn limits(&self) -> Limits {
         let (bytes, records) = self.pace.call_size();
+        let is_probe = self.lasting.is_some();
+        #[cfg(test)]
+        let is_probe = is_probe && !self.mutants.probes_whole;
         Limits {
             records: match self.mode {
-                Mode::Batch => records.min(MAX_RECORDS),
-                Mode::Trial | Mode::Single { .. } => 1,
+                Mode::Batch if !is_probe => records.min(MAX_RECORDS),
+                Mode::Batch | Mode::Trial | Mode::Single { .. } => 1,
             },
-            bytes: bytes.min(self.max_call_bytes),
-            packing: self.settings.packing,
+            bytes: bytes.min(self.call_size.bytes()),
+            packing: self.settings.packing.filter(|_| !is_probe),
         }
     }
 

@@ -13,6 +13,9 @@ pub struct Settings {
     pub linger: Duration,
     /// Age at which an event is given up.
     pub max_age: Option<Duration>,
+    /// Whether events become dead letters while the stream takes none for a reason that lasts. Else they are refused
+    /// where their clients wait, and wait where not.
+    pub sets_aside: bool,
     /// This pod's share of the stream's quota: where the rate starts.
     pub share: Rates,
     /// How far above its share the rate may grow. The whole of a quota that a person set, since the other pods may be

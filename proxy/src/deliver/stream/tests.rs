@@ -23,6 +23,10 @@ impl Event for Numbered {
     fn is_abandoned(&self, _: Instant) -> bool {
         false
     }
+
+    fn is_refusable(&self) -> bool {
+        false
+    }
 }
 
 fn settings() -> Settings {
@@ -30,6 +34,7 @@ fn settings() -> Settings {
         paused: false,
         linger: Duration::from_millis(5),
         max_age: None,
+        sets_aside: false,
         share: Rates {
             bytes: 1e8,
             records: 5e5,
@@ -82,6 +87,7 @@ fn run(
                         .fold(longest, Duration::max);
                 }
                 Effect::GiveUp(event, reason) => panic!("event {} is given up: {reason:?}", event.number),
+                Effect::Refuse(events) => panic!("{events:?} are refused"),
             }
         }
     }
@@ -148,4 +154,41 @@ fn what_is_taken_back_is_what_was_asked_for_and_the_rest_is_still_counted() {
     let rest = core.take_back(|_| true);
     assert!(rest.iter().all(|event| event.number % 2 == 1));
     assert_eq!((core.backlog_events(), core.backlog_bytes()), (0, 0));
+}
+
+/// Was: tried for as long as nothing else came that the stream could have taken.
+#[test]
+fn an_event_that_is_refused_and_has_no_company_is_given_up_within_ten_seconds_and_not_at_once() {
+    let start = Instant::now();
+    let mut core = Core::new(settings(), 1, start);
+    core.push(Numbered {
+        number: 0,
+        accepted_at: start,
+    });
+    let mut tries = 0;
+    let mut calls = VecDeque::new();
+    for millisecond in 0..60_000 {
+        let now = start + Duration::from_millis(millisecond);
+        let mut effects = core.step(Input::Wake, now, 1);
+        if let Some(call) = calls.pop_front() {
+            let outcome = Outcome::Failed(Reason::RecordRejected);
+            effects.extend(core.step(Input::Answer { call, outcome }, now, 1));
+        }
+        for effect in effects {
+            match effect {
+                Effect::Call(call, _) => {
+                    tries += 1;
+                    calls.push_back(call);
+                }
+                Effect::GiveUp(event, Reason::RecordRejected) => {
+                    assert_eq!(event.number, 0);
+                    assert!((5_000..10_000).contains(&millisecond), "after {millisecond} ms");
+                    assert!((3..20).contains(&tries), "{tries} tries");
+                    return;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    panic!("it is still tried after {tries} tries");
 }

@@ -193,6 +193,15 @@ impl<E: Event> Waiting<E> {
         batch.finish(Some(suspicion))
     }
 
+    /// Takes out what `goes` says of the last `newest` that were pushed. It is not asked about those before them.
+    pub(super) fn take_newest_if(&mut self, newest: usize, goes: impl Fn(&E) -> bool) -> Vec<E> {
+        let newest = self.fresh.split_off(self.fresh.len().saturating_sub(newest));
+        let (going, staying): (Vec<E>, Vec<E>) = newest.into_iter().partition(goes);
+        self.open_bytes -= going.iter().map(Event::size).sum::<usize>();
+        self.fresh.extend(staying);
+        going
+    }
+
     /// Takes out what `goes` says, in the order of the queues.
     pub(super) fn take_if(&mut self, goes: impl Fn(&E) -> bool) -> Vec<E> {
         let mut taken = Vec::new();

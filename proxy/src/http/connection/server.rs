@@ -299,6 +299,10 @@ async fn requests<H: Handler, S: AsyncRead + AsyncWrite + Unpin>(
             edited = lifetime::edited(&mut edits) => lifetime.set(edited),
             () = stopping.as_mut(), if !is_stopping => {
                 is_stopping = true;
+                // What has come of a head was looked at right before this. Nobody waits for the rest of it.
+                if progress.now().0 == progress::Phase::Head {
+                    return;
+                }
                 connection.as_mut().graceful_shutdown();
             }
         }

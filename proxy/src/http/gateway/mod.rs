@@ -238,7 +238,8 @@ impl Gateway {
                     body::discard(&head.headers, &mut incoming).await;
                 }
                 self.refused(refusal, &head, peer.address);
-                refusal.reply()
+                let [spread, ..] = (self.endpoint.random)();
+                refusal.reply(spread)
             }
         };
         self.endpoint.metrics.answered(reply.status());

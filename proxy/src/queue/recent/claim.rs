@@ -63,6 +63,12 @@ impl Claim {
         self.claims.tell();
     }
 
+    /// Forgets events of the batch, by their index: their client is told to send them again.
+    pub(in crate::queue) fn withdraw(&self, events: impl Iterator<Item = u32>) {
+        let places: Vec<u32> = events.map(|event| self.place(event)).collect();
+        self.recent.withdraw(&self.claims, &places);
+    }
+
     /// Every event of the batch is safe.
     pub(crate) fn all_safe(&self) {
         let events = self.kept.as_ref().map_or(self.claims.len(), |kept| kept.len());

@@ -17,7 +17,7 @@ use super::{
     oracle::{self, Ended, SimEvent},
 };
 use crate::{
-    deliver::stream::{CallId, Core, Effect, Event as _, Input, Rates, Settings},
+    deliver::stream::{CallId, Core, Effect, Event as _, Input, Mutants, Rates, Settings},
     firehose::{Operation, Outcome, Reason, limits::MAX_RECORD_BYTES},
     simulation::{Fingerprint, Random},
 };
@@ -73,6 +73,8 @@ struct History {
     fair_from: Instant,
     settled: usize,
     accepted_calls: u64,
+    /// The last answer said that the stream takes nothing, for a reason that lasts.
+    is_lasting: bool,
     effects: u64,
     calls: u64,
     most_events: usize,
@@ -116,15 +118,24 @@ impl History {
             paused: false,
             linger: Duration::from_millis(*random.pick(&[0, 20, 100, 400])),
             max_age: random.percent(10).then(|| Duration::from_secs(random.between(2, 30))),
+            sets_aside: false,
             share,
             most: 64.0,
             packing: random.percent(25).then(|| *random.pick(&[5_120, 61_440, 1_024_000])),
+        };
+        let settings = Settings {
+            sets_aside: seed.is_multiple_of(5),
+            ..settings
         };
         let fair_from = now + BAD_WEATHER.mul_f64(f64::from(u32::try_from(random.between(10, 100)).unwrap()) / 100.0);
         let mut core = Core::new(settings, random.next(), now);
         if bug == Some(Mutant::BucketNeverRefills) {
             core.never_refill();
         }
+        core.make_mistakes(Mutants {
+            probes_whole: bug == Some(Mutant::ProbesAreWhole),
+            refuses_all: bug == Some(Mutant::EverythingIsRefused),
+        });
         // Large events only where the quota lets them through in the time there is.
         let largest = if bytes >= 1_000_000 { 1_100_000 } else { 20_000 };
         Self {
@@ -140,6 +151,7 @@ impl History {
             fair_from,
             settled: 0,
             accepted_calls: 0,
+            is_lasting: false,
             effects: 0,
             calls: 0,
             most_events: usize::try_from(random.between(100, 1200)).unwrap(),
@@ -232,7 +244,13 @@ impl History {
             if matches!(outcome, Outcome::Records(_)) && stored.contains(&true) {
                 self.accepted_calls += 1;
             }
-            oracle::answered(&records, &outcome, &stored, self.accepted_calls);
+            oracle::answered(&records, &outcome, &stored, self.accepted_calls, self.now);
+            self.is_lasting = match outcome {
+                Outcome::Records(_) | Outcome::Failed(Reason::Throttled) => false,
+                // The batch call may be denied alone.
+                Outcome::Failed(Reason::StreamNotFound | Reason::NotDirectPut) => true,
+                Outcome::Failed(_) => self.is_lasting,
+            };
             self.record(("answer", call, format!("{outcome:?}")));
             self.note(|| format!("answer {call:?} {outcome:?}"));
             return Ok(Some(Input::Answer { call, outcome }));
@@ -288,12 +306,20 @@ impl History {
                 self.record(("delivered", numbers));
                 events.iter().try_for_each(oracle::delivered)
             }
+            Effect::Refuse(events) => {
+                self.settled += events.len();
+                let numbers: Vec<usize> = events.iter().map(SimEvent::number).collect();
+                self.record(("refused", numbers));
+                events.iter().try_for_each(oracle::refused)
+            }
             Effect::GiveUp(event, reason) => {
                 self.settled += 1;
                 self.record(("given up", event.number(), reason.as_str()));
                 self.note(|| format!("gives up {} bytes: {reason:?}", event.size()));
                 let age = self.core.settings().max_age;
-                oracle::given_up(&event, reason, age.and_then(|age| self.now.checked_sub(age)))
+                let oldest = age.and_then(|age| self.now.checked_sub(age));
+                let takes_none = self.core.probe_at(self.now).is_some() && self.core.settings().sets_aside;
+                oracle::given_up(&event, reason, oldest, takes_none, self.now)
             }
         }
     }
@@ -313,6 +339,12 @@ impl History {
             operation_is_batch,
             records.iter().map(numbers).collect::<Vec<_>>(),
         ));
+        if self.is_lasting && records.len() > 1 {
+            return Err(format!(
+                "a stream that takes nothing is tried with {} records",
+                records.len()
+            ));
+        }
         oracle::sent(&records)?;
         let handled = self
             .firehose
@@ -322,11 +354,17 @@ impl History {
         if self.bug == Some(Mutant::RefusedCallIsGivenUp) && handled.outcome == Outcome::Failed(Reason::RecordRejected)
         {
             let oldest = None;
-            oracle::answered(&records, &handled.outcome, &handled.stored, self.accepted_calls);
+            oracle::answered(
+                &records,
+                &handled.outcome,
+                &handled.stored,
+                self.accepted_calls,
+                self.now,
+            );
             return records
                 .iter()
                 .flatten()
-                .try_for_each(|event| oracle::given_up(event, Reason::RecordRejected, oldest));
+                .try_for_each(|event| oracle::given_up(event, Reason::RecordRejected, oldest, false, self.now));
         }
         self.answers.push(Reverse((self.now + handled.latency, call)));
         self.in_flight.insert(call, (records, handled.outcome, handled.stored));
@@ -388,6 +426,7 @@ impl Summary {
         let (sum, more) = (&mut self.ended, other.ended);
         sum.delivered += more.delivered;
         sum.given_up += more.given_up;
+        sum.refused += more.refused;
         sum.abandoned += more.abandoned;
         sum.duplicates += more.duplicates;
         sum.unknown += more.unknown;
@@ -403,6 +442,7 @@ impl fmt::Display for Summary {
         let Ended {
             delivered,
             given_up,
+            refused,
             abandoned,
             duplicates,
             unknown,
@@ -415,7 +455,7 @@ impl fmt::Display for Summary {
         )?;
         writeln!(
             formatter,
-            "events: {delivered} delivered, {given_up} given up, {abandoned} abandoned; {resent} sent again, {duplicates} arrived twice after {unknown} unknown outcomes"
+            "events: {delivered} delivered, {given_up} given up, {refused} refused, {abandoned} abandoned; {resent} sent again, {duplicates} arrived twice after {unknown} unknown outcomes"
         )?;
         for (fault, count) in &self.faults {
             writeln!(formatter, "  {fault:?}: {count}")?;

@@ -31,10 +31,14 @@ pub(super) enum Mutant {
     AbandonedAreSent,
     /// A refused call is given up whole.
     RefusedCallIsGivenUp,
+    /// A stream that takes nothing is tried with whole calls.
+    ProbesAreWhole,
+    /// Events are handed back that nobody else has.
+    EverythingIsRefused,
 }
 
 /// Each bug with the number of seeds within which it must be noticed.
-const MUTANTS: [(Mutant, u64); 7] = [
+const MUTANTS: [(Mutant, u64); 9] = [
     (Mutant::WholeBatchRetry, 20),
     (Mutant::IndexShift, 20),
     (Mutant::EmptyAnswerIsSuccess, 20),
@@ -42,6 +46,8 @@ const MUTANTS: [(Mutant, u64); 7] = [
     (Mutant::TimeoutIsSuccess, 20),
     (Mutant::AbandonedAreSent, 50),
     (Mutant::RefusedCallIsGivenUp, 50),
+    (Mutant::ProbesAreWhole, 50),
+    (Mutant::EverythingIsRefused, 50),
 ];
 
 /// Names the file for the fingerprints.

@@ -1,6 +1,6 @@
 //! What must hold, looked at from outside the core.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -21,6 +21,8 @@ pub(super) struct Facts {
     bytes: usize,
     accepted_at: Instant,
     is_poison: bool,
+    /// Its client waits for the answer and sends it again when it is told to.
+    is_refusable: bool,
     /// Mutant: the core does not hear that the event was abandoned.
     is_deaf: bool,
     abandoned: Cell<bool>,
@@ -33,6 +35,8 @@ pub(super) struct Facts {
     /// alone.
     first_refused: Cell<Option<u64>>,
     refused_alone: Cell<Option<u64>>,
+    /// When it was first refused alone, and how often.
+    alone: Cell<Option<(Instant, u32)>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +45,7 @@ enum State {
     InFlight,
     Delivered,
     GivenUp,
+    Refused,
 }
 
 impl SimEvent {
@@ -50,6 +55,7 @@ impl SimEvent {
             bytes,
             accepted_at,
             is_poison,
+            is_refusable: number.is_multiple_of(3),
             is_deaf,
             abandoned: Cell::new(false),
             state: Cell::new(State::Waiting),
@@ -59,6 +65,7 @@ impl SimEvent {
             stored: Cell::new(0),
             first_refused: Cell::new(None),
             refused_alone: Cell::new(None),
+            alone: Cell::new(None),
         }))
     }
 
@@ -94,6 +101,10 @@ impl Event for SimEvent {
 
     fn is_abandoned(&self, _: Instant) -> bool {
         self.0.abandoned.get() && !self.0.is_deaf
+    }
+
+    fn is_refusable(&self) -> bool {
+        self.0.is_refusable
     }
 }
 
@@ -140,7 +151,13 @@ pub(super) fn handled(records: &[Vec<SimEvent>], stored: &[bool]) {
 }
 
 /// The call's outcome reaches the core; `truly_failed` is what an adapter without bugs would have said.
-pub(super) fn answered(records: &[Vec<SimEvent>], outcome: &Outcome, stored: &[bool], accepted_calls: u64) {
+pub(super) fn answered(
+    records: &[Vec<SimEvent>],
+    outcome: &Outcome,
+    stored: &[bool],
+    accepted_calls: u64,
+    now: Instant,
+) {
     for (index, record) in records.iter().enumerate() {
         let failed = match outcome {
             Outcome::Records(_) => !stored[index],
@@ -161,6 +178,8 @@ pub(super) fn answered(records: &[Vec<SimEvent>], outcome: &Outcome, stored: &[b
                     facts.first_refused.set(Some(first));
                     if records.len() == 1 && record.len() == 1 {
                         facts.refused_alone.set(Some(accepted_calls));
+                        let (since, times) = facts.alone.get().unwrap_or((now, 0));
+                        facts.alone.set(Some((since, times + 1)));
                     }
                 }
             }
@@ -182,7 +201,15 @@ pub(super) fn delivered(event: &SimEvent) -> Result<(), String> {
 }
 
 /// The core gives an event up.
-pub(super) fn given_up(event: &SimEvent, reason: Reason, oldest: Option<Instant>) -> Result<(), String> {
+///
+/// `takes_none`: the stream has said that it takes none, and its events are to be set aside.
+pub(super) fn given_up(
+    event: &SimEvent,
+    reason: Reason,
+    oldest: Option<Instant>,
+    takes_none: bool,
+    now: Instant,
+) -> Result<(), String> {
     let facts = &event.0;
     if facts.state.get() != State::Waiting {
         return event.fail("given up although it does not wait");
@@ -190,17 +217,32 @@ pub(super) fn given_up(event: &SimEvent, reason: Reason, oldest: Option<Instant>
     let stated_truly = match reason {
         Reason::RecordTooLarge => facts.bytes > MAX_RECORD_BYTES,
         Reason::TooOld => oldest.is_some_and(|oldest| facts.accepted_at < oldest),
-        // Refused before, refused alone now, and the stream took others in between.
+        // Refused before, refused alone now, and the stream took others in between; or refused alone for long.
         Reason::RecordRejected => {
             let refused = (facts.first_refused.get(), facts.refused_alone.get());
-            matches!(refused, (Some(first), Some(alone)) if first < alone)
+            let is_stubborn = |(since, times): (Instant, u32)| times >= 3 && now - since >= Duration::from_secs(5);
+            matches!(refused, (Some(first), Some(alone)) if first < alone) || facts.alone.get().is_some_and(is_stubborn)
         }
+        reason if reason.is_lasting() => takes_none,
         _ => false,
     };
     if !stated_truly {
         return event.fail(&format!("given up as {reason:?}"));
     }
     facts.state.set(State::GivenUp);
+    Ok(())
+}
+
+/// The core hands an event back.
+pub(super) fn refused(event: &SimEvent) -> Result<(), String> {
+    let facts = &event.0;
+    if facts.state.get() != State::Waiting {
+        return event.fail("refused although it does not wait");
+    }
+    if !facts.is_refusable {
+        return event.fail("refused although nobody else has it");
+    }
+    facts.state.set(State::Refused);
     Ok(())
 }
 
@@ -212,6 +254,7 @@ pub(super) fn ended(events: &[SimEvent]) -> Result<Ended, String> {
         match facts.state.get() {
             State::Delivered => ended.delivered += 1,
             State::GivenUp => ended.given_up += 1,
+            State::Refused => ended.refused += 1,
             State::Waiting if facts.abandoned.get() => ended.abandoned += 1,
             State::Waiting | State::InFlight => return event.fail("lost"),
         }
@@ -230,6 +273,7 @@ pub(super) fn ended(events: &[SimEvent]) -> Result<Ended, String> {
 pub(super) struct Ended {
     pub(super) delivered: u64,
     pub(super) given_up: u64,
+    pub(super) refused: u64,
     pub(super) abandoned: u64,
     pub(super) duplicates: u64,
     pub(super) unknown: u64,

@@ -155,6 +155,7 @@ impl Cores {
                 paused: false,
                 linger: Duration::ZERO,
                 max_age: None, // the clock of this machine is no part of a history
+                sets_aside: false,
                 share: Rates {
                     bytes: 1e6,
                     records: 1e4,
@@ -181,6 +182,7 @@ impl Cores {
                 }
                 Effect::Delivered(events) => batches.settle(&events, oracle),
                 Effect::GiveUp(event, _) => self.given_up.push(event),
+                Effect::Refuse(events) => unreachable!("{} events on a disk are handed back", events.len()),
             }
         }
     }
