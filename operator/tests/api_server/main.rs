@@ -20,6 +20,7 @@ mod reconcile;
 #[path = "../rights/mod.rs"]
 mod rights;
 mod rollout;
+mod scale;
 mod server;
 mod tenant;
 mod tightened;
