@@ -20,7 +20,7 @@ mod reconcile;
 #[path = "../rights/mod.rs"]
 mod rights;
 mod rollout;
-mod scale;
+mod many;
 mod server;
 mod tenant;
 mod tightened;
