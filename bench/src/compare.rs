@@ -218,6 +218,7 @@ fn document(endpoint_url: String, acknowledge: Acknowledge) -> Document {
         streams: Vec::new(),
         spool: Default::default(),
         replicas: 1,
+        drain_generation: None,
         active_replicas: 1,
     }
 }

@@ -1,8 +1,9 @@
 //! What happens to each event between the body and the queue, again and again, so that `cargo xtask prove instructions`
 //! can count its instructions. Measures nothing itself.
 //!
-//! `event-path proxy N` admits a batch of 50 events N times; `event-path reference N` reads and writes the same bytes
-//! with serde_json, which is the measure.
+//! `event-path proxy N` admits a batch of 50 events N times, as the proxy does on this machine; with `avx2` or
+//! `portable` in its place it does so by instructions that not every machine has, or without them. `event-path
+//! reference N` reads and writes the same bytes with serde_json, which is the measure.
 
 use std::{env, hint::black_box};
 
@@ -13,24 +14,28 @@ use firehose_proxy::{
     stream::Streams,
 };
 use firehose_proxy_config::{Mapping, RecordDelimiter};
+use firehose_proxy_marks::Method;
 use serde_json::{Value, json};
 
 fn main() {
     let mut arguments = env::args().skip(1);
     let (Some(what), Some(Ok(times))) = (arguments.next(), arguments.next().map(|times| times.parse())) else {
-        panic!("usage: event-path proxy|reference N");
+        panic!("usage: event-path proxy|avx2|portable|reference N");
     };
     let body = body(50);
     let bytes = match what.as_str() {
         "reference" => reference(&body, times),
-        "proxy" => proxy(&body, times),
-        other => panic!("\"{other}\" is neither proxy nor reference"),
+        "proxy" => proxy(Method::chosen(), &body, times),
+        "avx2" => proxy(Method::avx2().expect("the machine has AVX2"), &body, times),
+        "portable" => proxy(Method::PORTABLE, &body, times),
+        other => panic!("\"{other}\" is none of proxy, avx2, portable and reference"),
     };
     println!("{bytes} bytes of records");
 }
 
-/// Bytes of the records that the proxy makes of the body, so many times.
-fn proxy(body: &[u8], times: usize) -> usize {
+/// Bytes of the records that the proxy makes of the body, so many times, its marks found by this method.
+fn proxy(method: Method, body: &[u8], times: usize) -> usize {
+    method.choose().expect("nothing was read before");
     let rows = [("product added", "orders"), ("page", "pages"), ("*", "orders")];
     let mappings = rows.map(|(event, stream)| Mapping {
         event: event.to_owned(),

@@ -132,6 +132,7 @@ fn options(args: &Args, mounts: &Mounts) -> Options {
             proxy_from_environment: args.aws,
             resolver: None,
         },
+        pod_name: None,
     }
 }
 

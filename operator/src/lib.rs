@@ -16,6 +16,8 @@ pub mod client;
 #[cfg(feature = "controller")]
 pub mod lease;
 #[cfg(feature = "controller")]
+pub mod lifecycle;
+#[cfg(feature = "controller")]
 pub mod metrics;
 #[cfg(feature = "controller")]
 pub mod observe;

@@ -14,6 +14,7 @@ pub const PACKAGES: &[(&str, &str)] = &[
     ("firehose-proxy", "proxy"),
     ("firehose-proxy-config", "proxy/config"),
     ("firehose-proxy-events", "proxy/events"),
+    ("firehose-proxy-marks", "proxy/marks"),
     ("firehose-simulator", "simulator"),
     ("firehose-local", "local"),
     ("dual-stack-listener", "listener"),

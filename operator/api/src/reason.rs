@@ -209,6 +209,10 @@ pub enum Reason {
     ReconciliationPaused,
     /// Proxies are being started or replaced.
     RollingOut,
+    /// Pods above the number that the spec asks for deliver what they have before they go.
+    Draining,
+    /// A volume has what another destination has left: it is never sent.
+    ForeignSpool,
     /// The operator could not write an object; it tries again.
     ApplyFailed,
     /// Pods do not become available with a new image, and no other destination gets it until they do, or until there is
@@ -301,6 +305,8 @@ impl Reason {
             Self::Ready => "events are accepted",
             Self::ReconciliationPaused => "changes of the spec wait, because spec.reconciliation is Paused",
             Self::RollingOut => "proxies are being started or replaced",
+            Self::Draining => "the pod takes no more events, and delivers what it has before it goes",
+            Self::ForeignSpool => "a volume has what another destination has left, which is never sent",
             Self::RolloutHalted => "pods do not become available with a new image, which is held back from all others",
             Self::ApplyFailed => "an object could not be written; the operator tries again",
             Self::Settled => "nothing is left to do",

@@ -153,8 +153,9 @@ pub struct RetentionPolicy {
     #[serde(default)]
     pub when_deleted: Retention,
 
-    /// When there are fewer replicas. Retain (default): the claims of the pods that went stay. Delete: they go. Delete
-    /// is not implemented in this version, and refused.
+    /// When there are fewer replicas. A pod delivers what it has before it goes. Retain (default): its claim stays,
+    /// with the dead letters that are in it, which status.retainedClaims then names. Delete: its claim goes, and
+    /// so the pod waits until its dead letters were sent again or dropped.
     #[serde(default)]
     pub when_scaled: Retention,
 }

@@ -23,7 +23,7 @@ pub use allowed::{
     AllowList, Allowed, Clients, DEFAULT_LABELS, DEFAULT_NODE_SELECTORS, DEFAULT_POD_ANNOTATIONS,
     DEFAULT_SERVICE_ACCOUNT_ANNOTATIONS, NoEntry, NodeRole,
 };
-pub use children::{Children, REVISION_ANNOTATION, WRITE_KEYS_VOLUME, children};
+pub use children::{Children, REVISION_ANNOTATION, SPOOL_VOLUME, WRITE_KEYS_VOLUME, children};
 pub use document::{Paths, document};
 pub use effective::effective;
 pub use endpoints::{AllowedEndpoints, NamedEndpoint, NoHost};

@@ -1,9 +1,7 @@
 //! What a destination is rejected for beyond the rules of [`super::validate()`]: what this version does not do, and
 //! what its running pods cannot follow. A destination that asks for either is refused by field, never half served.
 
-use firehose_operator_api::{
-    Billing, ByteSize, DeletionType, FirehoseDestinationSpec, Reason, Retention, Undeliverable,
-};
+use firehose_operator_api::{Billing, ByteSize, DeletionType, FirehoseDestinationSpec, Reason, Undeliverable};
 use k8s_openapi::api::apps::v1::StatefulSet;
 
 /// One reason for which a spec is not accepted.
@@ -53,10 +51,6 @@ const NOT_IMPLEMENTED: &[(&str, Uses)] = &[
             claim.is_some_and(|claim| claim.template.spec.volume_attributes_class_name.is_some())
         },
     ),
-    ("spec.spool.persistentVolumeClaim.retentionPolicy.whenScaled", |spec| {
-        let claim = spec.spool.persistent_volume_claim.as_ref();
-        claim.is_some_and(|claim| claim.retention_policy.when_scaled == Retention::Delete)
-    }),
     ("spec.deletion.type", |spec| spec.deletion.kind == DeletionType::Drain),
 ];
 

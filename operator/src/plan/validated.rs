@@ -1,6 +1,8 @@
 //! A destination that can be planned: every size a number, every choice made.
 
-use firehose_operator_api::{AllowedClients, PersistentVolumeClaim, ProxySettings, SecretKeyRef, StaticCredentials};
+use firehose_operator_api::{
+    AllowedClients, PersistentVolumeClaim, ProxySettings, Retention, SecretKeyRef, StaticCredentials,
+};
 use firehose_proxy_config::{ClientCertificateMode, Document, Toggle};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
@@ -75,9 +77,29 @@ impl Validated {
         self.settings.mappings.len()
     }
 
-    /// Number of pods.
+    /// Number of pods that take events: as many as the spec asks for.
     pub fn replicas(&self) -> u32 {
+        self.settings.active_replicas
+    }
+
+    /// Number of pods that there must be: those above [`Self::replicas`] deliver what they have before they go.
+    pub fn pods(&self) -> u32 {
         self.settings.replicas
+    }
+
+    /// Lets there be `pods` pods while the spec, in its `generation`, may ask for fewer.
+    #[must_use]
+    pub fn with_pods(mut self, pods: u32, generation: i64) -> Self {
+        let settings = &mut self.settings;
+        settings.replicas = pods.max(settings.active_replicas);
+        settings.drain_generation = (settings.replicas > settings.active_replicas).then_some(generation);
+        self
+    }
+
+    /// Whether the claims of pods that go when there are to be fewer stay.
+    pub fn keeps_claims_when_scaled(&self) -> bool {
+        let claim = self.claim.as_ref();
+        claim.is_some_and(|claim| claim.retention_policy.when_scaled == Retention::Retain)
     }
 
     /// What a 200 means.

@@ -133,6 +133,15 @@ impl Asker {
         Answers { proxies, is_complete }
     }
 
+    /// What the pods of a destination said last, by the pods' UIDs. Those that did not answer are not in it.
+    pub(super) fn reports(&self, uid: &str) -> HashMap<String, Report> {
+        let state = self.state();
+        let answers = state.destinations.get(uid).map(|followed| &followed.answers);
+        let said = answers.into_iter().flatten();
+        said.filter_map(|(pod, report)| Some((pod.clone(), report.clone()?)))
+            .collect()
+    }
+
     /// Asks as long as the process runs; while another may lead, nobody, and nothing is remembered.
     pub async fn run(self, destinations: Store<Guarded>, fence: Fence, metrics: Metrics) {
         let lane = |lane| self.lane(lane, &destinations, &fence, &metrics);
@@ -224,5 +233,7 @@ fn is_waited_for(proxy: &Proxy, revision: Option<&str>) -> bool {
     let Some(report) = &proxy.report else {
         return proxy.ready;
     };
-    Some(report.revision.as_str()) != revision || waits_for_a_secret(report)
+    // While there are to be fewer pods, each answer may be the one that lets one go.
+    let is_draining = report.drain_generation.is_some();
+    Some(report.revision.as_str()) != revision || is_draining || waits_for_a_secret(report)
 }

@@ -10,6 +10,9 @@ pub enum Error {
     /// The status could not be written.
     #[error("failed to write the status: {0}")]
     Status(#[source] Box<kube::Error>),
+    /// A child could not be read.
+    #[error("failed to read the workload: {0}")]
+    Read(#[source] Box<kube::Error>),
     /// A child could not be written.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -23,6 +26,7 @@ impl Error {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Status(_) => "StatusFailed",
+            Self::Read(_) => "ReadFailed",
             Self::Apply(_) => "ApplyFailed",
             Self::Deadline(_) => "Deadline",
         }

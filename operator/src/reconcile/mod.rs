@@ -15,6 +15,7 @@ mod report;
 mod round;
 mod situation;
 mod staging;
+mod surplus;
 mod troubles;
 mod withdraw;
 mod written;

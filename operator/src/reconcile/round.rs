@@ -19,6 +19,7 @@ use super::{
     report::report,
     situation::{Observed, Plan, Planned, Progress, Situation, observe},
     staging::stage,
+    surplus::survey,
     troubles::look,
     withdraw::withdraw,
 };
@@ -61,7 +62,17 @@ pub(super) async fn round(
     remembered: &mut Remembered,
 ) -> Result<Ended, Error> {
     let mut observed = observe(destination, context);
-    let planned = validate(destination, context).and_then(|validated| plan(validated, &observed, context));
+    let mut scale = None;
+    let planned = match validate(destination, context) {
+        Ok(validated) => {
+            let decided = survey(destination, context, observed.stateful_set.as_deref(), &validated).await?;
+            let generation = destination.metadata.generation.unwrap_or_default();
+            let validated = validated.with_pods(decided.pods, generation);
+            scale = Some(decided);
+            plan(validated, &observed, context)
+        }
+        Err(rejections) => Err(rejections),
+    };
     let mut written = Progress::default();
     let uid = destination.uid().unwrap_or_default();
     let (acceptance, planned, failure) = match planned {
@@ -92,7 +103,7 @@ pub(super) async fn round(
             (refused(&rejections), None, withdrawn.err())
         }
     };
-    let situation = Situation::new(observed, planned, written, &context.installation);
+    let situation = Situation::new(observed, planned, written, scale, &context.installation);
     let apply_error = failure.as_ref().map(ToString::to_string);
     let ended = verify(destination, context, remembered, &situation, acceptance, apply_error).await?;
     failure.map_or(Ok(ended), |failure| Err(failure.into()))
@@ -227,7 +238,15 @@ async fn verify(
         return Ok(Ended::new(Outcome::Propagating, Action::requeue(RETRY_UNASKED)));
     }
     let is_halting = context.rollouts.is_failing(&uid);
-    let findings = situation.findings(destination, acceptance, apply_error, &proxies, looked, is_halting);
+    let findings = situation.findings(
+        destination,
+        context,
+        acceptance,
+        apply_error,
+        &proxies,
+        looked,
+        is_halting,
+    );
     let pods_due = report(context, destination, remembered, &findings).await?;
     let wait = match outcome {
         Outcome::Propagating => remembered.schedule.wait(context.now()).min(settled(random())),

@@ -17,8 +17,9 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 
-use super::{absence::Looked, context::Context};
+use super::{absence::Looked, context::Context, surplus::retained_claims};
 use crate::{
+    lifecycle::{Scale, Wait},
     observe::pods_of,
     plan::{
         Children, EVENTS_PORT, Installation, Names, REVISION_ANNOTATION, Running, Validated, effective, selector,
@@ -69,6 +70,8 @@ pub(super) struct Situation {
     pub(super) is_news: bool,
     stateful_set: Option<Arc<StatefulSet>>,
     desired: i32,
+    /// How many pods there must be; `None` while the spec is not followed.
+    scale: Option<Scale>,
 }
 
 /// Looks for the destination's own children in the stores.
@@ -120,6 +123,7 @@ impl Situation {
         observed: Observed,
         planned: Option<Planned>,
         written: Progress,
+        scale: Option<Scale>,
         installation: &Installation,
     ) -> Self {
         let observed_revision = observed.revision();
@@ -150,6 +154,7 @@ impl Situation {
             revision: revision.or(observed_revision),
             stateful_set,
             desired,
+            scale,
         }
     }
 
@@ -182,10 +187,20 @@ impl Situation {
         behind.map(|(pod, _)| Arc::clone(pod)).collect()
     }
 
+    /// The pods that are about to go, by name.
+    fn draining(&self, destination: &str) -> Vec<(String, Wait)> {
+        let workload = Names::of(destination).workload;
+        let waits = self.scale.iter().flat_map(|scale| &scale.waits);
+        waits
+            .map(|(ordinal, wait)| (format!("{workload}-{ordinal}"), *wait))
+            .collect()
+    }
+
     /// What the status follows from.
     pub(super) fn findings<'a>(
         &self,
         destination: &FirehoseDestination,
+        context: &Context,
         acceptance: Acceptance,
         apply_error: Option<String>,
         proxies: &'a [Proxy],
@@ -210,6 +225,8 @@ impl Situation {
             is_halting,
             is_replacing: self.stateful_set.as_deref().is_some_and(is_replacing),
             proxies,
+            draining: self.draining(&name),
+            retained_claims: retained_claims(destination, context, self.scale.as_ref()),
             durability: validated.map(|validated| (validated.acknowledge(), validated.is_spool_persistent())),
             requires_write_keys: validated.map(Validated::requires_write_keys),
             address: format!(

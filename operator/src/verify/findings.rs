@@ -4,6 +4,7 @@ use firehose_operator_api::{Effective, Reason};
 use firehose_proxy_config::{Acknowledge, report::Report};
 
 use crate::{
+    lifecycle::Wait,
     observe::{ClaimPhase, Trouble},
     plan::Subjects,
 };
@@ -67,6 +68,10 @@ pub struct Findings<'a> {
     pub is_replacing: bool,
     /// The pods there are.
     pub proxies: &'a [Proxy],
+    /// The pods above the number asked for, by name, and why each is still there.
+    pub draining: Vec<(String, Wait)>,
+    /// The claims that no pod uses and that hold something; `None` keeps what the status says.
+    pub retained_claims: Option<Vec<String>>,
     /// What keeps pods from being there or ready, by name.
     pub troubles: Vec<PodTrouble>,
     /// The claims of wanted pods that have no volume, by name.
@@ -85,4 +90,18 @@ pub struct Findings<'a> {
     pub effective: Option<Effective>,
     /// What is in force, by name, for messages; `None` while the spec is refused.
     pub subjects: Option<Subjects>,
+}
+
+impl Findings<'_> {
+    /// The pods that take events, or are to.
+    pub(super) fn active(&self) -> impl Iterator<Item = &Proxy> {
+        let proxies = self.proxies.iter();
+        proxies.filter(|proxy| self.draining(&proxy.name).is_none())
+    }
+
+    /// Why a pod that is about to go is still there.
+    pub(super) fn draining(&self, pod: &str) -> Option<Wait> {
+        let found = self.draining.iter().find(|(name, _)| name == pod);
+        found.map(|(_, wait)| *wait)
+    }
 }

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::{
     access::{credentials_ready, secret_missing, secured, write_keys_missing},
     conditions::Conditions,
+    draining,
     findings::{Acceptance, Findings, PodTrouble, Proxy},
     pods::pods,
     streams::streams,
@@ -61,21 +62,21 @@ pub fn judge(findings: &Findings<'_>, before: &FirehoseDestinationStatus, now: &
         proxies: exists.then_some(proxies),
         pods,
         omitted_pods,
-        retained_claims: Vec::new(),
+        retained_claims: draining::retained_claims(findings, before),
         streams,
         conditions: conditions.into_list(),
     }
 }
 
 fn count(findings: &Findings<'_>) -> Proxies {
-    let ready = || findings.proxies.iter().filter(|proxy| proxy.ready);
+    let ready = || findings.active().filter(|proxy| proxy.ready);
     let synced = ready().filter(|proxy| runs(proxy, findings.revision.as_deref()));
     let synced = i32::try_from(synced.count()).unwrap_or(i32::MAX);
     Proxies {
         desired: findings.desired,
         ready: i32::try_from(ready().count()).unwrap_or(i32::MAX),
         synced,
-        draining: 0,
+        draining: i32::try_from(findings.draining.len()).unwrap_or(i32::MAX),
         summary: format!("{synced}/{}", findings.desired),
     }
 }
@@ -109,8 +110,7 @@ fn config_synced(conditions: &mut Conditions<'_>, findings: &Findings<'_>, count
         Some(format!("{}: {error}", proxy.name))
     });
     let unasked = findings
-        .proxies
-        .iter()
+        .active()
         .filter(|proxy| proxy.ready && proxy.report.is_none())
         .count();
     if let Some(message) = refused {
@@ -329,6 +329,7 @@ fn progress(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &
         && (waits
             || findings.apply_error.is_some()
             || findings.is_replacing
+            || !findings.draining.is_empty()
             || counted.ready < findings.desired
             || counted.synced < counted.ready);
     let status = |yes: bool| {
@@ -339,10 +340,11 @@ fn progress(conditions: &mut Conditions<'_>, findings: &Findings<'_>, counted: &
         }
     };
     let (doing, words) = match &findings.apply_error {
-        Some(error) if under_way => (Reason::ApplyFailed, error.as_str()),
-        _ if waits => (Reason::ReconciliationPaused, ""),
-        _ if under_way => (Reason::RollingOut, ""),
-        _ => (Reason::Settled, ""),
+        Some(error) if under_way => (Reason::ApplyFailed, error.clone()),
+        _ if waits => (Reason::ReconciliationPaused, String::new()),
+        _ if under_way && !findings.draining.is_empty() => draining::words(findings, conditions),
+        _ if under_way => (Reason::RollingOut, String::new()),
+        _ => (Reason::Settled, String::new()),
     };
     conditions.set(ConditionType::Reconciling, status(under_way), doing, words);
     conditions.set(ConditionType::Stalled, status(stalled), reason, message);

@@ -3,6 +3,7 @@
 mod access;
 mod ask;
 mod conditions;
+mod draining;
 mod findings;
 mod judge;
 mod news;

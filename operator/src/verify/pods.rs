@@ -58,6 +58,9 @@ pub fn hold_pods(
 fn complaint(proxy: &Proxy, findings: &Findings<'_>) -> Option<(Reason, String)> {
     let revision = findings.revision.as_deref();
     let plain = |reason: Reason| Some((reason, reason.sentence().to_owned()));
+    if let Some(wait) = findings.draining(&proxy.name) {
+        return Some((wait.reason(), wait.sentence().to_owned()));
+    }
     let is_about_it = |one: &&PodTrouble| one.pod == proxy.name;
     if !proxy.ready
         && let Some(PodTrouble { trouble, .. }) = findings.troubles.iter().find(is_about_it)

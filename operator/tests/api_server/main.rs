@@ -13,14 +13,16 @@ mod chart;
 mod children;
 mod leader;
 mod manifest;
+mod many;
 mod namespace;
 mod people;
+mod pods;
 mod policies;
 mod reconcile;
 #[path = "../rights/mod.rs"]
 mod rights;
 mod rollout;
-mod many;
+mod scale;
 mod server;
 mod tenant;
 mod tightened;

@@ -4,6 +4,7 @@
 
 mod access;
 mod conditions;
+mod draining;
 mod status_fields;
 
 use firehose_operator::{
@@ -56,6 +57,9 @@ pub(crate) fn proxy(name: &str) -> Proxy {
             )],
             backlog: report::Backlog::Empty,
             dead_letters: report::DeadLetters::Empty,
+            intake: report::IntakeState::Open,
+            drain_generation: None,
+            foreign_spool: report::ForeignSpool::None,
             deduplication: None,
             spool_formats: vec![1, 2],
         }),
@@ -95,6 +99,8 @@ pub(crate) fn findings(proxies: &[Proxy]) -> Findings<'_> {
         is_halting: false,
         is_replacing: false,
         proxies,
+        draining: Vec::new(),
+        retained_claims: Some(Vec::new()),
         troubles: Vec::new(),
         unbound_claims: Vec::new(),
         durability: Some((Acknowledge::WhenDelivered, false)),

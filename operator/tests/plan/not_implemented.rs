@@ -20,7 +20,6 @@ fn what_is_not_implemented_is_refused_by_its_field_and_its_comment_says_so() {
             "spec.delivery.undeliverable",
             "spec.spool.persistentVolumeClaim.template.metadata",
             "spec.spool.persistentVolumeClaim.template.spec.volumeAttributesClassName",
-            "spec.spool.persistentVolumeClaim.retentionPolicy.whenScaled",
             "spec.deletion.type",
             "spec.mappings[1].source",
             "spec.streams[0].billing",

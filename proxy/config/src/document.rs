@@ -49,8 +49,14 @@ pub struct Document {
     #[serde(default = "one")]
     pub replicas: u32,
     /// Pods with an ordinal at or above this number stop intake, flush and report empty (scale down by draining).
-    #[serde(default = "one")]
+    /// Absent: all take events.
+    #[serde(default = "all")]
     pub active_replicas: u32,
+    /// Generation of the destination that asks for fewer pods than there are; absent while there are as many. A pod
+    /// says it again in its report: what it says of being empty was then not said before the number went up and down
+    /// again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_generation: Option<i64>,
 }
 
 /// Identity of the `FirehoseDestination` a document was rendered from.
@@ -233,6 +239,10 @@ impl Default for DeadLetters {
 
 fn one() -> u32 {
     1
+}
+
+fn all() -> u32 {
+    u32::MAX
 }
 
 /// A document says it only where it is not the first, so that its revision stays what it was.

@@ -51,6 +51,15 @@ pub struct Report {
     /// Whether events that were given up wait for a person in this pod.
     #[serde(default)]
     pub dead_letters: DeadLetters,
+    /// Whether this pod takes events.
+    #[serde(default)]
+    pub intake: IntakeState,
+    /// The `drainGeneration` of the document in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_generation: Option<i64>,
+    /// Whether the volume has what another destination, or an earlier one of the same name, has left. It is never sent.
+    #[serde(default)]
+    pub foreign_spool: ForeignSpool,
     /// What this pod recognizes when a client sends it again; absent while it recognizes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deduplication: Option<DeduplicationReport>,
@@ -302,6 +311,34 @@ pub enum Backlog {
     Unknown,
 }
 
+/// Whether a pod takes events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IntakeState {
+    /// It does.
+    Open,
+    /// There are to be fewer pods, and requests are still open or about to come.
+    Closing,
+    /// There are to be fewer pods; no event is accepted any more, and no request is open that could bring one.
+    Closed,
+    /// The proxy does not say, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// Whether a volume has what another destination has left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ForeignSpool {
+    /// It has not.
+    None,
+    /// It has: files that end in `.foreign`.
+    Present,
+    /// The proxy does not say, or the name is of a newer version.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
 /// Whether events that were given up wait for a person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeadLetters {
@@ -339,6 +376,8 @@ mod tests {
         assert_eq!(report.hash_key, SecretState::Unknown);
         assert_eq!(report.backlog, Backlog::Unknown);
         assert_eq!(report.dead_letters, DeadLetters::Unknown);
+        assert_eq!(report.intake, IntakeState::Unknown);
+        assert_eq!(report.foreign_spool, ForeignSpool::Unknown);
     }
 
     #[test]
@@ -386,6 +425,9 @@ mod tests {
             }],
             backlog: Backlog::Waiting,
             dead_letters: DeadLetters::Full,
+            intake: IntakeState::Closed,
+            drain_generation: Some(7),
+            foreign_spool: ForeignSpool::Present,
             deduplication: Some(DeduplicationReport {
                 entries: 3,
                 reaches_seconds: 600,
@@ -397,7 +439,7 @@ mod tests {
         let text = serde_json::to_string(&report).unwrap();
         assert_eq!(
             text,
-            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1},"spoolFormats":[1,2]}"#
+            r#"{"destinationUID":"u-1","revision":"0011223344556677","ready":true,"configError":"failed to read","credentials":{"state":"Failing","reason":"SecretMissing","detail":"the files are missing"},"clockSkewSeconds":-600,"writeKeys":{"state":"Loaded","revision":"8899aabb"},"hashKey":"Loaded","certificate":"Missing","streams":[{"name":"orders","state":"Failing","reason":"SecretMissing","detail":"no key"}],"backlog":"Waiting","deadLetters":"Full","intake":"Closed","drainGeneration":7,"foreignSpool":"Present","deduplication":{"entries":3,"reachesSeconds":600,"repeated":2,"messageIdsReused":1},"spoolFormats":[1,2]}"#
         );
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }

@@ -4,6 +4,7 @@ mod allowance;
 mod cgroup;
 mod gauges;
 mod opening;
+mod ordinal;
 mod report;
 mod storage;
 mod window;
@@ -29,7 +30,11 @@ use crate::{
     deliver::{self, DeliveryStatus},
     descriptors,
     firehose::Transport,
-    http::{self, Connections, admin::Admin, gateway::Endpoint},
+    http::{
+        self, Connections,
+        admin::Admin,
+        gateway::{Endpoint, Gate},
+    },
     queue::Recent,
     shutdown::{Controller, Phase, shutdown},
     stream::Streams,
@@ -55,6 +60,8 @@ pub struct Options {
     pub acknowledge_timeout: Duration,
     /// How AWS is reached.
     pub transport: Transport,
+    /// Name of the pod, which ends with its number; `None` outside a StatefulSet, where no pod is ever one too many.
+    pub pod_name: Option<String>,
 }
 
 /// A running proxy.
@@ -74,6 +81,8 @@ pub struct Proxy {
     administering: JoinHandle<()>,
     working: Working,
     _config: Mounted,
+    /// What opens and closes the gate; ends with the configuration's sender.
+    _following: Option<JoinHandle<()>>,
 }
 
 /// Whether what is behind the endpoint works yet.
@@ -101,6 +110,7 @@ impl From<&Args> for Options {
                 proxy_from_environment: true,
                 resolver: None,
             },
+            pod_name: args.pod_name.clone(),
         }
     }
 }
@@ -154,7 +164,12 @@ impl Proxy {
             recent: recent.clone(),
             shutdown: shutdown.clone(),
         };
+        let gate = Gate::default();
+        let ordinal = options.pod_name.as_deref().and_then(ordinal::of);
+        let following =
+            ordinal.map(|ordinal| ordinal::follow(ordinal, gate.clone(), options.drain_delay, live.subscribe()));
         let endpoint = Endpoint {
+            gate: gate.clone(),
             acknowledge_timeout: options.acknowledge_timeout,
             account,
             connections: Connections {
@@ -171,19 +186,18 @@ impl Proxy {
         let (events_listener, events) = bind(options.listen)?;
         let (admin_listener, admin) = bind(options.admin_listen)?;
         let report = {
-            let (live, volume, shutdown) = (Arc::clone(&live), volume.clone(), shutdown.clone());
-            let (keys, secrets) = (endpoint.keys.clone(), Arc::clone(&endpoint.secrets));
-            move || {
-                report::report(
-                    &live,
-                    &delivery_status,
-                    &keys,
-                    &secrets,
-                    &volume,
-                    &recent,
-                    shutdown.phase(),
-                )
-            }
+            let sources = report::Sources {
+                live: Arc::clone(&live),
+                delivery_status,
+                keys: endpoint.keys.clone(),
+                secrets: Arc::clone(&endpoint.secrets),
+                volume: volume.clone(),
+                opened: Arc::clone(&endpoint.opened),
+                recent,
+                gate,
+                shutdown: shutdown.clone(),
+            };
+            move || sources.report()
         };
         let admin_pages = Admin {
             exposition: Exposition::new(registry),
@@ -203,6 +217,7 @@ impl Proxy {
             administering: tokio::spawn(http::admin::serve(admin_listener, admin_pages)),
             working: Working::NotYet(tokio::spawn(opening.open())),
             _config: config,
+            _following: following,
         })
     }
 

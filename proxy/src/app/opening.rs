@@ -85,9 +85,10 @@ impl Opening {
             outlet,
             letters,
             spool,
+            has_foreign,
         } = self.storage().await?;
         let intake = intake.with_account(self.account.clone());
-        self.volume.fill(spool, letters.clone());
+        self.volume.fill(spool, letters.clone(), has_foreign);
         let intake = intake.with_recent(self.recent.clone());
         let following = window::follow(self.recent, self.account.clone(), changes);
         let dead_letters = letters.clone();

@@ -1,68 +1,96 @@
 //! What the proxy tells the operator about itself: delivery's words translated into the report's.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use firehose_proxy_config::{
     CredentialsType, Document,
     report::{
-        Backlog, CredentialsReason, CredentialsReport, CredentialsState, DeadLetters, Report, SecretState,
-        StreamReason, StreamReport, StreamState,
+        Backlog, CredentialsReason, CredentialsReport, CredentialsState, DeadLetters, ForeignSpool, Report,
+        SecretState, StreamReason, StreamReport, StreamState,
     },
 };
 
-use super::{storage::Volume, window};
+use super::{ordinal, storage::Volume, window};
 use crate::{
     config::Live,
     deliver::{self, DeliveryStatus, StreamStatus},
     firehose::Reason,
-    http::gateway::{KeyRing, Secrets},
+    http::gateway::{Gate, KeyRing, Opened, Position, Secrets},
     queue::Recent,
-    shutdown::Phase,
+    shutdown::{Phase, Shutdown},
     spool,
 };
 
-/// The report now.
-pub(super) fn report(
-    live: &Live,
-    delivery_status: &DeliveryStatus,
-    keys: &KeyRing,
-    secrets: &Secrets,
-    volume: &Volume,
-    recent: &Recent,
-    phase: Phase,
-) -> Report {
-    let snapshot = live.load();
-    let document = snapshot.as_ref().map(|snapshot| &snapshot.document);
-    let known = delivery_status.streams();
-    let on_disk = volume.left().is_some_and(|left| left.slices > 0);
-    let is_open = volume.is_open();
-    let backlog = match on_disk || known.iter().any(|stream| stream.backlog_events > 0) {
-        true => Backlog::Waiting,
-        // What an earlier process has left may be there.
-        false if !is_open => Backlog::Unknown,
-        false => Backlog::Empty,
-    };
-    Report {
-        destination_uid: document.map_or_else(String::new, |document| document.destination.uid.clone()),
-        revision: document.map_or_else(String::new, |document| document.revision.clone()),
-        ready: document.is_some() && is_open && phase == Phase::Running && !is_stalled(volume.stalled_for()),
-        config_error: live.refused(),
-        credentials: credentials_report(delivery_status, document),
-        write_keys: keys.report(),
-        hash_key: document.map_or(SecretState::Unknown, |document| secrets.hash_key(document)),
-        certificate: document.map_or(SecretState::Unknown, |document| secrets.certificate(document)),
-        clock_skew_seconds: delivery_status.clock_ahead_seconds(),
-        streams: streams(document, &known),
-        backlog,
-        dead_letters: match volume.letters() {
-            None if !is_open => DeadLetters::Unknown,
-            None => DeadLetters::Unavailable,
-            Some(letters) if letters.is_full => DeadLetters::Full,
-            Some(letters) if letters.count > 0 => DeadLetters::Waiting,
-            Some(_) => DeadLetters::Empty,
-        },
-        deduplication: window::report(recent),
-        spool_formats: spool::formats(),
+/// Whatever the report is made of.
+#[derive(Debug)]
+pub(super) struct Sources {
+    pub(super) live: Arc<Live>,
+    pub(super) delivery_status: DeliveryStatus,
+    pub(super) keys: KeyRing,
+    pub(super) secrets: Arc<Secrets>,
+    pub(super) volume: Volume,
+    pub(super) opened: Arc<OnceLock<Opened>>,
+    pub(super) recent: Recent,
+    pub(super) gate: Gate,
+    pub(super) shutdown: Shutdown,
+}
+
+impl Sources {
+    /// The report now.
+    pub(super) fn report(&self) -> Report {
+        // Looked at first: what came through an open gate is then seen below.
+        let intake = ordinal::report(&self.gate);
+        let snapshot = self.live.load();
+        let document = snapshot.as_ref().map(|snapshot| &snapshot.document);
+        let known = self.delivery_status.streams();
+        let is_open = self.volume.is_open();
+        let is_running = self.shutdown.phase() == Phase::Running && self.gate.position() == Position::Open;
+        Report {
+            destination_uid: document.map_or_else(String::new, |document| document.destination.uid.clone()),
+            revision: document.map_or_else(String::new, |document| document.revision.clone()),
+            ready: document.is_some() && is_open && is_running && !is_stalled(self.volume.stalled_for()),
+            config_error: self.live.refused(),
+            credentials: credentials_report(&self.delivery_status, document),
+            write_keys: self.keys.report(),
+            hash_key: document.map_or(SecretState::Unknown, |document| self.secrets.hash_key(document)),
+            certificate: document.map_or(SecretState::Unknown, |document| self.secrets.certificate(document)),
+            clock_skew_seconds: self.delivery_status.clock_ahead_seconds(),
+            streams: streams(document, &known),
+            backlog: self.backlog(&known),
+            dead_letters: match self.volume.letters() {
+                None if !is_open => DeadLetters::Unknown,
+                None => DeadLetters::Unavailable,
+                Some(letters) if letters.is_full => DeadLetters::Full,
+                Some(letters) if letters.count > 0 => DeadLetters::Waiting,
+                Some(_) => DeadLetters::Empty,
+            },
+            intake,
+            drain_generation: document.and_then(|document| document.drain_generation),
+            foreign_spool: match self.volume.has_foreign() {
+                None => ForeignSpool::Unknown,
+                Some(false) => ForeignSpool::None,
+                Some(true) => ForeignSpool::Present,
+            },
+            deduplication: window::report(&self.recent),
+            spool_formats: spool::formats(),
+        }
+    }
+
+    fn backlog(&self, known: &[StreamStatus]) -> Backlog {
+        let on_disk = self.volume.left().is_some_and(|left| left.slices > 0);
+        // Delivery tells of what it has taken over; what lies between it and the endpoint has taken its bytes already.
+        let opened = self.opened.get();
+        let in_memory = opened.is_some_and(|opened| opened.intake.byte_limit().used() > 0);
+        match on_disk || in_memory || known.iter().any(|stream| stream.backlog_events > 0) {
+            true => Backlog::Waiting,
+            // What an earlier process has left may be there.
+            false if !self.volume.is_open() => Backlog::Unknown,
+            false => Backlog::Empty,
+        }
     }
 }
 

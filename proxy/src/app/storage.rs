@@ -44,6 +44,8 @@ pub(super) struct Storage {
     /// Where what cannot be delivered goes. `None` when there is no place for it.
     pub(super) letters: Option<DeadLetters>,
     pub(super) spool: Option<Spool>,
+    /// Whether there are files of another destination.
+    pub(super) has_foreign: bool,
 }
 
 /// What is on the disk; shared by those who report on it and the one who closes it.
@@ -56,6 +58,8 @@ struct Stores {
     is_open: bool,
     spool: Option<Spool>,
     letters: Option<DeadLetters>,
+    /// Whether there are files of another destination.
+    has_foreign: bool,
 }
 
 /// How full something is.
@@ -100,18 +104,20 @@ impl Storage {
             account.clone(),
         )
         .context("failed to open the dead letters");
-        match document.delivery.acknowledge {
-            Acknowledge::WhenSpooled => Self::on_disk(document, live, streams, account, directory, letters?),
+        let storage = match document.delivery.acknowledge {
+            Acknowledge::WhenSpooled => Self::on_disk(document, live, streams, account, directory, letters?)?,
             Acknowledge::WhenDelivered => {
                 let letters = letters
                     .inspect_err(|reason| error!("events that cannot be delivered will be lost: {reason:#}"))
                     .ok();
-                Ok(match holds_segments(directory) {
+                match holds_segments(directory) {
                     true => Self::with_leftovers(document, live, streams, account, directory, letters),
                     false => Self::in_memory(document.spool.max_size_bytes, letters),
-                })
+                }
             }
-        }
+        };
+        let has_foreign = holds_foreign(directory) || holds_foreign(&directory.join(dead_letters::DIRECTORY));
+        Ok(Self { has_foreign, ..storage })
     }
 
     fn in_memory(limit: u64, letters: Option<DeadLetters>) -> Self {
@@ -121,6 +127,7 @@ impl Storage {
             outlet,
             letters,
             spool: None,
+            has_foreign: false,
         }
     }
 
@@ -146,6 +153,7 @@ impl Storage {
                     outlet,
                     letters,
                     spool: Some(spool),
+                    has_foreign: false,
                 }
             }
             Err(reason) => {
@@ -173,6 +181,7 @@ impl Storage {
             outlet,
             letters: Some(letters),
             spool: Some(spool),
+            has_foreign: false,
         })
     }
 }
@@ -208,17 +217,24 @@ pub(super) fn route(live: &Arc<Live>) -> Router {
 
 impl Volume {
     /// Storage is open; this is what there is on the disk.
-    pub(super) fn fill(&self, spool: Option<Spool>, letters: Option<DeadLetters>) {
+    pub(super) fn fill(&self, spool: Option<Spool>, letters: Option<DeadLetters>, has_foreign: bool) {
         *self.lock() = Stores {
             is_open: true,
             spool,
             letters,
+            has_foreign,
         };
     }
 
     /// Whether it was looked what there is on the disk.
     pub(super) fn is_open(&self) -> bool {
         self.lock().is_open
+    }
+
+    /// Whether there are files of another destination; `None` while nobody has looked.
+    pub(super) fn has_foreign(&self) -> Option<bool> {
+        let stores = self.lock();
+        stores.is_open.then_some(stores.has_foreign)
     }
 
     /// What waits on the disk, or `None` without one.
@@ -280,8 +296,17 @@ impl Volume {
 
 /// Whether there is a spool's segment in a directory. One that cannot be read holds none that could be delivered.
 fn holds_segments(directory: &Path) -> bool {
+    holds(directory, "log")
+}
+
+/// Whether there is a file in a directory that was put away because it belongs to another destination.
+fn holds_foreign(directory: &Path) -> bool {
+    holds(directory, spool::FOREIGN)
+}
+
+fn holds(directory: &Path, extension: &str) -> bool {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     entries
         .map(|entry| entry.path())
-        .any(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .any(|path| path.extension().is_some_and(|found| found == extension))
 }

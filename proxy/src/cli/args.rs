@@ -50,6 +50,11 @@ pub struct Args {
     #[arg(long, env = "FIREHOSE_PROXY_CA_BUNDLE")]
     pub ca_bundle: Option<PathBuf>,
 
+    /// Name of the pod in its StatefulSet, which ends with its number: above the destination's number of pods it takes
+    /// no events and delivers what it has. Outside a StatefulSet there is none.
+    #[arg(long, env = "POD_NAME")]
+    pub pod_name: Option<String>,
+
     /// Form of the log on standard error.
     #[arg(long, env = "FIREHOSE_PROXY_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,

@@ -121,6 +121,8 @@ pub(super) enum Unavailable {
     DiskStalled,
     /// The events are not safe before the deadline.
     NotConfirmed,
+    /// The destination is to have fewer pods, and this one is about to go.
+    ScalingDown,
     /// The process ends.
     ShuttingDown,
 }
@@ -166,7 +168,7 @@ impl Refusal {
     }
 
     /// Every word of [`Self::reason`], and of [`super::connection::server::NoRequest`].
-    pub(super) const REASONS: [&'static str; 32] = [
+    pub(super) const REASONS: [&'static str; 33] = [
         "NotJson",
         "NotAnEvent",
         "NoIdentity",
@@ -191,6 +193,7 @@ impl Refusal {
         "QueueFull",
         "DiskStalled",
         "NotConfirmed",
+        "ScalingDown",
         "ShuttingDown",
         "NotHttp",
         "Http2",
@@ -229,6 +232,7 @@ impl Refusal {
                 Unavailable::QueueFull => "QueueFull",
                 Unavailable::DiskStalled => "DiskStalled",
                 Unavailable::NotConfirmed => "NotConfirmed",
+                Unavailable::ScalingDown => "ScalingDown",
                 Unavailable::ShuttingDown => "ShuttingDown",
             },
         }
@@ -270,6 +274,7 @@ impl Refusal {
                 Unavailable::QueueFull => "the queue of events is full",
                 Unavailable::DiskStalled => "the disk does not answer, try again",
                 Unavailable::NotConfirmed => "the events could not be stored in time",
+                Unavailable::ScalingDown => "this pod takes no more events, send to another",
                 Unavailable::ShuttingDown => "shutting down",
             },
         }

@@ -23,6 +23,9 @@ pub use self::{
     index::Unsettled,
     open::{Error, Options, Router, Spool, formats, memory_and_leftovers, open},
 };
+/// How the names of files end that belong to another destination. They are kept and never sent.
+pub(crate) const FOREIGN: &str = "foreign";
+
 pub(crate) use self::{
     open::{Segments, open_log},
     threads::Running,

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, atomic::AtomicBool};
 use tokio::sync::mpsc;
 
 use super::{
+    FOREIGN,
     at_work::AtWork,
     disk::{Disk, File},
     format::{
@@ -149,7 +150,7 @@ impl<D: Disk> Log<D> {
                     let found = self.read_segment(&header, &names, &mut moves, &mut recovered)?;
                     adoption.put(number, found);
                 }
-                Some(_) => recovered.foreign.push(self.put_away(name, "foreign")?),
+                Some(_) => recovered.foreign.push(self.put_away(name, FOREIGN)?),
                 None => recovered.damaged.push(self.put_away(name, "damaged")?),
             }
         }

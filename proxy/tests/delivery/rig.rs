@@ -129,6 +129,7 @@ impl Rig {
                 drain_timeout: Duration::from_secs(5),
                 acknowledge_timeout: setup.acknowledge_timeout,
                 transport: setup.transport.clone(),
+                pod_name: None,
             };
             proxies.push(Proxy::start(&options).await.unwrap());
         }

@@ -27,10 +27,13 @@ enum Situation {
     /// What an earlier process has left is still being read.
     Starting,
     QueueFull,
+    /// There are to be fewer pods.
+    ScalingDown,
     ShuttingDown,
 }
 use Situation::{
-    Keys, KeysMissing, Limited, NoConfiguration, Open, OverTheRate, QueueFull, ShuttingDown, Starting, State,
+    Keys, KeysMissing, Limited, NoConfiguration, Open, OverTheRate, QueueFull, ScalingDown, ShuttingDown, Starting,
+    State,
 };
 
 const EVENT: &str = r#"{"userId":"u"}"#;
@@ -67,7 +70,7 @@ impl Running {
             State(state) => format!("ingest: {{state: {state}}}"),
             Limited => "ingest: {maxRequestSizeBytes: 2000000}".to_owned(),
             OverTheRate => "ingest: {eventsPerSecondPerPod: 1}".to_owned(),
-            Open | NoConfiguration | Starting | QueueFull | ShuttingDown => String::new(),
+            Open | NoConfiguration | Starting | QueueFull | ScalingDown | ShuttingDown => String::new(),
         };
         let server = Server::start_without_configuration(|endpoint| match situation {
             QueueFull => {
@@ -76,6 +79,7 @@ impl Running {
                 endpoint.opened = opened(intake);
             }
             Starting => endpoint.opened = Arc::default(),
+            ScalingDown => endpoint.gate.close(),
             // Nobody is left to take what comes in.
             ShuttingDown => endpoint.opened = opened(queue::memory(1 << 20).0),
             _ => {}
@@ -220,6 +224,8 @@ async fn every_refusal_is_the_one_that_sdks_know() {
         (NoConfiguration, "/v1/track", "", EVENT, 503, "no configuration is loaded yet", again),
         (Starting, "/v1/track", "", EVENT, 503, "starting, try again", again),
         (QueueFull, "/v1/track", "", EVENT, 503, "the queue of events is full", again),
+        (ScalingDown, "/v1/track", "", EVENT, 503, "this pod takes no more events, send to another", again),
+        (ScalingDown, "/v1/batch", "", BATCH, 503, "this pod takes no more events, send to another", again),
         (ShuttingDown, "/v1/track", "", EVENT, 503, "shutting down", again),
         (OverTheRate, "/v1/track", "", EVENT, 429, "max requests limit reached", &[TEXT, "retry-after: "]),
         (Open, "/v1/track", "", "{", 400, "invalid json", refused),

@@ -16,6 +16,7 @@ mod limits;
 mod paused;
 mod pod;
 mod privacy;
+mod scaled_down;
 mod spans;
 mod stalled;
 mod starting;

@@ -96,6 +96,14 @@ impl Place {
         }
     }
 
+    /// Starts a proxy in the pod of this name and waits until it serves.
+    pub(crate) fn start_as(&self, pod: &str) -> Pod {
+        Pod {
+            process: ProxyProcess::start(self.command().env("POD_NAME", pod)),
+            client: Client::default(),
+        }
+    }
+
     /// Starts a proxy and waits until it answers, be it 503.
     pub(crate) fn start_listening(&self) -> Pod {
         Pod {

@@ -52,6 +52,11 @@ pub const DIETS: &[Diet] = &[
         why: "what becomes of an event is a function of its arguments; a fuzzer and a command line run it, too",
     },
     Diet {
+        package: "firehose-proxy-marks",
+        without: &["aws-*", "firehose-*", "hyper*", "serde*", "tokio*"],
+        why: "the one crate with unsafe code knows bytes and nothing else",
+    },
+    Diet {
         package: "firehose-operator-api",
         without: &[
             "aws-config",

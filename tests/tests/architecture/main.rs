@@ -6,6 +6,7 @@ mod filters;
 mod glossary;
 mod imports;
 mod links;
+mod lints;
 mod picture;
 mod sizes;
 mod unbuilt;

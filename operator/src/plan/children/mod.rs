@@ -18,7 +18,7 @@ pub(super) use identity::{NO_METADATA, account};
 pub(super) use network_policy::of_namespace;
 pub(super) use pod::IDENTITY_ANNOTATION;
 pub(super) use scheduling::ARCHITECTURE_LABEL;
-pub use volumes::WRITE_KEYS_VOLUME;
+pub use volumes::{SPOOL_VOLUME, WRITE_KEYS_VOLUME};
 
 use k8s_openapi::api::{
     apps::v1::StatefulSet,

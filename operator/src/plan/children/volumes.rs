@@ -21,7 +21,8 @@ const CERTIFICATE: &str = "certificate";
 const CLIENT_AUTHORITIES: &str = "client-authorities";
 /// Of the Secret with write keys. A pod without it lets in whoever reaches it.
 pub const WRITE_KEYS_VOLUME: &str = "write-keys";
-const SPOOL: &str = "spool";
+/// The volume of the spool, and the template of its claims.
+pub const SPOOL_VOLUME: &str = "spool";
 
 /// Readable by the pod's group, which is the proxy's.
 const SECRET_MODE: i32 = 0o440;
@@ -72,7 +73,7 @@ pub(super) fn volumes(validated: &Validated, installation: &Installation) -> Vec
         let spool = &validated.settings.spool;
         let bytes = spool.max_size_bytes + spool.dead_letters.max_size_bytes + EPHEMERAL_HEADROOM_BYTES;
         volumes.push(Volume {
-            name: SPOOL.to_owned(),
+            name: SPOOL_VOLUME.to_owned(),
             empty_dir: Some(EmptyDirVolumeSource {
                 size_limit: Some(Quantity(bytes.to_string())),
                 ..EmptyDirVolumeSource::default()
@@ -109,7 +110,7 @@ pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
         let (directory, _) = Paths::IDENTITY_TOKEN.rsplit_once('/').expect("it is in a directory");
         mounts.push(mount(identity::TOKEN, directory, MountMode::ReadOnly));
     }
-    mounts.push(mount(SPOOL, Paths::SPOOL, MountMode::ReadWrite));
+    mounts.push(mount(SPOOL_VOLUME, Paths::SPOOL, MountMode::ReadWrite));
     mounts
 }
 
@@ -119,7 +120,7 @@ pub(super) fn claim(validated: &Validated) -> Option<PersistentVolumeClaim> {
     let storage = Quantity(claim.resources.requests.storage.as_str().to_owned());
     Some(PersistentVolumeClaim {
         metadata: ObjectMeta {
-            name: Some(SPOOL.to_owned()),
+            name: Some(SPOOL_VOLUME.to_owned()),
             labels: Some(selector(validated.name())),
             ..ObjectMeta::default()
         },

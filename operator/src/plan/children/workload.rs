@@ -19,7 +19,7 @@ pub(super) fn stateful_set(validated: &Validated, installation: &Installation) -
         metadata: metadata(validated, workload_name(validated)),
         spec: Some(StatefulSetSpec {
             // Left out of an apply it would fall back to 1.
-            replicas: Some(i32::try_from(validated.replicas()).unwrap_or(i32::MAX)),
+            replicas: Some(i32::try_from(validated.pods()).unwrap_or(i32::MAX)),
             selector: pod_selector(validated),
             service_name: Some(Names::of(validated.name()).headless),
             // Pods do not wait for each other: one that is broken must not keep the others from starting.

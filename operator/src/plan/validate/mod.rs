@@ -149,6 +149,7 @@ fn settings(destination: &FirehoseDestination, sizes: &sizes::Sizes, addresses: 
         },
         replicas,
         active_replicas: replicas,
+        drain_generation: None,
     }
 }
 

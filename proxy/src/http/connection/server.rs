@@ -61,6 +61,10 @@ pub(in crate::http) trait Handler: Send + Sync + 'static {
     fn transport(&self) -> Transport {
         Transport::Plain
     }
+    /// Whether clients shall go elsewhere with their next request.
+    fn is_leaving(&self) -> bool {
+        false
+    }
     /// A connection brought something that is no request.
     fn no_request(&self, why: NoRequest, peer: SocketAddr);
     /// Where heads beyond their first kilobytes take their memory; `None` where their size is bound enough.
@@ -248,6 +252,7 @@ async fn requests<H: Handler, S: AsyncRead + AsyncWrite + Unpin>(
         let shutdown = shutdown.as_ref();
         progress.age() >= lifetime.max_age()
             || shutdown.is_some_and(|shutdown| shutdown.phase() >= Phase::Draining)
+            || handler.is_leaving()
             || !transport.is_same(&handler.transport())
     };
     let service = service_fn(|request| async {

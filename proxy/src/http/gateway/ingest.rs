@@ -40,6 +40,8 @@ impl Gateway {
         peer: Peer<'_>,
         payload: Payload,
     ) -> Result<(), Refusal> {
+        // Until this request is answered, the pod is not known to be empty.
+        let _pass = self.enter()?;
         let configuration = self.configuration()?;
         let presented = auth::presented(&configuration, head);
         match &presented {
@@ -90,6 +92,7 @@ impl Gateway {
         peer: Peer<'_>,
         payload: Payload,
     ) -> Result<(), Refusal> {
+        let _pass = self.enter()?;
         let configuration = self.configuration()?;
         let key = auth::query_key(head).or_else(|| auth::basic_user(&head.headers));
         auth::check(&configuration, &self.endpoint.keys, key.as_deref())?;

@@ -18,6 +18,7 @@ mod certificates;
 mod complaints;
 mod cors;
 mod forwarded;
+mod gate;
 mod held;
 mod ingest;
 mod keys;
@@ -50,7 +51,11 @@ use self::{
     routes::{Payload, Route},
     taken_out::TakenOut,
 };
-pub use self::{keys::KeyRing, secrets::Secrets};
+pub use self::{
+    gate::{Gate, Position},
+    keys::KeyRing,
+    secrets::Secrets,
+};
 use super::{
     Metrics,
     connection::{
@@ -77,6 +82,8 @@ pub struct Endpoint {
     pub live: Arc<Live>,
     /// Where events go. Requests are answered 503 until it is there.
     pub opened: Arc<OnceLock<Opened>>,
+    /// Whether events are taken. Shared with whoever decides it.
+    pub gate: Gate,
     /// The write keys in force. Shared with whoever reports them.
     pub keys: KeyRing,
     /// The other Secrets.
@@ -129,6 +136,7 @@ impl Endpoint {
         Self {
             live,
             opened,
+            gate: Gate::default(),
             keys: KeyRing::default(),
             secrets: Arc::default(),
             metrics,
@@ -195,6 +203,10 @@ impl Handler for Gateway {
         self.endpoint.metrics.request_refused(why.as_str());
         self.complaints
             .note_refused(why.as_str(), None, "none", self.kept(peer), Instant::now());
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.endpoint.gate.position() != Position::Open
     }
 
     fn account(&self) -> Option<Account> {
@@ -279,6 +291,7 @@ impl Gateway {
                 auth::are_there(&configuration, &self.endpoint.keys)?;
                 TakenOut::under(&configuration, &self.endpoint.secrets.hash_key)?;
                 self.opened()?;
+                self.enter()?;
                 Ok(reply::json(StatusCode::OK, r#"{"server":"UP"}"#))
             }
             Route::Version => {
@@ -329,6 +342,12 @@ impl Gateway {
             IngestState::Unavailable => Err(Refusal::unavailable(Unavailable::Disabled)),
             IngestState::Enabled | IngestState::Gone => Ok(snapshot),
         }
+    }
+
+    /// Lets a request with events in, unless this pod takes none any more.
+    pub(super) fn enter(&self) -> Result<gate::Pass<'_>, Refusal> {
+        let pass = self.endpoint.gate.enter();
+        pass.ok_or(Refusal::unavailable(Unavailable::ScalingDown))
     }
 
     /// Where events go, if that is known already.

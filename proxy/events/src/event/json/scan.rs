@@ -3,6 +3,8 @@
 //!
 //! Finds where values begin and end. Converts nothing: numbers, escapes and key order stay text.
 
+use firehose_proxy_marks::Marks;
+
 use super::text::Text;
 
 /// Deepest nesting that is read; an event's own braces are the first level. Deeper input is refused, so that no reader
@@ -19,6 +21,8 @@ pub(in crate::event) struct Cursor<'a> {
     pub(super) text: &'a str,
     pub(super) at: usize,
     line_breaks: bool,
+    /// Where strings may end.
+    marks: Marks<'a>,
 }
 
 /// One complete value and where it begins.
@@ -28,6 +32,8 @@ pub(in crate::event) struct Value<'a> {
     pub(in crate::event) text: &'a str,
     /// Its first byte's offset in the text of the cursor that read it.
     pub(in crate::event) start: usize,
+    /// Whether it is a string that has escapes.
+    pub(in crate::event) is_escaped: bool,
 }
 
 /// Which kind of container each open level is.
@@ -42,7 +48,7 @@ impl<'a> Value<'a> {
     /// The content of a string; `None` for every other kind of value.
     pub(in crate::event) fn as_text(self) -> Option<Text<'a>> {
         let content = self.text.strip_prefix('"')?.strip_suffix('"')?;
-        Some(Text::new(content))
+        Some(Text::known(content, self.is_escaped))
     }
 
     /// Whether the value is an object.
@@ -63,6 +69,7 @@ impl<'a> Cursor<'a> {
             text,
             at: 0,
             line_breaks: false,
+            marks: Marks::of(text.as_bytes()),
         }
     }
 
@@ -82,7 +89,17 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next byte, which is not white space, or `None` at the end.
+    // Several times for each member of an event, and nearly always there is nothing to pass.
+    #[inline(always)]
     pub(in crate::event) fn peek(&mut self) -> Option<u8> {
+        match self.text.as_bytes().get(self.at) {
+            Some(byte) if *byte > b' ' => Some(*byte),
+            _ => self.pass_white_space(),
+        }
+    }
+
+    #[inline(never)]
+    fn pass_white_space(&mut self) -> Option<u8> {
         loop {
             match self.text.as_bytes().get(self.at) {
                 Some(b' ' | b'\t') => {}
@@ -154,10 +171,11 @@ impl<'a> Cursor<'a> {
     pub(in crate::event) fn value(&mut self, outer: usize) -> Result<Value<'a>, Syntax> {
         let first = self.peek();
         let start = self.at;
+        let mut is_escaped = false;
         match first {
             Some(b'"') => {
                 self.at += 1;
-                self.string()?;
+                is_escaped = self.string()?;
             }
             Some(b'{' | b'[') => self.container(outer)?,
             _ => self.scalar()?,
@@ -165,6 +183,7 @@ impl<'a> Cursor<'a> {
         Ok(Value {
             text: self.since(start),
             start,
+            is_escaped,
         })
     }
 
@@ -185,7 +204,7 @@ impl<'a> Cursor<'a> {
                     self.at += 1;
                     levels.open(true)?;
                     if !self.take(b'}') {
-                        self.key()?;
+                        self.pass_key()?;
                         continue;
                     }
                     levels.depth -= 1;
@@ -201,13 +220,16 @@ impl<'a> Cursor<'a> {
                 _ => self.scalar()?,
             }
             // A value has ended: so may the containers around it.
-            while levels.depth > outer {
+            loop {
+                if levels.depth == outer {
+                    return Ok(());
+                }
                 let object = levels.innermost_is_object();
                 match self.peek() {
                     Some(b',') => {
                         self.at += 1;
                         if object {
-                            self.key()?;
+                            self.pass_key()?;
                         }
                         break;
                     }
@@ -217,9 +239,6 @@ impl<'a> Cursor<'a> {
                 }
                 self.at += 1;
                 levels.depth -= 1;
-            }
-            if levels.depth == outer {
-                return Ok(());
             }
         }
     }
@@ -238,12 +257,33 @@ impl<'a> Cursor<'a> {
         Ok(Text::known(content, escaped))
     }
 
+    /// Passes over a key that nobody asks for.
+    // As `string`.
+    #[inline(always)]
+    fn pass_key(&mut self) -> Result<(), Syntax> {
+        self.expect(b'"')?;
+        self.string()?;
+        self.expect(b':')
+    }
+
     /// Reads the rest of a string behind its opening quote. Returns whether it has escapes.
+    // Twice for each member of an event.
+    #[inline(always)]
     fn string(&mut self) -> Result<bool, Syntax> {
+        self.at = self.marks.next(self.at);
+        if self.text.as_bytes().get(self.at) == Some(&b'"') {
+            self.at += 1;
+            return Ok(false);
+        }
+        self.interrupted_string()
+    }
+
+    /// Reads the rest of a string from what interrupts it, which must be an escape. Returns that it has one.
+    #[inline(never)]
+    fn interrupted_string(&mut self) -> Result<bool, Syntax> {
         let bytes = self.text.as_bytes();
         let mut escaped = false;
         loop {
-            self.at += plain_length(&bytes[self.at..]);
             match bytes.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
@@ -255,6 +295,7 @@ impl<'a> Cursor<'a> {
                 }
                 _ => return Err(Syntax), // a raw control character, or the end
             }
+            self.at = self.marks.next(self.at);
         }
     }
 
@@ -286,28 +327,6 @@ impl Levels {
         let level = self.depth - 1;
         self.objects[level / 64] >> (level % 64) & 1 == 1
     }
-}
-
-/// Bytes before the first that ends or interrupts a string: a quote, a backslash or a control character. Eight at a
-/// time.
-fn plain_length(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-    // The high bit of each byte that is below `limit`. A borrow may mark bytes above a marked one, so that only the
-    // lowest mark can be trusted, and only the lowest is used.
-    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGH_BITS;
-    let equal = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let marks = below(word, b' ') | equal(word, b'"') | equal(word, b'\\');
-        if marks != 0 {
-            return index * 8 + marks.trailing_zeros() as usize / 8;
-        }
-    }
-    let plain = rest.iter().take_while(|byte| !matches!(byte, 0..=0x1f | b'"' | b'\\'));
-    words.len() * 8 + plain.count()
 }
 
 /// Length of an escape behind its backslash.
@@ -442,13 +461,24 @@ mod tests {
 
     #[test]
     fn a_string_ends_at_the_same_byte_wherever_it_stands() {
-        for length in 0..40 {
-            for end in ["\"", "\\", "\u{1f}", "\0"] {
-                let text = format!("{}{end}", "é~".repeat(length));
-                assert_eq!(plain_length(text.as_bytes()), text.len() - 1, "{text:?}");
-                let padded = format!("{text}\"\"\"\"\"\"\"\"\"");
-                assert_eq!(plain_length(padded.as_bytes()), text.len() - 1, "{padded:?}");
+        for before in 0..70 {
+            for length in 0..40 {
+                let begun = format!("{}\"{}", " ".repeat(before), "é~".repeat(length));
+                let text = format!("{begun}\"\"\"");
+                assert_eq!(Cursor::new(&text).value(0).unwrap().end(), begun.len() + 1, "{text}");
+                for broken in ["", "\\", "\u{1f}\"", "\0\"", "\\x\""] {
+                    let text = format!("{begun}{broken}");
+                    assert_eq!(Cursor::new(&text).value(0), Err(Syntax), "{text}");
+                }
             }
         }
+    }
+
+    #[test]
+    fn a_string_is_known_to_have_escapes_by_its_own() {
+        let mut cursor = Cursor::new(r#"["a\n","b","\\",{"\t":"c"}]"#);
+        let mut escaped = Vec::new();
+        let read = cursor.array(|cursor| cursor.value(1).map(|value| escaped.push(value.is_escaped)));
+        assert_eq!((read, escaped), (Ok(()), vec![true, false, true, false]));
     }
 }

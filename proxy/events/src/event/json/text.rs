@@ -13,7 +13,8 @@ pub(in crate::event) struct Text<'a> {
 pub(in crate::event) struct Characters<'a>(std::str::Chars<'a>);
 
 impl<'a> Text<'a> {
-    /// Content of a string that was read before.
+    /// Content of a string of which nothing is known yet.
+    #[cfg(test)]
     pub(in crate::event) fn new(raw: &'a str) -> Self {
         Self::known(raw, memchr::memchr(b'\\', raw.as_bytes()).is_some())
     }
@@ -26,6 +27,13 @@ impl<'a> Text<'a> {
     /// The content when it has no escapes, so that what is written is what is meant.
     pub(in crate::event) fn plain(self) -> Option<&'a str> {
         (!self.escaped).then_some(self.raw)
+    }
+
+    /// The content when it is printable ASCII without escapes, so that what is written is what is meant and seen.
+    pub(in crate::event) fn printable(self) -> Option<&'a str> {
+        // Looks at every byte, several at once; to stop at the first would be to look at one after the other.
+        let all = |text: &&str| text.bytes().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
+        self.plain().filter(all)
     }
 
     /// Whether the string means `other`.

@@ -118,6 +118,12 @@ impl<'a> MessageId<'a> {
         let Some(text) = event.text_of(Field::MessageId) else {
             return Self::Missing;
         };
+        if text
+            .printable()
+            .is_some_and(|text| text.bytes().any(|byte| byte != b' '))
+        {
+            return Self::Good;
+        }
         let (mut blank, mut clean) = (true, true);
         for character in text.characters() {
             clean &= is_visible(character);

@@ -41,10 +41,8 @@ fn feed(value: Option<Value<'_>>, hash: &mut Md5) -> bool {
         }
         return counts;
     };
-    if let Some(plain) = text.plain()
-        && plain.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-    {
-        let trimmed = plain.trim_matches(' ');
+    if let Some(printable) = text.printable() {
+        let trimmed = printable.trim_matches(' ');
         hash.update(trimmed);
         return !trimmed.is_empty();
     }

@@ -44,20 +44,21 @@ impl Timestamp {
         let (days, time) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
         let Date { year, month, day } = Date::from_days_since_1970(days);
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let mut put = |mut end: usize, mut value: i64| {
-            while value > 0 {
-                end -= 1;
-                text[end] += u8::try_from(value % 10).expect("a digit is below 10");
-                value /= 10;
-            }
+        let mut put = |at: usize, value: i64| {
+            let value = u8::try_from(value).expect("two digits are below 100");
+            text[at] += value / 10;
+            text[at + 1] += value % 10;
         };
-        put(4, year);
-        put(7, month);
-        put(10, day);
-        put(13, time / 3_600_000);
-        put(16, time / 60_000 % 60);
-        put(19, time / 1000 % 60);
-        put(23, time % 1000);
+        put(0, year / 100);
+        put(2, year % 100);
+        put(5, month);
+        put(8, day);
+        put(11, time / 3_600_000);
+        put(14, time / 60_000 % 60);
+        put(17, time / 1000 % 60);
+        // The first of three digits is the last of two whose other one is a point, which a zero leaves alone.
+        put(19, time / 100 % 10);
+        put(21, time % 100);
         text
     }
 }

@@ -44,6 +44,15 @@ mod tests {
     }
 
     #[test]
+    fn every_instant_is_read_as_it_was_written() {
+        // Steps of a prime, so that every digit of every place occurs.
+        for milliseconds in (-62_167_219_200_000..253_402_300_800_000).step_by(15_485_863_001) {
+            let time = Timestamp::from_unix_milliseconds(milliseconds);
+            assert_eq!(time.and_then(|time| read(&time.to_string())), time, "{milliseconds}");
+        }
+    }
+
+    #[test]
     fn what_is_no_date_is_not_read() {
         for text in [
             "",
