@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 /// Deeper than any field of ours is.
 const MAX_DEPTH: usize = 32;
 
-/// What `manager` has applied of an object; `None` when it has applied nothing. All of an object whose managers were left
-/// out, which the API server never does by itself: more than that cannot be.
+/// What `manager` has applied of an object; `None` when it has applied nothing. All of an object whose managers were
+/// left out, which the API server never does by itself: more than that cannot be.
 pub fn owned<K>(object: &K, manager: &str) -> Option<K>
 where
     K: Resource<Scope = NamespaceResourceScope>
