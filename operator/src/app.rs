@@ -28,12 +28,10 @@ use crate::{
     metrics::{Metrics, Sources, register_sources},
     observe::{Edits, Scope, Stores, conditions, watch as watch_cluster},
     plan::{Installation, PodIdentityAgent, ProxyUser},
-    reconcile::{Asker, Context, Shared, reconcile, retry},
+    reconcile::{Asker, CONCURRENCY, Context, Shared, reconcile, retry},
     rollout::{Rollouts, Scoped},
+    trust,
 };
-
-/// How many destinations of one scope are reconciled at a time.
-const CONCURRENCY: u16 = 16;
 
 /// Destinations that are woken to take their turns. The rounds of more than that come anyway.
 const MAX_WOKEN: usize = 1024;
@@ -83,8 +81,12 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
     };
     // They only read, and end with this function.
     let mut askers = JoinSet::new();
+    let (installation, in_force) = watch::channel(Arc::new(installation(&run)?));
     let mut controllers = Vec::new();
     let (mut stores, mut scoped) = (Vec::new(), Vec::new());
+    if let Some(bundle) = run.proxies.ca_bundle.clone() {
+        askers.spawn(async move { trust::follow(&bundle, &installation).await });
+    }
     for scope in scopes(&run) {
         let (controller, seen) = watch_cluster(&client, &scope);
         stores.push(seen.clone());
@@ -92,22 +94,7 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
         let context = Arc::new(Context::new(
             fenced.clone(),
             seen.clone(),
-            Installation {
-                proxy_image: run.proxy_image.clone(),
-                image_pull_policy: run.proxy_image_pull_policy.clone(),
-                architecture: Some(run.proxy_architecture.clone()).filter(|architecture| !architecture.is_empty()),
-                allowed: run.allowed()?,
-                proxy_user: match run.proxy_user {
-                    args::ProxyUser::Fixed => ProxyUser::Fixed,
-                    args::ProxyUser::Cluster => ProxyUser::Cluster,
-                },
-                networks: run.networks(),
-                web_identity_audience: run.web_identity_audience.clone(),
-                pod_identity_agent: match run.pod_identity_agent {
-                    args::PodIdentityAgent::Ipv4 => PodIdentityAgent::Ipv4,
-                    args::PodIdentityAgent::Ipv6 => PodIdentityAgent::Ipv6,
-                },
-            },
+            in_force.clone(),
             run.default_endpoint_url.clone(),
             asker.clone(),
             shared.clone(),
@@ -116,7 +103,7 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
         let elected = became_leader(changes.clone()).inspect(move |()| remembering.forget());
         let controller = controller
             .with_config(controller::Config::default().concurrency(CONCURRENCY))
-            .reconcile_all_on(elected)
+            .reconcile_all_on(stream::select(elected, changed(in_force.clone())))
             .graceful_shutdown_on(told(stopped.clone()));
         let answered = stream::unfold(asked, |mut asked| async { Some((asked.recv().await?, asked)) });
         let controller = controller.reconcile_on(answered);
@@ -175,6 +162,32 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
         .await
         .context("the admin endpoint ended badly")?
         .context("the admin endpoint failed")
+}
+
+/// What the command line says of the installation.
+fn installation(run: &Run) -> anyhow::Result<Installation> {
+    let proxies = &run.proxies;
+    let bundle = match &proxies.ca_bundle {
+        Some(path) => Some(trust::read(path)?),
+        None => None,
+    };
+    Ok(Installation {
+        proxy_image: run.proxy_image.clone(),
+        image_pull_policy: run.proxy_image_pull_policy.clone(),
+        architecture: Some(run.proxy_architecture.clone()).filter(|architecture| !architecture.is_empty()),
+        allowed: run.allowed()?,
+        proxy_user: match run.proxy_user {
+            args::ProxyUser::Fixed => ProxyUser::Fixed,
+            args::ProxyUser::Cluster => ProxyUser::Cluster,
+        },
+        networks: run.networks(),
+        web_identity_audience: run.web_identity_audience.clone(),
+        pod_identity_agent: match run.pod_identity_agent {
+            args::PodIdentityAgent::Ipv4 => PodIdentityAgent::Ipv4,
+            args::PodIdentityAgent::Ipv6 => PodIdentityAgent::Ipv6,
+        },
+        proxies: proxies.settings(bundle),
+    })
 }
 
 fn scopes(run: &Run) -> Vec<Scope> {
@@ -239,6 +252,14 @@ fn became_leader(changes: watch::Receiver<bool>) -> impl futures::Stream<Item = 
                 return Some(((), changes));
             }
         }
+    })
+}
+
+/// One item each time the installation's settings have changed.
+fn changed(installation: watch::Receiver<Arc<Installation>>) -> impl futures::Stream<Item = ()> + Send {
+    stream::unfold(installation, |mut installation| async move {
+        installation.changed().await.ok()?;
+        Some(((), installation))
     })
 }
 

@@ -3,6 +3,7 @@
 mod allowed;
 mod cluster;
 mod offline;
+mod proxies;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -15,8 +16,9 @@ use crate::{
 };
 
 pub use allowed::AllowFlags;
-pub use cluster::{At, Diff, Report, Status, StatusOutput};
-pub use offline::{Document, IamPolicy, Identity, Streams, StreamsOutput};
+pub use cluster::{At, Diff, Report, Status};
+pub use offline::{Document, Explain, IamPolicy, Identity, Output, Streams, StreamsOutput};
+pub use proxies::ProxyFlags;
 
 /// Reconciles FirehoseDestination objects into proxies that deliver events to Amazon Data Firehose.
 ///
@@ -56,6 +58,12 @@ pub enum Command {
         #[command(flatten)]
         allowed: Box<AllowFlags>,
     },
+    /// Say which delivery stream events go to and what Firehose would get, by the proxy's own judgement.
+    #[command(
+        after_help = "Examples:\n  firehose-operator explain -f examples/orders.yaml --event examples/events.ndjson\n  \
+        firehose-operator explain -f examples/orders.yaml --event - -o json"
+    )]
+    Explain(Explain),
     /// Print the least that an identity needs in IAM, or who may be it.
     #[command(
         after_help = "Examples:\n  firehose-operator iam-policy -f examples/orders.yaml --account-id 123456789012\n  \
@@ -66,6 +74,13 @@ pub enum Command {
     #[command(after_help = "Examples:\n  firehose-operator streams -f examples/orders.yaml\n  \
         firehose-operator streams -f examples/orders.yaml --output terraform")]
     Streams(Box<Streams>),
+    /// Make manifests of what another product exports.
+    #[command(after_help = "Example:\n  firehose-operator import rudderstack examples/rudderstack-workspace.json")]
+    Import {
+        /// Whose export.
+        #[command(subcommand)]
+        from: ImportFrom,
+    },
     /// Ask a running operator whether it is ready, as `helm test` does.
     #[command(after_help = "Needs a cluster:\n  firehose-operator probe http://firehose-operator-admin:9090/readyz")]
     Probe {
@@ -100,6 +115,17 @@ pub enum Command {
         /// Where to; made if it is not there.
         #[arg(long, value_name = "DIRECTORY")]
         directory: PathBuf,
+    },
+}
+
+/// Whose export is read.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ImportFrom {
+    /// RudderStack's: a workspace or a destination, as JSON. Keys in it are never repeated.
+    #[command(after_help = "Example:\n  firehose-operator import rudderstack examples/rudderstack-workspace.json")]
+    Rudderstack {
+        /// The export.
+        file: PathBuf,
     },
 }
 
@@ -165,6 +191,10 @@ pub struct Run {
     /// Address of the Firehose API for destinations that name none. For demos and tests.
     #[arg(long, env = "FIREHOSE_OPERATOR_DEFAULT_ENDPOINT_URL")]
     pub default_endpoint_url: Option<String>,
+
+    /// What is said of all proxies.
+    #[command(flatten)]
+    pub proxies: ProxyFlags,
 
     /// What destinations may ask for.
     #[command(flatten)]

@@ -29,4 +29,6 @@ pub mod reconcile;
 #[cfg(feature = "controller")]
 pub mod rollout;
 #[cfg(feature = "controller")]
+pub mod trust;
+#[cfg(feature = "controller")]
 pub mod verify;

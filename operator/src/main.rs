@@ -1,5 +1,6 @@
 //! Kubernetes operator that reconciles FirehoseDestination objects.
 
+mod explain;
 mod offline;
 mod online;
 
@@ -15,7 +16,7 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use firehose_operator::{
     app,
-    args::{Cli, Command, LogFormat},
+    args::{Cli, Command, ImportFrom, LogFormat},
     cli,
     plan::Allowed,
     probe::probe,
@@ -46,6 +47,10 @@ fn run() -> anyhow::Result<ExitCode> {
             manifests.extend(filename);
             return check(&manifests, &allowed.as_given()?);
         }
+        Command::Explain(flags) => explain::explain(&flags, &mut io::stdout().lock())?,
+        Command::Import {
+            from: ImportFrom::Rudderstack { file },
+        } => return offline::import(&file),
         Command::IamPolicy(flags) => print(&offline::iam_policy(&flags)?)?,
         Command::Streams(flags) => print(&offline::streams(&flags)?)?,
         Command::Probe { url, patience } => {

@@ -1,6 +1,6 @@
 //! From the flags of the commands that need no cluster to what they print.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use firehose_operator::{
@@ -9,6 +9,8 @@ use firehose_operator::{
 };
 use firehose_operator_api::FirehoseDestination;
 use serde_json::Value;
+
+use crate::print;
 
 /// What `iam-policy` prints.
 pub(crate) fn iam_policy(flags: &IamPolicy) -> anyhow::Result<String> {
@@ -65,6 +67,20 @@ pub(crate) fn streams(flags: &Streams) -> anyhow::Result<String> {
             Ok(documents?.join("---\n"))
         }
     }
+}
+
+/// What `import rudderstack` does: manifests on standard output, and on standard error what is none.
+pub(crate) fn import(path: &Path) -> anyhow::Result<ExitCode> {
+    let text = fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+    let imported = cli::rudderstack(&text).with_context(|| path.display().to_string())?;
+    print(&imported.manifests)?;
+    for complaint in &imported.complaints {
+        eprintln!("firehose-operator: {complaint}");
+    }
+    Ok(match imported.complaints.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 fn read(path: &Path) -> anyhow::Result<FirehoseDestination> {

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use firehose_operator::{
-    args::{At, Diff, Report, Status, StatusOutput},
+    args::{At, Diff, Output, Report, Status},
     cli::{
         Paint,
         cluster::{self, ChildChange, Cluster, Difference, Verdict},
@@ -71,8 +71,8 @@ pub(crate) async fn status(flags: &Status) -> anyhow::Result<ExitCode> {
     let mut screen = String::new();
     for standing in &standings {
         match flags.output {
-            StatusOutput::Text => cluster::write_standing(&mut screen, standing, now, paint)?,
-            StatusOutput::Json => {
+            Output::Text => cluster::write_standing(&mut screen, standing, now, paint)?,
+            Output::Json => {
                 screen.push_str(&serde_json::to_string(standing)?);
                 screen.push('\n');
             }

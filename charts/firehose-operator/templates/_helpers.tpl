@@ -48,6 +48,13 @@ no release
 {{- end -}}
 {{- end }}
 
+{{- /* The ConfigMap with the proxies' certificates; empty where there are none. */ -}}
+{{- define "firehose-operator.caBundle" -}}
+{{- with .Values.proxy.caBundle -}}
+{{- if .pem }}{{ include "firehose-operator.fullname" $ }}-trust{{ else }}{{ .configMap }}{{ end -}}
+{{- end -}}
+{{- end }}
+
 {{- /* A digest says exactly which image; a tag beside it is for people. */ -}}
 {{- define "firehose-operator.image" -}}
 {{- if .image.digest -}}

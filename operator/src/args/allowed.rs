@@ -128,8 +128,8 @@ pub struct AllowFlags {
     )]
     pub clients: Option<ClientsFlag>,
 
-    /// Whether a destination with ambient credentials, for whose service account no role is named, may be the node that
-    /// its pods run on. A destination that means it says InstanceProfile. Default of an installation: Denied.
+    /// Whether a destination with ambient credentials, for whose service account no role is named, may be the node
+    /// that its pods run on. A destination that means it says InstanceProfile. Default of an installation: Denied.
     #[arg(
         long = "node-role",
         env = "FIREHOSE_OPERATOR_NODE_ROLE",

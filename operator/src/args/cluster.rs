@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::AllowFlags;
+use super::{AllowFlags, Output};
 
 /// Which cluster, and where in it.
 #[derive(Debug, Clone, Default, Args)]
@@ -46,20 +46,11 @@ pub struct Status {
 
     /// Form of the answer.
     #[arg(short = 'o', long, value_enum, default_value = "text")]
-    pub output: StatusOutput,
+    pub output: Output,
 
     /// Which cluster.
     #[command(flatten)]
     pub at: At,
-}
-
-/// Form of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StatusOutput {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// Flags of `report`.

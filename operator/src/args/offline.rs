@@ -68,6 +68,35 @@ pub enum Identity {
     InstanceProfile,
 }
 
+/// Flags of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct Explain {
+    /// File with one FirehoseDestination, or a proxy's own config.yaml.
+    #[arg(short = 'f', long = "filename", value_name = "FILE")]
+    pub filename: PathBuf,
+
+    /// Events, one JSON object a line, or - for standard input. Each is judged as an element of POST /v1/batch.
+    #[arg(long = "event", value_name = "FILE")]
+    pub events: PathBuf,
+
+    /// Form of the answer.
+    #[arg(short = 'o', long, value_enum, default_value = "text")]
+    pub output: Output,
+
+    /// File with the key of hashes, for privacy rules that hash. The Secret is never read.
+    #[arg(long, value_name = "FILE")]
+    pub hash_key_file: Option<PathBuf>,
+}
+
+/// Form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
 /// Flags of `streams`.
 #[derive(Debug, Clone, Args)]
 pub struct Streams {

@@ -37,6 +37,8 @@ impl Paths {
     pub const CERTIFICATE: &str = "/etc/firehose/certificate";
     /// Where a pod mounts the authorities of clients' certificates.
     pub const CLIENT_AUTHORITIES: &str = "/etc/firehose/client-authorities";
+    /// Where a pod mounts the installation's certificates.
+    pub const TRUST: &str = "/etc/firehose/trust";
     /// Where a pod mounts its spool.
     pub const SPOOL: &str = "/var/lib/firehose/spool";
 }

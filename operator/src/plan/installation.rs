@@ -1,6 +1,6 @@
 //! What belongs to the installation of the operator and not to a destination.
 
-use super::Allowed;
+use super::{Allowed, ProxySettings};
 
 /// What belongs to the installation of the operator and not to a destination. A tenant must not be able to set any of
 /// it.
@@ -23,6 +23,26 @@ pub struct Installation {
     pub pod_identity_agent: PodIdentityAgent,
     /// What network policies have to know; `None` leaves them to the cluster.
     pub networks: Option<Networks>,
+    /// What it says of all its proxies, beside their image.
+    pub proxies: ProxySettings,
+}
+
+#[cfg(test)]
+impl Installation {
+    /// One with this image of the proxy and nothing else.
+    pub(crate) fn of_image(proxy_image: &str) -> Self {
+        Self {
+            proxy_image: proxy_image.to_owned(),
+            image_pull_policy: None,
+            architecture: None,
+            allowed: Allowed::default(),
+            proxy_user: ProxyUser::Fixed,
+            web_identity_audience: String::new(),
+            pod_identity_agent: PodIdentityAgent::default(),
+            networks: None,
+            proxies: ProxySettings::default(),
+        }
+    }
 }
 
 /// What network policies have to know of a cluster.

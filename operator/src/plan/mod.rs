@@ -11,6 +11,7 @@ mod effective;
 mod endpoints;
 mod installation;
 mod names;
+mod outwards;
 mod owned;
 mod rejection;
 mod resources;
@@ -23,12 +24,15 @@ pub use allowed::{
     AllowList, Allowed, Clients, DEFAULT_LABELS, DEFAULT_NODE_SELECTORS, DEFAULT_POD_ANNOTATIONS,
     DEFAULT_SERVICE_ACCOUNT_ANNOTATIONS, NoEntry, NodeRole,
 };
-pub use children::{Children, REVISION_ANNOTATION, SPOOL_VOLUME, WRITE_KEYS_VOLUME, children};
+pub use children::{Children, REVISION_ANNOTATION, SPOOL_VOLUME, TRUST_ANNOTATION, WRITE_KEYS_VOLUME, children};
 pub use document::{Paths, document};
 pub use effective::effective;
 pub use endpoints::{AllowedEndpoints, NamedEndpoint, NoHost};
 pub use installation::{Installation, Networks, PodIdentityAgent, ProxyUser};
 pub use names::{ADMIN_PORT, DESTINATION_LABEL, EVENTS_PORT, MANAGED_SELECTOR, Names, POD_SELECTOR, selector};
+pub use outwards::{
+    CaBundle, EgressProxy, EgressProxyUrl, MAX_CA_BUNDLE_BYTES, NEVER_PROXIED, NoCaBundle, NoEgressProxy, ProxySettings,
+};
 pub use owned::owned;
 pub use rejection::{Rejection, unchangeable};
 pub use subjects::{Subjects, subjects};

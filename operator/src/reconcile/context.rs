@@ -7,8 +7,9 @@ use std::{
 };
 
 use kube::{Client, ResourceExt as _};
+use tokio::sync::watch;
 
-use super::{absence::Absence, asker::Asker, progress::Progress, written::WrittenStatus};
+use super::{absence::Absence, asker::Asker, progress::Progress, turns::Turns, written::WrittenStatus};
 use crate::{
     apply::{AppliedChildren, EventLimit, Events},
     lease::Fence,
@@ -18,6 +19,9 @@ use crate::{
     rollout::Rollouts,
     verify::Schedule,
 };
+
+/// How many destinations of one scope are reconciled at a time.
+pub const CONCURRENCY: u16 = 16;
 
 /// What the reconciles of every scope share.
 #[derive(Clone)]
@@ -40,8 +44,7 @@ pub struct Context {
     pub client: Client,
     /// What the watches see.
     pub stores: Stores,
-    /// Settings of the installation.
-    pub installation: Installation,
+    installation: watch::Receiver<Arc<Installation>>,
     /// The Firehose address of destinations that name none.
     pub default_endpoint: Option<String>,
     /// Whether this process may act.
@@ -56,6 +59,7 @@ pub struct Context {
     pub progress: Arc<Progress>,
     /// Whose turn it is to get a new image.
     pub rollouts: Rollouts,
+    pub(super) turns: Turns,
     remembered: Mutex<HashMap<String, Remembered>>,
     start: Instant,
 }
@@ -92,7 +96,7 @@ impl Context {
     pub fn new(
         client: Client,
         stores: Stores,
-        installation: Installation,
+        installation: watch::Receiver<Arc<Installation>>,
         default_endpoint: Option<String>,
         asker: Asker,
         shared: Shared,
@@ -115,9 +119,15 @@ impl Context {
             metrics,
             progress,
             rollouts,
+            turns: Turns::of(CONCURRENCY),
             remembered: Mutex::default(),
             start: Instant::now(),
         }
+    }
+
+    /// Settings of the installation, as they are now.
+    pub(super) fn installation(&self) -> Arc<Installation> {
+        Arc::clone(&self.installation.borrow())
     }
 
     /// Forgets everything: while another led, it may have become wrong.

@@ -17,6 +17,7 @@ mod situation;
 mod staging;
 mod surplus;
 mod troubles;
+mod turns;
 mod withdraw;
 mod written;
 
@@ -35,7 +36,7 @@ use crate::{
 };
 
 pub use asker::Asker;
-pub use context::{Context, Shared};
+pub use context::{CONCURRENCY, Context, Shared};
 pub use error::Error;
 use jitter::random;
 pub use progress::Progress;
@@ -66,7 +67,12 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     if !context.stores.have_listed() {
         return Ok(Action::requeue(RETRY_WHILE_LISTING)); // what is not in a store yet would look as if it were gone
     }
-    let waited = context.stores.edits.begin(&guarded.uid().unwrap_or_default());
+    let uid = guarded.uid().unwrap_or_default();
+    let turn = match context.turns.begin(&guarded.namespace().unwrap_or_default(), &uid) {
+        Ok(turn) => turn,
+        Err(later) => return Ok(Action::requeue(later)),
+    };
+    let waited = context.stores.edits.begin(&uid);
     let destination = match &guarded.0 {
         Ok(destination) => destination,
         Err(object) => return reconcile_unreadable(object, &context).await,
@@ -78,7 +84,6 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
         return Ok(Action::await_change()); // its children go with it
     }
     let started = Instant::now();
-    let uid = destination.uid().unwrap_or_default();
     let mut remembered = context.recall(&uid);
     // One that could not be followed is still to be told of.
     let earlier = remembered.edited.filter(|_| remembered.failures > 0);
@@ -91,6 +96,7 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
         result = within(ROUND_DEADLINE, round(destination, &context, &mut remembered)) => result,
     };
     drop(open);
+    drop(turn);
     if result.is_err() && !context.fence.is_open() {
         return Ok(Action::requeue(RETRY_WHILE_FOLLOWING)); // the fence was in its way
     }

@@ -103,7 +103,7 @@ pub(super) async fn round(
             (refused(&rejections), None, withdrawn.err())
         }
     };
-    let situation = Situation::new(observed, planned, written, scale, &context.installation);
+    let situation = Situation::new(observed, planned, written, scale, &context.installation());
     let apply_error = failure.as_ref().map(ToString::to_string);
     let ended = verify(destination, context, remembered, &situation, acceptance, apply_error).await?;
     failure.map_or(Ok(ended), |failure| Err(failure.into()))
@@ -111,13 +111,13 @@ pub(super) async fn round(
 
 /// The spec as something that can be planned, or every reason why it cannot.
 fn validate(destination: &FirehoseDestination, context: &Context) -> Result<Validated, Vec<Rejection>> {
-    let validated = plan::validate(destination, &context.installation.allowed)?;
+    let validated = plan::validate(destination, &context.installation().allowed)?;
     Ok(validated.with_default_endpoint(context.default_endpoint.as_deref()))
 }
 
 /// What the destination's children shall be, or why the running ones cannot become that.
 fn plan(validated: Validated, observed: &Observed, context: &Context) -> Result<Planned, Vec<Rejection>> {
-    let wanted = children(&validated, &context.installation);
+    let wanted = children(&validated, &context.installation());
     let running = observed.stateful_set.as_deref();
     match running.and_then(|running| unchangeable(running, &wanted.stateful_set)) {
         Some(rejection) => Err(vec![rejection]),

@@ -36,7 +36,7 @@ pub(super) fn stage(
     let mut staged_now = staged(is_edited);
     // What is forbidden now does not wait for its turn to go.
     let holds_forbidden = || {
-        let allowed = &context.installation.allowed;
+        let allowed = &context.installation().allowed;
         plan::withdraw(&observed.running(), allowed, MANAGER)
             .stateful_set
             .is_some()
@@ -73,8 +73,18 @@ fn has_failed(destination: &FirehoseDestination) -> bool {
     conditions.any(|condition| condition.reason == Reason::ApplyFailed)
 }
 
+/// Of what a destination asks for: neither the image nor the certificates are its own, so that others of them are no
+/// edit.
 fn hash(workload: &StatefulSet) -> u64 {
-    let template = serde_json::to_string(&without_image(workload)).expect("plain data serializes");
+    let mut template = without_image(workload);
+    if let Some(annotations) = template
+        .metadata
+        .as_mut()
+        .and_then(|metadata| metadata.annotations.as_mut())
+    {
+        annotations.remove(plan::TRUST_ANNOTATION);
+    }
+    let template = serde_json::to_string(&template).expect("plain data serializes");
     let mut hasher = DefaultHasher::new();
     template.hash(&mut hasher);
     hasher.finish()
@@ -99,6 +109,21 @@ mod tests {
     fn an_edit_that_asks_for_the_same_pods_is_none() {
         assert!(!is_edited(&destination(8, 7), Some(1), 1));
         assert!(is_edited(&destination(8, 7), Some(1), 2));
+    }
+
+    #[test]
+    fn other_certificates_and_another_image_are_no_edit_and_another_argument_is() {
+        let workload = |image: &str, bundle: &str, argument: &str| -> StatefulSet {
+            let template = json!({
+                "metadata": {"annotations": {"firehose-operator.dev/ca-bundle": bundle, "team": "shop"}},
+                "spec": {"containers": [{"name": "proxy", "image": image, "args": [argument]}]},
+            });
+            let spec = json!({"selector": {}, "serviceName": "orders", "template": template});
+            serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap()
+        };
+        let before = hash(&workload("proxy:1", "a", "--one"));
+        assert_eq!(before, hash(&workload("proxy:2", "b", "--one")));
+        assert_ne!(before, hash(&workload("proxy:1", "a", "--two")));
     }
 
     #[test]

@@ -33,12 +33,12 @@ pub(super) async fn withdraw(
     progress: &mut Progress,
 ) -> Result<(), ApplyError> {
     // The watches do not show who wrote what, so they show at most too much that is forbidden.
-    let suspected = plan::withdraw(&observed.running(), &context.installation.allowed, MANAGER);
+    let suspected = plan::withdraw(&observed.running(), &context.installation().allowed, MANAGER);
     if suspected == Withdrawal::default() {
         return Ok(());
     }
     let stored = Stored::of(&observed.running(), &context.client).await?;
-    let withdrawal = plan::withdraw(&stored.running(), &context.installation.allowed, MANAGER);
+    let withdrawal = plan::withdraw(&stored.running(), &context.installation().allowed, MANAGER);
     let (client, stores, known) = (&context.client, &context.stores, &mut remembered.applied);
     let writes = &context.metrics.applies;
     if let Some(config_map) = &withdrawal.config_map {

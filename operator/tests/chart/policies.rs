@@ -1,6 +1,8 @@
 //! What a stolen token of the operator could write, once the chart's admission policies stand behind its role.
 
-use firehose_operator::plan::{Allowed, Installation, Networks, PodIdentityAgent, ProxyUser, children, validate};
+use firehose_operator::plan::{
+    Allowed, Installation, Networks, PodIdentityAgent, ProxySettings, ProxyUser, children, validate,
+};
 use firehose_operator_api::{admission::admit, manifests::objects};
 use serde_json::{Value, json};
 
@@ -29,6 +31,7 @@ fn wanted(example: &str) -> Vec<Value> {
             operator_namespace: "firehose-system".to_owned(),
             monitoring_namespaces: vec!["monitoring".to_owned()],
         }),
+        proxies: ProxySettings::default(),
     };
     let validated = validate(&destination, &installation.allowed).unwrap();
     let children = children(&validated, &installation);

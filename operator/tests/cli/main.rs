@@ -1,6 +1,7 @@
 //! The commands for people, as functions: policies and streams of a destination, and how it stands.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
 
+mod import;
 mod policies;
 #[cfg(feature = "controller")]
 mod standing;

@@ -7,12 +7,14 @@ mod endpoints;
 mod identity;
 mod network_policy;
 mod not_implemented;
+mod outwards;
 mod permitted;
 mod refused;
 mod withdrawal;
 
 use firehose_operator::plan::{
-    Allowed, AllowedEndpoints, Installation, Networks, PodIdentityAgent, ProxyUser, Rejection, Validated, validate,
+    Allowed, AllowedEndpoints, Installation, Networks, PodIdentityAgent, ProxySettings, ProxyUser, Rejection,
+    Validated, validate,
 };
 use firehose_operator_api::{FirehoseDestination, Reason, admission::admit, manifests::objects};
 use serde_json::{Value, json};
@@ -30,6 +32,7 @@ pub(crate) fn installation() -> Installation {
             operator_namespace: "firehose-system".to_owned(),
             monitoring_namespaces: vec!["monitoring".to_owned()],
         }),
+        proxies: ProxySettings::default(),
     }
 }
 

@@ -7,6 +7,7 @@ mod children;
 mod deadlines;
 mod denied;
 mod fence;
+mod neighbours;
 mod objects;
 mod operator;
 mod paused;

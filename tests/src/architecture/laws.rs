@@ -162,6 +162,7 @@ pub const UNITS: &[Unit] = &[
             "args",
             "admin",
             "client",
+            "explain",
             "offline",
             "online",
             "reconcile",
@@ -175,6 +176,7 @@ pub const UNITS: &[Unit] = &[
             law("verify", &["lifecycle", "plan", "observe"], &[AWS]),
             law("rollout", &["plan", "observe", "apply::has_all"], &[AWS]),
             law("probe", &[], &[AWS, CLIENT]),
+            law("trust", &["plan"], &[AWS, CLIENT]),
             law("cli", &["plan"], &[AWS, CLIENT]),
             // As a person and not as the controller: its own client, nothing of a round.
             law(

@@ -80,7 +80,7 @@ pub const DIETS: &[Diet] = &[
             "firehose-proxy",
             "firehose-simulator",
         ],
-        why: "the operator never talks to AWS and shares nothing with the proxy but its document",
+        why: "the operator never talks to AWS and shares nothing with the proxy but its document and what it does with an event",
     },
     Diet {
         package: "firehose-simulator",

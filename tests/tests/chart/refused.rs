@@ -24,6 +24,11 @@ fn a_value_that_could_not_work_is_refused_and_named() {
         ("affinity.podAfinity.a=b", "affinity"),
         ("resources.limit.cpu=1", "resources"),
         ("extraArgs[0]=run", "extraArgs"),
+        ("proxy.caBundle.pem=nothing", "proxy.caBundle.pem"),
+        (
+            "proxy.egressProxy.url=http://user:word@proxy.example:3128",
+            "proxy.egressProxy.url",
+        ),
         ("extraEnv[0].value=a", "extraEnv"),
         ("extraVolumeMounts[0].name=a", "extraVolumeMounts"),
         ("extraObjects[0].kind=ConfigMap", "extraObjects"),

@@ -1,6 +1,7 @@
 //! The operator's commands for people, as a person types them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test reports")]
 
+mod explain;
 mod templates;
 
 use std::{

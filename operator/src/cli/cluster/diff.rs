@@ -294,6 +294,7 @@ impl Reader<'_> {
                 operator_namespace: "(of the installation)".to_owned(),
                 monitoring_namespaces: Vec::new(),
             }),
+            proxies: plan::ProxySettings::default(),
         })
     }
 

@@ -6,13 +6,18 @@ use firehose_proxy_config::{Document, FILE_NAME, render};
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 
 use super::object::{metadata, workload_name};
-use crate::plan::Validated;
+use crate::plan::{Installation, Validated};
 
 /// Annotation with the revision of the document in a ConfigMap.
 pub const REVISION_ANNOTATION: &str = "firehose-operator.dev/revision";
 
-pub(super) fn config_map(validated: &Validated, document: &Document) -> ConfigMap {
+/// Key of the installation's certificates, and name of the file that a pod sees.
+pub(super) const CA_BUNDLE_KEY: &str = "ca-bundle.pem";
+
+pub(super) fn config_map(validated: &Validated, document: &Document, installation: &Installation) -> ConfigMap {
     let text = render(document).expect("a document of plain data serializes");
+    let bundle = installation.proxies.ca_bundle.iter();
+    let bundle = bundle.map(|bundle| (CA_BUNDLE_KEY.to_owned(), bundle.pem().to_owned()));
     ConfigMap {
         metadata: ObjectMeta {
             annotations: Some(BTreeMap::from([(
@@ -21,7 +26,7 @@ pub(super) fn config_map(validated: &Validated, document: &Document) -> ConfigMa
             )])),
             ..metadata(validated, workload_name(validated))
         },
-        data: Some(BTreeMap::from([(FILE_NAME.to_owned(), text)])),
+        data: Some(bundle.chain([(FILE_NAME.to_owned(), text)]).collect()),
         ..ConfigMap::default()
     }
 }

@@ -17,6 +17,7 @@ pub use config_map::REVISION_ANNOTATION;
 pub(super) use identity::{NO_METADATA, account};
 pub(super) use network_policy::of_namespace;
 pub(super) use pod::IDENTITY_ANNOTATION;
+pub use pod::TRUST_ANNOTATION;
 pub(super) use scheduling::ARCHITECTURE_LABEL;
 pub use volumes::{SPOOL_VOLUME, WRITE_KEYS_VOLUME};
 
@@ -54,7 +55,7 @@ pub struct Children {
 pub fn children(validated: &Validated, installation: &Installation) -> Children {
     let document = super::document(validated, &super::Paths::default());
     Children {
-        config_map: config_map::config_map(validated, &document),
+        config_map: config_map::config_map(validated, &document, installation),
         service_account: service_account::service_account(validated),
         headless_service: service::headless(validated),
         service: service::events(validated),

@@ -19,7 +19,7 @@ use super::{
     identity::may_ask_node,
     object::{metadata, pod_selector, workload_name},
 };
-use crate::plan::{ADMIN_PORT, Clients, EVENTS_PORT, Installation, Networks, PodIdentityAgent, Validated};
+use crate::plan::{ADMIN_PORT, Clients, EVENTS_PORT, EgressProxy, Installation, Networks, PodIdentityAgent, Validated};
 
 /// Label of every namespace with its name, which the API server sets.
 const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";
@@ -96,7 +96,7 @@ fn egress(validated: &Validated, document: &Document, installation: &Installatio
             beyond("0.0.0.0/0", &LINK_LOCAL[..1]),
             beyond("::/0", &[LINK_LOCAL[1], AWS_LOCAL_IPV6]),
         ]),
-        ports: Some(ports(document)),
+        ports: Some(ports(document, installation)),
     };
     let node = node(validated, installation);
     let node = (!node.is_empty()).then(|| NetworkPolicyEgressRule {
@@ -116,8 +116,8 @@ fn egress(validated: &Validated, document: &Document, installation: &Installatio
     [Some(dns), Some(aws), node].into_iter().flatten().collect()
 }
 
-/// HTTPS, and the ports of addresses that are named.
-fn ports(document: &Document) -> Vec<NetworkPolicyPort> {
+/// HTTPS, the ports of addresses that are named, and that of the network's proxy.
+fn ports(document: &Document, installation: &Installation) -> Vec<NetworkPolicyPort> {
     let credentials = &document.credentials;
     let roles = [&credentials.assume_role, &credentials.second_role]
         .into_iter()
@@ -129,7 +129,8 @@ fn ports(document: &Document) -> Vec<NetworkPolicyPort> {
         .filter_map(|sts| sts.endpoint_url.as_ref());
     let named = document.endpoint_url.iter().chain(sts);
     let named = named.filter_map(|url| Url::parse(url).ok()?.port_or_known_default());
-    let mut numbers: Vec<i32> = std::iter::once(443).chain(named).map(i32::from).collect();
+    let proxy = installation.proxies.egress_proxy.iter().map(EgressProxy::port);
+    let mut numbers: Vec<i32> = std::iter::once(443).chain(named).chain(proxy).map(i32::from).collect();
     numbers.sort_unstable();
     numbers.dedup();
     numbers.into_iter().map(tcp).collect()

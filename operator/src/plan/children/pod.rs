@@ -15,8 +15,10 @@ use k8s_openapi::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{identity, object::non_empty, scheduling, service, volumes};
-use crate::plan::{ADMIN_PORT, EVENTS_PORT, Installation, Paths, ProxyUser, Validated, names, resources};
+use super::{config_map::CA_BUNDLE_KEY, identity, object::non_empty, scheduling, service, volumes};
+use crate::plan::{
+    ADMIN_PORT, EVENTS_PORT, EgressProxy, Installation, Paths, ProxySettings, ProxyUser, Validated, names, resources,
+};
 
 /// The proxy's user and group. Images have no user database; the number is the usual one of distroless images.
 const USER_ID: i64 = 65532;
@@ -32,6 +34,10 @@ pub(in crate::plan) const IDENTITY_ANNOTATION: &str = "firehose-operator.dev/ide
 /// change replaces the pods one after the other.
 const SPOOL_ANNOTATION: &str = "firehose-operator.dev/spool-bytes";
 
+/// Annotation with a hash of the installation's certificates, which a proxy reads when it starts: other ones need new
+/// pods, one after the other.
+pub const TRUST_ANNOTATION: &str = "firehose-operator.dev/ca-bundle";
+
 pub(super) fn template(validated: &Validated, installation: &Installation) -> PodTemplateSpec {
     let proxy = &validated.proxy;
     let mut labels = proxy.pod_labels.clone();
@@ -44,6 +50,9 @@ pub(super) fn template(validated: &Validated, installation: &Installation) -> Po
     if validated.settings.delivery.acknowledge == Acknowledge::WhenSpooled {
         let bytes = validated.settings.spool.max_size_bytes.to_string();
         annotations.insert(SPOOL_ANNOTATION.to_owned(), bytes);
+    }
+    if let Some(bundle) = &installation.proxies.ca_bundle {
+        annotations.insert(TRUST_ANNOTATION.to_owned(), bundle.fingerprint());
     }
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
@@ -64,9 +73,7 @@ pub(super) fn template(validated: &Validated, installation: &Installation) -> Po
             affinity: scheduling::affinity(validated),
             topology_spread_constraints: Some(scheduling::spread(validated)),
             priority_class_name: proxy.priority_class_name.clone(),
-            image_pull_secrets: list(proxy.image_pull_secrets.iter().map(|secret| LocalObjectReference {
-                name: secret.name.clone(),
-            })),
+            image_pull_secrets: list(pull_secrets(validated, installation).into_iter()),
             ..PodSpec::default()
         }),
     }
@@ -93,9 +100,23 @@ fn container(validated: &Validated, installation: &Installation) -> Container {
         startup_probe: Some(probe("/livez", 1, 60)),
         resources: Some(resources::of(validated)),
         security_context: Some(container_security()),
-        volume_mounts: Some(volumes::mounts(validated)),
+        volume_mounts: Some(volumes::mounts(validated, installation)),
         ..Container::default()
     }
+}
+
+/// The destination's own, and behind them those of the installation that are not among them.
+fn pull_secrets(validated: &Validated, installation: &Installation) -> Vec<LocalObjectReference> {
+    let own: Vec<&String> = validated
+        .proxy
+        .image_pull_secrets
+        .iter()
+        .map(|secret| &secret.name)
+        .collect();
+    let others = installation.proxies.image_pull_secrets.iter();
+    let others: Vec<&String> = others.filter(|name| !own.contains(name)).collect();
+    let all = own.into_iter().chain(others);
+    all.map(|name| LocalObjectReference { name: name.clone() }).collect()
 }
 
 /// How long Kubernetes waits for a pod that was told to end.
@@ -117,7 +138,21 @@ fn environment(validated: &Validated, installation: &Installation) -> Vec<EnvVar
         ..EnvVar::default()
     };
     let identity = identity::environment(validated, installation);
-    std::iter::once(name).chain(identity).collect()
+    let outwards = outwards(&installation.proxies);
+    std::iter::once(name).chain(identity).chain(outwards).collect()
+}
+
+/// What the installation says of the log and of the way to AWS.
+fn outwards(settings: &ProxySettings) -> impl Iterator<Item = EnvVar> {
+    let log = settings.log_level.iter().map(|level| ("RUST_LOG", level.clone()));
+    let bundle = settings.ca_bundle.iter();
+    let bundle = bundle.map(|_| ("FIREHOSE_PROXY_CA_BUNDLE", format!("{}/{CA_BUNDLE_KEY}", Paths::TRUST)));
+    let proxy = settings.egress_proxy.iter().flat_map(EgressProxy::environment);
+    log.chain(bundle).chain(proxy).map(|(name, value)| EnvVar {
+        name: name.to_owned(),
+        value: Some(value),
+        value_from: None,
+    })
 }
 
 fn pod_security(user: ProxyUser) -> PodSecurityContext {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use firehose_proxy_config::{ClientAuthorities, FILE_NAME, HashKey, StaticCredentials, Tls, WriteKeys};
 
-use super::{identity, object::workload_name};
+use super::{config_map::CA_BUNDLE_KEY, identity, object::workload_name};
 use crate::plan::{Installation, Paths, Validated, selector};
 
 const CONFIG: &str = "config";
@@ -19,6 +19,7 @@ const CREDENTIALS: &str = "credentials";
 const HASH_KEY: &str = "hash-key";
 const CERTIFICATE: &str = "certificate";
 const CLIENT_AUTHORITIES: &str = "client-authorities";
+const TRUST: &str = "trust";
 /// Of the Secret with write keys. A pod without it lets in whoever reaches it.
 pub const WRITE_KEYS_VOLUME: &str = "write-keys";
 /// The volume of the spool, and the template of its claims.
@@ -32,15 +33,10 @@ const EPHEMERAL_HEADROOM_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The volumes. A claim's volume is the StatefulSet's to add.
 pub(super) fn volumes(validated: &Validated, installation: &Installation) -> Vec<Volume> {
-    let mut volumes = vec![Volume {
-        name: CONFIG.to_owned(),
-        config_map: Some(ConfigMapVolumeSource {
-            name: workload_name(validated),
-            items: Some(vec![key_to_path(FILE_NAME, FILE_NAME)]),
-            ..ConfigMapVolumeSource::default()
-        }),
-        ..Volume::default()
-    }];
+    let mut volumes = vec![config_map_volume(validated, CONFIG, FILE_NAME)];
+    if installation.proxies.ca_bundle.is_some() {
+        volumes.push(config_map_volume(validated, TRUST, CA_BUNDLE_KEY));
+    }
     if let Some(secret) = &validated.credentials_secret {
         let items = vec![
             key_to_path(&secret.keys.access_key_id, StaticCredentials::ACCESS_KEY_ID_FILE),
@@ -85,8 +81,11 @@ pub(super) fn volumes(validated: &Validated, installation: &Installation) -> Vec
 }
 
 /// Where the proxy finds them. No subPath: what is mounted with one is never refreshed.
-pub(super) fn mounts(validated: &Validated) -> Vec<VolumeMount> {
+pub(super) fn mounts(validated: &Validated, installation: &Installation) -> Vec<VolumeMount> {
     let mut mounts = vec![mount(CONFIG, Paths::CONFIG, MountMode::ReadOnly)];
+    if installation.proxies.ca_bundle.is_some() {
+        mounts.push(mount(TRUST, Paths::TRUST, MountMode::ReadOnly));
+    }
     if validated.credentials_secret.is_some() {
         mounts.push(mount(CREDENTIALS, Paths::CREDENTIALS, MountMode::ReadOnly));
     }
@@ -141,6 +140,19 @@ pub(super) fn claim(validated: &Validated) -> Option<PersistentVolumeClaim> {
 enum MountMode {
     ReadOnly,
     ReadWrite,
+}
+
+/// One file of the destination's ConfigMap.
+fn config_map_volume(validated: &Validated, name: &str, file: &str) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: workload_name(validated),
+            items: Some(vec![key_to_path(file, file)]),
+            ..ConfigMapVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
 }
 
 /// Optional: a missing Secret starts a pod that says so, instead of one that hangs.

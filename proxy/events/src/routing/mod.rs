@@ -2,4 +2,4 @@
 
 mod table;
 
-pub use self::table::{Table, push_lowercase};
+pub use self::table::{Matched, Table, push_lowercase};

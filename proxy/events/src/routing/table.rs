@@ -10,6 +10,17 @@ use firehose_proxy_config::Mapping;
 
 use crate::stream::{InvalidStreamName, RoutingKey, StreamId, StreamName, Streams};
 
+/// Which part of an event led to its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matched {
+    /// Its name.
+    Event,
+    /// Its type.
+    Type,
+    /// Neither; the row `*` takes what no other does.
+    Wildcard,
+}
+
 /// An immutable table; a new configuration is a new table.
 #[derive(Debug, Default)]
 pub struct Table {
@@ -67,11 +78,19 @@ impl Table {
 
     /// The stream of an event with this (already lower-cased) key, or `None` when the event is not to be sent.
     pub fn stream(&self, key: RoutingKey<'_>) -> Option<StreamId> {
+        self.find(key).map(|(stream, _)| stream)
+    }
+
+    /// The same, with the part of the event that led there.
+    pub fn find(&self, key: RoutingKey<'_>) -> Option<(StreamId, Matched)> {
         let named = |name: &str| match name {
             "" => None,
             _ => self.streams.get(name).copied().flatten(),
         };
-        named(key.event).or_else(|| named(key.r#type)).or(self.wildcard)
+        let by_event = || Some((named(key.event)?, Matched::Event));
+        let by_type = || Some((named(key.r#type)?, Matched::Type));
+        let by_wildcard = || Some((self.wildcard?, Matched::Wildcard));
+        by_event().or_else(by_type).or_else(by_wildcard)
     }
 }
 
@@ -121,6 +140,24 @@ mod tests {
             assert_eq!(route(&rows, "other", "TRACK").as_deref(), Some("t"));
             assert_eq!(route(&rows, "other", "page").as_deref(), Some("w"));
         }
+    }
+
+    #[test]
+    fn what_led_to_a_stream_is_known() {
+        let table = Table::new(&[row("page", "p"), row("*", "w")], &Streams::default()).unwrap();
+        let matched = |event, r#type| {
+            table
+                .find(RoutingKey {
+                    event,
+                    r#type,
+                    source: "",
+                })
+                .map(|(_, matched)| matched)
+        };
+        assert_eq!(matched("page", "track"), Some(Matched::Event));
+        assert_eq!(matched("", "page"), Some(Matched::Type));
+        assert_eq!(matched("a", "track"), Some(Matched::Wildcard));
+        assert_eq!(matched("*", "track"), Some(Matched::Event));
     }
 
     #[test]
