@@ -1,10 +1,10 @@
 //! What one writes in an afternoon: axum, `serde_json::Value` and aws-sdk-firehose. The yardstick of the benchmark.
 //!
 //! It gives the promise that the proxy gives with `WhenDelivered` (200 once Firehose has the events), adds the same
-//! fields, batches by 500 records or 100 ms and sends failed records again. It has no limits, no metrics, no reload and
-//! no pacing, and it is not tuned: neither against itself nor for the benchmark.
+//! fields, batches by 500 records or 100 ms and sends failed records again until they are taken. It has no limits, no
+//! metrics, no reload and no pacing, and it is not tuned: neither against itself nor for the benchmark.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, io::Read as _, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use aws_sdk_firehose::{
     Client,
@@ -12,12 +12,15 @@ use aws_sdk_firehose::{
     primitives::Blob,
     types::Record,
 };
+use aws_smithy_http_client::tls;
 use axum::{
-    Json, Router,
-    extract::{ConnectInfo, Path, State},
-    http::StatusCode,
+    Router,
+    body::Bytes,
+    extract::{ConnectInfo, Path as UrlPath, State},
+    http::{HeaderMap, StatusCode},
     routing::post,
 };
+use flate2::read::GzDecoder;
 use futures::future::join_all;
 use md5::{Digest, Md5};
 use serde_json::{Map, Value};
@@ -43,8 +46,20 @@ struct App {
 }
 
 /// Serves until the process ends.
-pub(crate) async fn serve(listener: TcpListener, endpoint: &str, mappings: &[(&str, &str)]) -> anyhow::Result<()> {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    endpoint: &str,
+    trusted: &Path,
+    mappings: &[(String, String)],
+) -> anyhow::Result<()> {
+    let store = tls::TrustStore::empty().with_pem_certificate(std::fs::read(trusted)?);
+    let context = tls::TlsContext::builder().with_trust_store(store).build()?;
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .tls_context(context)
+        .build_https();
     let config = aws_sdk_firehose::Config::builder()
+        .http_client(http)
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .endpoint_url(endpoint)
@@ -53,13 +68,13 @@ pub(crate) async fn serve(listener: TcpListener, endpoint: &str, mappings: &[(&s
     let client = Client::from_conf(config);
     let table = mappings
         .iter()
-        .map(|(event, stream)| (event.to_lowercase(), (*stream).to_owned()))
+        .map(|(event, stream)| (event.to_lowercase(), stream.clone()))
         .collect();
     let mut queues = HashMap::new();
     for (_, stream) in mappings {
         let (sender, receiver) = mpsc::channel(10_000);
-        tokio::spawn(deliver(client.clone(), (*stream).to_owned(), receiver));
-        queues.insert((*stream).to_owned(), sender);
+        tokio::spawn(deliver(client.clone(), stream.clone(), receiver));
+        queues.insert(stream.clone(), sender);
     }
     let app = Router::new()
         .route("/v1/batch", post(batch))
@@ -73,11 +88,12 @@ type Answer = Result<&'static str, (StatusCode, &'static str)>;
 
 async fn single(
     State(app): State<Arc<App>>,
-    Path(kind): Path<String>,
+    UrlPath(kind): UrlPath<String>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Json(event): Json<Value>,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Answer {
-    let Value::Object(mut event) = event else {
+    let Value::Object(mut event) = parse(&headers, &body)? else {
         return Err((StatusCode::BAD_REQUEST, "event is not a valid rudder event"));
     };
     event.insert("type".to_owned(), kind.into());
@@ -87,8 +103,10 @@ async fn single(
 async fn batch(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Json(mut body): Json<Value>,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Answer {
+    let mut body = parse(&headers, &body)?;
     let Some(Value::Array(events)) = body.get_mut("batch").map(Value::take) else {
         return Err((StatusCode::BAD_REQUEST, "empty batch payload"));
     };
@@ -97,6 +115,17 @@ async fn batch(
         _ => None,
     });
     accept(&app, events.collect(), peer).await
+}
+
+fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Value, (StatusCode, &'static str)> {
+    let mut inflated = Vec::new();
+    let mut body = body;
+    if headers.get("content-encoding").is_some_and(|coding| coding == "gzip") {
+        let read = GzDecoder::new(body).take(10 << 20).read_to_end(&mut inflated);
+        read.map_err(|_| (StatusCode::BAD_REQUEST, "invalid gzip"))?;
+        body = &inflated;
+    }
+    serde_json::from_slice(body).map_err(|_| (StatusCode::BAD_REQUEST, "invalid json"))
 }
 
 async fn accept(app: &App, events: Vec<Map<String, Value>>, peer: SocketAddr) -> Answer {
@@ -176,7 +205,7 @@ async fn deliver(client: Client, stream: String, mut queue: mpsc::Receiver<Queue
 }
 
 async fn put(client: Client, stream: String, mut batch: Vec<Queued>) {
-    for attempt in 0..5 {
+    for attempt in 0.. {
         let records = batch
             .iter()
             .map(|queued| Record::builder().data(Blob::new(queued.data.clone())).build());
@@ -202,6 +231,6 @@ async fn put(client: Client, stream: String, mut batch: Vec<Queued>) {
             }
             batch = failed;
         }
-        tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+        tokio::time::sleep(Duration::from_millis(100 << attempt.min(5))).await;
     }
 }

@@ -11,24 +11,26 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use tokio::process::Command;
 
 use crate::{
-    compare::{Proxy, Scenario},
-    load::{self, Load},
+    compare::Proxy,
+    event::requests,
+    load::{Connections, Load},
     process::{Program, free_address},
+    scenario::{Side, Who},
 };
 
 /// Longest wait for the proxy's orderly end under valgrind.
 const END_DEADLINE: Duration = Duration::from_secs(120);
 
-/// Instructions of the proxy `program` for each event of the scenario.
-pub(crate) async fn per_event(own: &Path, program: &Path, scenario: &Scenario) -> anyhow::Result<f64> {
-    let requests = (scenario.events / scenario.grouping.events()).max(1);
-    let once = total(own, program, scenario, requests).await?;
-    let twice = total(own, program, scenario, requests * 2).await?;
-    let events = requests * scenario.grouping.events();
+/// Instructions of the proxy `program` for each event of a side, of about so many.
+pub(crate) async fn per_event(own: &Path, program: &Path, side: &Side, events: usize) -> anyhow::Result<f64> {
+    let requests = (events / side.grouping.events()).max(1);
+    let once = total(own, program, side, requests).await?;
+    let twice = total(own, program, side, requests * 2).await?;
+    let events = requests * side.grouping.events();
     ensure!(
         twice > once,
         "{events} more events took no more instructions: {once}, then {twice}"
@@ -37,11 +39,16 @@ pub(crate) async fn per_event(own: &Path, program: &Path, scenario: &Scenario) -
     Ok((twice - once) as f64 / events as f64)
 }
 
-/// Instructions of a proxy's whole life with so many requests.
-async fn total(own: &Path, program: &Path, scenario: &Scenario, count: usize) -> anyhow::Result<u64> {
-    let address = free_address().await?;
-    let _sink = Program::start(own, &["sink".to_owned(), address.to_string()], address).await?;
-    let proxy = Proxy::prepare(&format!("http://{address}"), scenario).await?;
+/// Instructions of a proxy's whole life with so many requests. Its sink speaks no TLS: callgrind hides what that is
+/// done with.
+async fn total(own: &Path, program: &Path, side: &Side, count: usize) -> anyhow::Result<u64> {
+    let (calls, questions) = (free_address().await?, free_address().await?);
+    let arguments = ["sink".to_owned(), calls.to_string(), questions.to_string()];
+    let _sink = Program::start(own, &arguments, calls, None).await?;
+    let Who::Proxy(acknowledge) = side.who else {
+        bail!("only the proxy's instructions are counted");
+    };
+    let proxy = Proxy::prepare(&format!("http://{calls}"), acknowledge, side.streams, None).await?;
     let counted = proxy.folder().join("callgrind.out");
     let mut arguments = vec![
         "--tool=callgrind".to_owned(),
@@ -49,14 +56,17 @@ async fn total(own: &Path, program: &Path, scenario: &Scenario, count: usize) ->
         program.display().to_string(),
     ];
     arguments.extend(proxy.arguments());
-    let running = Program::start(Path::new("valgrind"), &arguments, proxy.address).await?;
+    let running = Program::start(Path::new("valgrind"), &arguments, proxy.address, None).await?;
     let load = Load {
-        grouping: scenario.grouping,
-        connections: scenario.connections,
+        requests: requests(side.grouping, side.streams, side.compressed).into(),
         count,
         first: 0,
+        interval: None,
     };
-    load::send(proxy.address, load).await?;
+    Connections::open(proxy.address, side.connections)
+        .await?
+        .send(load)
+        .await?;
     running.end(END_DEADLINE).await?;
     collected(&counted)
 }

@@ -3,7 +3,10 @@
 use std::{fs, net::SocketAddr, path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    process::{Pid, Signal, kill_process},
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     process::{Child, Command},
@@ -21,8 +24,14 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts a program with its arguments, which make it listen on `address`, and waits until it does.
-    pub(crate) async fn start(program: &Path, arguments: &[String], address: SocketAddr) -> anyhow::Result<Self> {
+    /// Starts a program with its arguments, which make it listen on `address`, and waits until it does. It runs on
+    /// `core` alone, if one is given.
+    pub(crate) async fn start(
+        program: &Path,
+        arguments: &[String],
+        address: SocketAddr,
+        core: Option<usize>,
+    ) -> anyhow::Result<Self> {
         let mut command = Command::new(program);
         // One worker thread for everybody: what is compared is the work, not how it spreads. No AWS but what is given.
         command
@@ -34,9 +43,14 @@ impl Program {
             .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
             .kill_on_drop(true);
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("failed to start \"{}\"", program.display()))?;
+        // A process begins where the thread that starts it may run, and nothing is awaited between the two.
+        let here = sched_getaffinity(None)?;
+        if let Some(core) = core {
+            pin(core)?;
+        }
+        let child = command.spawn();
+        sched_setaffinity(None, &here)?;
+        let mut child = child.with_context(|| format!("failed to start \"{}\"", program.display()))?;
         let deadline = Instant::now() + START_DEADLINE;
         while TcpStream::connect(address).await.is_err() {
             if let Some(status) = child.try_wait()? {
@@ -83,6 +97,40 @@ impl Program {
             .context("no VmHWM")?;
         Ok(line.trim().trim_end_matches("kB").trim().parse()?)
     }
+}
+
+/// The cores of the machine that the programs under test, and everybody else, are kept on. None when there is one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cores {
+    pub(crate) program: Option<usize>,
+    pub(crate) others: Option<usize>,
+}
+
+impl Cores {
+    /// Divides those that this process may run on, and leaves it all but the program's.
+    pub(crate) fn divided() -> anyhow::Result<Self> {
+        let mut set = sched_getaffinity(None)?;
+        let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect();
+        let [program, .., others] = *cores else {
+            return Ok(Self {
+                program: None,
+                others: None,
+            });
+        };
+        set.unset(program);
+        sched_setaffinity(None, &set)?;
+        Ok(Self {
+            program: Some(program),
+            others: Some(others),
+        })
+    }
+}
+
+/// Keeps this thread, and the threads and processes that it starts, on one core.
+fn pin(core: usize) -> anyhow::Result<()> {
+    let mut set = CpuSet::new();
+    set.set(core);
+    Ok(sched_setaffinity(None, &set)?)
 }
 
 /// A loopback port that was free a moment ago.

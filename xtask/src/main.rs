@@ -1,5 +1,6 @@
-//! The project's own commands: test, prove, image, cluster, demo.
+//! The project's own commands: test, bench, prove, image, cluster, demo.
 
+mod bench;
 mod cache;
 mod cluster;
 mod command;
@@ -30,6 +31,8 @@ struct Arguments {
 enum Command {
     /// Everything CI runs: format, lints, tests of every kind, drift; ends with one line of counts
     Test(test::TestArgs),
+    /// CPU time per event beside a plain service's, one line for each goal that ends in pass or fail
+    Bench(bench::BenchArgs),
     /// Long proofs, each with a bounded version in `test`
     #[command(subcommand)]
     Prove(prove::Proof),
@@ -44,6 +47,7 @@ enum Command {
 fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
         Command::Test(args) => return Ok(test::run(&args)),
+        Command::Bench(args) => bench::run(&args)?,
         Command::Prove(proof) => prove::run(&proof)?,
         Command::Cluster(args) => cluster::run(&args)?,
         Command::Image(args) => image::run(&args)?,
