@@ -6,12 +6,14 @@
 mod claims;
 mod edits;
 mod guarded;
+mod owned_pods;
 mod pods;
 mod trouble;
 
 pub use claims::{ClaimPhase, claim_name};
 pub use edits::Edits;
 pub use guarded::{Guarded, Unreadable};
+pub use owned_pods::OwnedPods;
 pub use pods::{address, has_write_keys, is_ready};
 pub use trouble::{Trouble, is_on_a_lost_node, not_made, trouble};
 
@@ -81,6 +83,8 @@ pub struct Stores {
     pub stateful_sets: Store<StatefulSet>,
     /// The proxies.
     pub pods: Store<Pod>,
+    /// The proxies by the StatefulSets that control them.
+    pub owned_pods: OwnedPods,
     /// Their claims.
     pub claims: Store<PersistentVolumeClaim>,
     /// Destinations that have changed and whose round has not begun.
@@ -139,7 +143,10 @@ pub fn watch(client: &Client, scope: &Scope) -> (Controller<Guarded>, Stores) {
     let (stateful_sets, changed) = cluster.children::<StatefulSet>();
     let controller = controller.owns_stream(changed);
     let (pods, changed) = cluster.watch(config().labels(POD_SELECTOR), pods::trim);
+    let owned_pods = OwnedPods::default();
+    let followed = owned_pods.clone();
     let changed = changed
+        .inspect_ok(move |event| followed.follow(event))
         .touched_objects()
         .predicate_filter(pods::matters, PredicateConfig::default());
     let controller = controller.watches_stream(changed, |pod: Pod| destination_of(&pod));
@@ -157,6 +164,7 @@ pub fn watch(client: &Client, scope: &Scope) -> (Controller<Guarded>, Stores) {
         budgets,
         stateful_sets,
         pods,
+        owned_pods,
         claims,
         edits,
         unlisted: cluster.unlisted.subscribe(),
@@ -184,30 +192,17 @@ pub fn conditions(stores: &[Stores]) -> Vec<((String, String), usize)> {
 
 /// The pods of `stateful_set`, those on their way out too.
 pub fn pods_of(stores: &Stores, stateful_set: &StatefulSet) -> Vec<Arc<Pod>> {
-    let uid = stateful_set.metadata.uid.as_deref();
-    stores.pods.state_filter(|pod| {
-        let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
-        owners
-            .iter()
-            .any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid)
-    })
+    let uid = stateful_set.metadata.uid.as_deref().unwrap_or_default();
+    stores.owned_pods.of(uid, &stores.pods)
 }
 
 fn config() -> watcher::Config {
     watcher::Config::default().timeout(WATCH_SECONDS)
 }
 
-/// Drops who wrote what, but for this operator's own entry: of every child that is more than half of its bytes.
+/// Drops who wrote what: of every child that is more than half of its bytes. Whoever has to know asks the API server.
 fn trim<K: Resource>(child: &mut K) {
-    let managed = child.meta_mut().managed_fields.take().unwrap_or_default();
-    let ours = managed.into_iter().filter(|entry| {
-        let is_ours = entry
-            .manager
-            .as_deref()
-            .is_some_and(|manager| manager.starts_with("firehose-operator"));
-        is_ours && entry.operation.as_deref() == Some("Apply")
-    });
-    child.meta_mut().managed_fields = Some(ours.collect());
+    child.meta_mut().managed_fields = None;
 }
 
 /// Says that a watch fails, once and then again every minute: it is opened again all the time.

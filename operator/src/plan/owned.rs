@@ -9,11 +9,19 @@ use serde_json::{Map, Value, json};
 /// Deeper than any field of ours is.
 const MAX_DEPTH: usize = 32;
 
-/// What `manager` has applied of an object; `None` when it has applied nothing.
+/// What `manager` has applied of an object; `None` when it has applied nothing. All of an object whose managers were
+/// left out, which the API server never does by itself: more than that cannot be.
 pub fn owned<K>(object: &K, manager: &str) -> Option<K>
 where
-    K: Resource<Scope = NamespaceResourceScope> + kube::Resource<DynamicType = ()> + Serialize + DeserializeOwned,
+    K: Resource<Scope = NamespaceResourceScope>
+        + kube::Resource<DynamicType = ()>
+        + Clone
+        + Serialize
+        + DeserializeOwned,
 {
+    if object.meta().managed_fields.is_none() {
+        return Some(object.clone());
+    }
     let entries = object.managed_fields();
     let entry = entries.iter().find(|entry| {
         let is_applied = entry.operation.as_deref() == Some("Apply");

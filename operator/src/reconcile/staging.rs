@@ -29,12 +29,22 @@ pub(super) fn stage(
     let Some(running) = observed.stateful_set.as_deref() else {
         return planned;
     };
-    let withdrawn = plan::withdraw(&observed.running(), &context.installation().allowed, MANAGER);
-    let is_edited =
-        withdrawn.stateful_set.is_some() || has_failed(destination) || is_edited(destination, before, asked_for);
     let uid = planned.validated.uid();
-    let wanted = planned.children.stateful_set.clone();
-    let staged = staged(wanted, running, context.rollouts.turn(uid), is_edited);
+    let turn = context.rollouts.turn(uid);
+    let staged = |is_edited| staged(planned.children.stateful_set.clone(), running, turn, is_edited);
+    let is_edited = has_failed(destination) || is_edited(destination, before, asked_for);
+    let mut staged_now = staged(is_edited);
+    // What is forbidden now does not wait for its turn to go.
+    let holds_forbidden = || {
+        let allowed = &context.installation().allowed;
+        plan::withdraw(&observed.running(), allowed, MANAGER)
+            .stateful_set
+            .is_some()
+    };
+    if staged_now.waits && !is_edited && holds_forbidden() {
+        staged_now = staged(true);
+    }
+    let staged = staged_now;
     context.rollouts.report(uid, staged.waits);
     match staged.workload {
         Some(workload) => planned.children.stateful_set = workload,

@@ -14,6 +14,7 @@ mod children;
 mod deletion;
 mod leader;
 mod manifest;
+mod many;
 mod namespace;
 mod people;
 mod pods;

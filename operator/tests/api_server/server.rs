@@ -24,6 +24,7 @@ use kube::{
     config::AuthInfo,
 };
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::rights;
 
@@ -310,6 +311,27 @@ impl Operator {
         self.says("\"leads\":true")
     }
 
+    /// What the kernel says of its memory: now, and at its peak.
+    pub(crate) fn memory(&self) -> String {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).unwrap();
+        let lines = status
+            .lines()
+            .filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"));
+        lines.map(|line| line.replace('\t', " ")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The sum of a metric over its labels; 0 while nothing of it was counted.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let log = fs::read_to_string(&self.log).unwrap();
+        let started = log.lines().find(|line| line.contains("\"started\"")).unwrap();
+        let started: serde_json::Value = serde_json::from_str(started).unwrap();
+        let address = started["fields"]["admin"].as_str().unwrap().to_owned();
+        let text = get(&address, "/metrics").await;
+        let of_it = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+        let values = text.lines().filter(of_it).map(|line| line.rsplit_once(' ').unwrap().1);
+        values.map(|value| value.parse::<f64>().unwrap()).sum()
+    }
+
     /// Ends it as kubelet would, and returns when it has ended.
     pub(crate) async fn terminate(mut self) -> Self {
         let asked = Command::new("kill").arg(self.process.0.id().to_string()).status();
@@ -361,6 +383,16 @@ fn client(url: &str, token: &str) -> Client {
         ..AuthInfo::default()
     };
     Client::try_from(config).unwrap()
+}
+
+/// The answer to one request, head and body.
+async fn get(address: &str, path: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 fn named(name: &str) -> ObjectMeta {

@@ -30,6 +30,18 @@ pub(crate) fn tests() -> Result<Run> {
         .within(&repository()))
 }
 
+/// The run of the test of many destinations.
+///
+/// # Errors
+///
+/// When the API server cannot be had.
+pub(crate) fn scale(destinations: u32, mappings: u32) -> Result<Run> {
+    Ok(tests()?
+        .args(["--", "--nocapture", "a_new_leader_writes_nothing"])
+        .env("FIREHOSE_SCALE_DESTINATIONS", destinations.to_string())
+        .env("FIREHOSE_SCALE_MAPPINGS", mappings.to_string()))
+}
+
 fn given() -> Option<PathBuf> {
     env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from)
 }

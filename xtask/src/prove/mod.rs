@@ -30,6 +30,16 @@ pub(crate) enum Proof {
     Reproducible,
     /// Run the operator against a real API server without nodes: that of KUBEBUILDER_ASSETS, or one that is built
     ApiServer,
+    /// Serve many destinations against a real API server, say what the operator takes of memory, and change the leader:
+    /// the next one writes nothing
+    Scale {
+        /// How many destinations
+        #[arg(long, default_value = "1000")]
+        destinations: u32,
+        /// Mappings of each
+        #[arg(long, default_value = "20")]
+        mappings: u32,
+    },
     /// Give the readers of events millions of bodies that a fuzzer thinks of
     Fuzz(fuzz::FuzzArgs),
     /// Count the instructions that an event takes, beside what serde_json takes for the same bytes
@@ -82,6 +92,7 @@ pub(crate) fn run(proof: &Proof) -> anyhow::Result<()> {
         Proof::Readme => readme(),
         Proof::Reproducible => reproducible::run(),
         Proof::ApiServer => api_server::tests()?.visibly(),
+        Proof::Scale { destinations, mappings } => api_server::scale(*destinations, *mappings)?.visibly(),
         Proof::Fuzz(args) => fuzz::run(args),
         Proof::Instructions(args) => instructions::run(args),
         Proof::Durability { schedules, first_seed } => durability::schedules(*schedules, *first_seed),
