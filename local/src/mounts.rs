@@ -82,7 +82,6 @@ impl Mounts {
             hash_key: self.hash_key.display().to_string(),
             certificate: env::var(CERTIFICATE_VARIABLE).unwrap_or_default(),
             client_authorities: env::var(CLIENT_AUTHORITIES_VARIABLE).unwrap_or_default(),
-            ..Paths::default()
         };
         let mut document = plan::document(validated, &paths);
         if let Some(tls) = &document.ingest.tls {

@@ -20,10 +20,13 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// Bytes of a page of memory, as `/proc` counts.
 const PAGE_BYTES: u64 = 4096;
 
+/// Condition and status, and how many destinations have that.
+pub(crate) type ByCondition = Vec<((String, String), usize)>;
+
 /// Where to look.
 pub struct Sources {
     /// How many destinations have a condition at a status, each by name.
-    pub conditions: Box<dyn Fn() -> Vec<((String, String), usize)> + Send + Sync>,
+    pub conditions: Box<dyn Fn() -> ByCondition + Send + Sync>,
     /// How many destinations have changed and have had no round since, and how long the longest of them waits.
     pub waiting: Box<dyn Fn() -> (usize, Duration) + Send + Sync>,
     /// How long ago the lease was renewed; `None` while this process does not lead.

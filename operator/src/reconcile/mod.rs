@@ -99,9 +99,9 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
         () = context.fence.shut() => return Ok(Action::requeue(RETRY_WHILE_FOLLOWING)),
         result = within(ROUND_DEADLINE, async {
             if is_deleted {
-                delete(destination, &context, &mut remembered).await
+                Box::pin(delete(destination, &context, &mut remembered)).await
             } else {
-                round(destination, &context, &mut remembered).await
+                Box::pin(round(destination, &context, &mut remembered)).await
             }
         }) => result,
     };

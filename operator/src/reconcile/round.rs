@@ -28,7 +28,7 @@ use crate::{
     lifecycle,
     metrics::Outcome,
     plan::{self, Rejection, Validated, children, unchangeable},
-    verify::{Acceptance, settled},
+    verify::{Acceptance, Findings, settled},
 };
 
 /// When to look again for answers that have not come: a pod has two seconds, and others may be asked before.
@@ -86,7 +86,7 @@ pub(super) async fn round(
         // What is forbidden is taken from what runs all the same.
         Ok(planned) if destination.spec.reconciliation == Reconciliation::Paused => {
             let waits = observed.revision().as_ref() != Some(&planned.children.revision);
-            let withdrawn = withdraw(context, &mut observed, &uid, remembered, &mut written).await;
+            let withdrawn = Box::pin(withdraw(context, &mut observed, &uid, remembered, &mut written)).await;
             (Acceptance::Paused { waits }, None, withdrawn.err())
         }
         Ok(planned) => {
@@ -106,7 +106,7 @@ pub(super) async fn round(
         }
         // The last good children go on, but for what is forbidden now.
         Err(rejections) => {
-            let withdrawn = withdraw(context, &mut observed, &uid, remembered, &mut written).await;
+            let withdrawn = Box::pin(withdraw(context, &mut observed, &uid, remembered, &mut written)).await;
             (refused(&rejections), None, withdrawn.err())
         }
     };
@@ -245,15 +245,10 @@ pub(super) async fn verify(
         return Ok(Ended::new(Outcome::Propagating, Action::requeue(RETRY_UNASKED)));
     }
     let is_halting = context.rollouts.is_failing(&uid);
-    let findings = situation.findings(
-        destination,
-        context,
-        acceptance,
-        apply_error,
-        &proxies,
-        looked,
+    let findings = Findings {
         is_halting,
-    );
+        ..situation.findings(destination, context, acceptance, apply_error, &proxies, looked)
+    };
     let pods_due = report(context, destination, remembered, &findings).await?;
     let wait = match outcome {
         Outcome::Propagating => remembered.schedule.wait(context.now()).min(settled(random())),

@@ -205,7 +205,6 @@ impl Situation {
         apply_error: Option<String>,
         proxies: &'a [Proxy],
         looked: Looked,
-        is_halting: bool,
     ) -> Findings<'a> {
         let (name, namespace) = (destination.name_any(), destination.namespace().unwrap_or_default());
         let validated = self.validated.as_ref();
@@ -222,7 +221,7 @@ impl Situation {
             apply_error,
             revision: self.revision.clone(),
             desired: self.desired,
-            is_halting,
+            is_halting: false, // the rollout knows
             is_replacing: self.stateful_set.as_deref().is_some_and(is_replacing),
             proxies,
             draining: self.draining(&name),

@@ -152,10 +152,10 @@ impl InFlight {
         if before <= events + self.refused.load(Ordering::Acquire) {
             self.decided.notify_one();
         }
-        if before == events {
-            if let Some(Stored { slice, owner }) = &self.stored {
-                owner.settled(*slice);
-            }
+        if before == events
+            && let Some(Stored { slice, owner }) = &self.stored
+        {
+            owner.settled(*slice);
         }
     }
 

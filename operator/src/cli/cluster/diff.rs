@@ -102,7 +102,7 @@ pub async fn diff(cluster: &Cluster, text: &str, allowed: &Allowed) -> Result<Ve
         .iter()
         .filter(|manifest| is_destination(manifest))
     {
-        found.push(of_manifest(cluster, manifest, allowed).await?);
+        found.push(Box::pin(of_manifest(cluster, manifest, allowed)).await?);
     }
     match found.is_empty() {
         true => Err(NoDifference::None),
@@ -122,9 +122,8 @@ async fn of_manifest(cluster: &Cluster, manifest: &Value, allowed: &Allowed) -> 
         ..Difference::default()
     };
     let running: Option<FirehoseDestination> = children.get("FirehoseDestination", &difference.name).await?;
-    let wanted = match children.admitted(manifest, running.as_ref(), &mut difference).await? {
-        Some(wanted) => wanted,
-        None => return Ok(difference),
+    let Some(wanted) = children.admitted(manifest, running.as_ref(), &mut difference).await? else {
+        return Ok(difference);
     };
     let installation = children
         .installation(running.as_ref(), &difference.name, allowed)

@@ -334,7 +334,7 @@ fn look(list: &List) {
             "there are no write keys: no request is accepted with one until the Secret has them"
         ),
         Look::Unusable(error) => {
-            warn!(source, %error, "the write keys cannot be used: no request is accepted with one")
+            warn!(source, %error, "the write keys cannot be used: no request is accepted with one");
         }
     }
     slot.store(Some(Arc::new(found)));

@@ -30,6 +30,10 @@ impl Random {
         self.next() % bound.max(1)
     }
 
+    fn up_to(&mut self, bound: usize) -> usize {
+        usize::try_from(self.below(bound as u64)).expect("it is below a `usize`")
+    }
+
     fn per_mille(&mut self, times: u64) -> bool {
         self.below(1000) < times
     }
@@ -51,17 +55,13 @@ fn batch(random: &mut Random) -> EventBatch {
     let mut batch = EventBatch::default();
     let (has_sources, has_identities) = (random.per_mille(600), random.per_mille(600));
     for _ in 0..1 + random.below(8) {
-        let name = "ä".repeat(random.below(9) as usize);
+        let name = "ä".repeat(random.up_to(9));
         let key = RoutingKey {
             event: &name,
             r#type: if random.per_mille(500) { "track" } else { "" },
-            source: if has_sources {
-                SOURCES[random.below(4) as usize]
-            } else {
-                ""
-            },
+            source: if has_sources { SOURCES[random.up_to(4)] } else { "" },
         };
-        let record = vec![random.next().to_le_bytes()[0]; random.below(100) as usize];
+        let record = vec![random.next().to_le_bytes()[0]; random.up_to(100)];
         let write = |out: &mut Vec<u8>| {
             out.extend_from_slice(&record);
             Ok::<(), BatchTooLarge>(())
@@ -139,12 +139,12 @@ fn a_body_that_is_none_is_refused_and_never_panics() {
             body.clear();
             version.encode(1, "orders", &batch(&mut random), &mut body);
             match random.below(3) {
-                0 => body.truncate(random.below(body.len() as u64) as usize),
-                1 => body.resize(body.len() + 1 + random.below(40) as usize, 0xFF),
+                0 => body.truncate(random.up_to(body.len())),
+                1 => body.resize(body.len() + 1 + random.up_to(40), 0xFF),
                 _ => {}
             }
             for _ in 0..random.below(4) {
-                let (byte, bit) = (random.below(body.len().max(1) as u64) as usize, random.below(8));
+                let (byte, bit) = (random.up_to(body.len().max(1)), random.below(8));
                 body.get_mut(byte).into_iter().for_each(|byte| *byte ^= 1 << bit);
             }
             for reader in Version::ALL {
