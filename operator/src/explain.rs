@@ -71,6 +71,10 @@ fn explainer(flags: &Explain) -> anyhow::Result<Explainer> {
             Explainer::of_destination(&destination, &AllowFlags::default().as_given()?, hash_key.as_deref())
         }
     };
+    let explainer = explainer.and_then(|explainer| match &flags.source {
+        Some(source) => explainer.from_source(source),
+        None => Ok(explainer),
+    });
     explainer.with_context(|| flags.filename.display().to_string())
 }
 

@@ -79,6 +79,10 @@ pub struct Explain {
     #[arg(long = "event", value_name = "FILE")]
     pub events: PathBuf,
 
+    /// The source that events are taken to come from, which their write key says; without it from none.
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+
     /// Form of the answer.
     #[arg(short = 'o', long, value_enum, default_value = "text")]
     pub output: Output,

@@ -1,7 +1,7 @@
 //! `firehose-operator explain`: what a proxy would do with an event, by the proxy's own judgement.
 //!
-//! Sends nothing and asks nobody. What a proxy learns from a request (the sender's address, its write key, whether an
-//! event was sent before) is not known here.
+//! Sends nothing and asks nobody. What a proxy learns from a request (the sender's address, whether an event was sent
+//! before) is not known here; its source, which the write key says, is what one is told.
 
 use firehose_operator_api::FirehoseDestination;
 use firehose_proxy_config::{Document, RecordDelimiter};
@@ -9,7 +9,7 @@ use firehose_proxy_events::{
     event::{self, Context, Invalid, Malformed, Timestamp},
     privacy::{HashKey, InvalidRule, Privacy, Rules},
     routing::{Matched, Table},
-    source::Sender,
+    source::{InvalidSourceField, Sender, SourceField},
     stream::{InvalidStreamName, Streams},
 };
 use serde::Serialize;
@@ -28,6 +28,11 @@ pub struct Explainer {
     hash_key: Option<HashKey>,
     delimiter: RecordDelimiter,
     max_request_bytes: usize,
+    /// The sources that there are.
+    sources: Vec<String>,
+    /// The source that events are taken to come from; empty for a sender without one.
+    source: String,
+    source_field: Option<SourceField>,
 }
 
 /// What would become of an event.
@@ -37,7 +42,7 @@ pub struct Explanation {
     pub stream: Option<String>,
     /// What led there: `event`, `type` or `wildcard`.
     pub matched: Option<&'static str>,
-    /// The source that it is taken to come from; none is told apart in this version.
+    /// The source that it is taken to come from.
     pub source: Option<String>,
     /// The bytes that Firehose would get, delimiter included. A `messageId` that it lacks is made up, and it arrives
     /// now.
@@ -62,6 +67,17 @@ pub enum NoExplainer {
     /// A proxy would refuse the document.
     #[error("ingest.privacy.rules: {0}")]
     Rule(InvalidRule),
+    /// A proxy would refuse the document.
+    #[error("ingest.sourceField: {0}")]
+    Field(#[from] InvalidSourceField),
+    /// It is none of the destination's.
+    #[error("{name:?} is no source of the destination: it has {}", or_none(.sources))]
+    NoSource {
+        /// The name that was given.
+        name: String,
+        /// Those that there are.
+        sources: Vec<String>,
+    },
     /// Without it, hashes would be others than the proxy's.
     #[error("the privacy rules hash values: give the key with --hash-key-file")]
     NoHashKey,
@@ -115,7 +131,35 @@ impl Explainer {
             hash_key: hash_key.map(HashKey::new),
             delimiter: document.delivery.record_delimiter,
             max_request_bytes: usize::try_from(document.ingest.max_request_size_bytes).unwrap_or(usize::MAX),
+            sources: document
+                .ingest
+                .sources
+                .as_ref()
+                .map_or_else(Vec::new, |sources| sources.names.clone()),
+            source: String::new(),
+            source_field: document
+                .ingest
+                .source_field
+                .as_deref()
+                .map(SourceField::try_from)
+                .transpose()?,
         })
+    }
+
+    /// Takes events to come from this source of the destination.
+    ///
+    /// # Errors
+    ///
+    /// [`NoExplainer::NoSource`].
+    pub fn from_source(mut self, name: &str) -> Result<Self, NoExplainer> {
+        if !self.sources.iter().any(|source| source == name) {
+            return Err(NoExplainer::NoSource {
+                name: name.to_owned(),
+                sources: self.sources,
+            });
+        }
+        name.clone_into(&mut self.source);
+        Ok(self)
     }
 
     /// Most bytes of a request, and so of an event.
@@ -125,6 +169,13 @@ impl Explainer {
 
     /// What would become of the one event that a text is, as an element of `POST /v1/batch`.
     pub fn explain(&self, event: &[u8], arrival: &mut Arrival<'_>) -> Explanation {
+        Explanation {
+            source: (!self.source.is_empty()).then(|| self.source.clone()),
+            ..self.judge(event, arrival)
+        }
+    }
+
+    fn judge(&self, event: &[u8], arrival: &mut Arrival<'_>) -> Explanation {
         if event.len() > self.max_request_bytes {
             let most = self.max_request_bytes;
             return not_sent("RequestTooLarge", format!("a request has at most {most} bytes"));
@@ -142,7 +193,10 @@ impl Explainer {
                 key: self.hash_key.as_ref(),
             }),
             max_frame_bytes: self.max_request_bytes.saturating_mul(MOST_GROWTH),
-            sender: Sender::default(),
+            sender: Sender {
+                source: &self.source,
+                field: self.source_field.as_ref(),
+            },
             identity_key: None,
             random: arrival.random,
         };
@@ -178,6 +232,14 @@ impl Explainer {
                 "neither its name nor its type nor * leads to a delivery stream",
             ),
         }
+    }
+}
+
+fn or_none(sources: &[String]) -> String {
+    if sources.is_empty() {
+        "none".to_owned()
+    } else {
+        sources.join(", ")
     }
 }
 
@@ -227,6 +289,46 @@ mod tests {
             random: &mut || [7; 16],
         };
         explainer.explain(event.as_bytes(), &mut arrival)
+    }
+
+    const TENANTS: &str = "
+apiVersion: firehose-operator.dev/v1alpha1
+kind: FirehoseDestination
+metadata: {name: orders}
+spec:
+  region: eu-west-1
+  ingest:
+    authentication: {type: WriteKeys}
+    sources:
+    - {name: web, writeKeys: {secretKeyRef: {name: keys, key: web}}}
+    sourceField: context.source
+  mappings:
+  - {event: page, source: web, deliveryStreamName: of-web}
+  - {event: page, deliveryStreamName: of-all}
+";
+
+    #[test]
+    fn a_source_has_its_own_rows_and_is_in_the_record() {
+        let destination = crate::cli::destination(TENANTS).unwrap();
+        let explainer = || Explainer::of_destination(&destination, &Allowed::default(), None).unwrap();
+        for (explainer, stream, source) in [
+            (explainer().from_source("web").unwrap(), "of-web", Some("web")),
+            (explainer(), "of-all", None),
+        ] {
+            let mut arrival = Arrival {
+                milliseconds: 1_767_225_600_000,
+                random: &mut || [7; 16],
+            };
+            let explanation = explainer.explain(br#"{"userId":"u","type":"page"}"#, &mut arrival);
+            assert_eq!(
+                (explanation.stream.as_deref(), explanation.source.as_deref()),
+                (Some(stream), source)
+            );
+            let record: serde_json::Value = serde_json::from_str(&explanation.record.unwrap()).unwrap();
+            assert_eq!(record["context"]["source"].as_str(), source, "{record}");
+        }
+        let error = explainer().from_source("app").unwrap_err();
+        assert_eq!(error.to_string(), "\"app\" is no source of the destination: it has web");
     }
 
     #[test]

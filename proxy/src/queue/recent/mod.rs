@@ -3,9 +3,9 @@
 //!
 //! After a restart it has what an earlier process has stored and the disk still holds ([`Recent::recall`]).
 //!
-//! An event is known by its [`Identity`]: the `messageId` that its client gave it, and where it goes and what it says.
-//! One without a `messageId` is never recognized, and neither is one that does not come from a client: dead letters
-//! that are put back, a backlog of a disk and what is routed anew have no identity.
+//! An event is known by its [`Identity`](crate::queue::Identity): the `messageId` that its client gave it, and where it
+//! goes and what it says. One without a `messageId` is never recognized, and neither is one that does not come from a
+//! client: dead letters that are put back, a backlog of a disk and what is routed anew have no identity.
 //!
 //! ```text
 //!            claim                    safe (InFlight::settle_events, a sync)
