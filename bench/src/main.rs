@@ -183,7 +183,8 @@ async fn count(own: &Path, counted: &Counted) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Measures what is asked for and says whether everything is as it must be.
+/// Measures what is asked for and says whether everything is as it must be, which no build without optimization has to
+/// be.
 async fn run(args: &Args, own: &Path, proxy: &Path, cores: Cores) -> anyhow::Result<bool> {
     if cfg!(debug_assertions) {
         println!("built without optimization: it runs, and no figure means anything");
@@ -205,7 +206,7 @@ async fn run(args: &Args, own: &Path, proxy: &Path, cores: Cores) -> anyhow::Res
     if !failed.is_empty() {
         println!("not as they must be: {}", failed.join(", "));
     }
-    Ok(failed.is_empty())
+    Ok(failed.is_empty() || cfg!(debug_assertions))
 }
 
 /// Events of one measurement.

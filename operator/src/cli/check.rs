@@ -72,7 +72,7 @@ spec:
             "mappings: [",
             "mappings: [{event: A, deliveryStreamName: a}, {event: a, deliveryStreamName: b}, ",
         );
-        let not_implemented = format!("{GOOD}  deletion: {{type: Drain}}\n");
+        let not_implemented = format!("{GOOD}  streams: [{{deliveryStreamName: all, billing: PerByte}}]\n");
         let text = format!("{by_schema}---{by_plan}---{not_implemented}");
         assert_eq!(
             check(&text, &Allowed::default()).unwrap().complaints,
@@ -80,7 +80,7 @@ spec:
                 "orders: spec.region: must be the code of an AWS region, for example eu-west-1",
                 "orders: spec.mappings[1].event: row 1 has the same event and source as row 0: \"a\" and \"A\", upper and lower \
                  case not told apart",
-                "orders: spec.deletion.type: is not implemented in this version",
+                "orders: spec.streams[0].billing: is not implemented in this version",
             ]
         );
     }

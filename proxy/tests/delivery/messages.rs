@@ -42,7 +42,8 @@ async fn awss_own_words_are_in_the_status_and_once_in_the_log() {
     for (stream, word, message) in &cases {
         rig.until(word, async || {
             rig.send(0, batch(stream, ["m".to_owned()], 10)).await;
-            let told = format!(r#"{{"name":"{stream}","state":"Failing","reason":"{word}","detail":"{message}"}}"#);
+            let told =
+                format!(r#"{{"name":"{stream}","state":"Failing","reason":"{word}","detail":"{message}","mapping":""#);
             rig.admin(0, "/status").await.contains(&told)
         })
         .await;

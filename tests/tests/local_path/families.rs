@@ -23,7 +23,7 @@ fn answers(prepare: &str, program: &str, arguments: &[&str], requests: &[(&str, 
         }
         while read -r address path; do
             for attempt in $(seq 100); do
-                (ask "$address" "$path") 2>/dev/null | grep -q HTTP && break
+                (ask "$address" "$path") 2>/dev/null | grep -q ' 200 ' && break
                 sleep 0.1
             done
             ask "$address" "$path"

@@ -10,6 +10,10 @@ use crate::firehose::{FailedRecord, Operation, Outcome, limits::MAX_CALL_BYTES};
 /// How long single puts go on before the batch call is tried again.
 const SINGLE_FOR: Duration = Duration::from_secs(300);
 
+/// How long a stream is denied before that is its own matter, and not that of a session which has ended: longer than it
+/// takes to ask for another one twice.
+const DENIED_FOR: Duration = Duration::from_secs(8);
+
 /// How often, and for how long, an event is refused alone before it is to blame whatever else the stream takes.
 const TIMES_ALONE: u32 = 3;
 const ALONE_FOR: Duration = Duration::from_secs(5);
@@ -63,6 +67,7 @@ impl<E: Event> Core<E> {
         };
         self.pace.answered(&answered, now);
         self.lasting = None;
+        self.denied_since = None;
         if arrived_records > 0 {
             self.successes += 1;
             self.backoff.succeeded();
@@ -156,7 +161,7 @@ impl<E: Event> Core<E> {
         self.counters.retried_records += batch.len() as u64;
         self.put_back(batch);
         // Where the batch call is denied the next call tells.
-        if reason.is_lasting() && self.mode != Mode::Trial {
+        if reason.is_lasting() && self.mode != Mode::Trial && !self.may_be_the_identity(reason, now) {
             self.lasting = Some(reason);
             if !self.settings.sets_aside {
                 let failed = self.waiting.take_if(Event::is_refusable);
@@ -164,6 +169,11 @@ impl<E: Event> Core<E> {
             }
             self.refuse_lasting(effects);
         }
+    }
+
+    /// Whether a denial may be that of a session which AWS has ended: another one is being asked for.
+    fn may_be_the_identity(&mut self, reason: Reason, now: Instant) -> bool {
+        reason == Reason::AccessDenied && now < *self.denied_since.get_or_insert(now) + DENIED_FOR
     }
 
     /// Parts with what a stream does not take for a reason that lasts: all of it where it is set aside, else what

@@ -105,6 +105,8 @@ pub struct Core<E> {
     health: Health,
     /// Why the stream takes nothing, where time alone does not mend it.
     lasting: Option<Reason>,
+    /// Since when it is denied, without a call that was taken in between.
+    denied_since: Option<Instant>,
     /// Events pushed since it was looked whether they can be handed back.
     unseen: usize,
     counters: Counters,
@@ -162,6 +164,7 @@ impl<E: Event> Core<E> {
             flushing: false,
             health: Health::new(),
             lasting: None,
+            denied_since: None,
             unseen: 0,
             counters: Counters::default(),
             purge_at: None,

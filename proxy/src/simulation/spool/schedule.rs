@@ -181,7 +181,7 @@ impl Schedule {
         let (sender, outlet) = mpsc::unbounded_channel();
         let for_letters = Settings {
             segment_size: 2048,
-            limit: 2048 * (5 + self.random.below(12)),
+            limit: 2048 * (4 + self.random.below(4)),
             window: 0,
             made_ahead: false,
             ..self.settings.clone()
