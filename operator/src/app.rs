@@ -66,7 +66,12 @@ pub async fn serve(run: Run, config: Config, end: impl Future<Output = ()>) -> a
 
     let (stop, stopped) = watch::channel(false);
     let identity = identity(&run);
-    let elector = Elector::new(client.clone(), &run.lease_namespace, identity.clone());
+    let elector = Elector::new(
+        client.clone(),
+        &run.lease_namespace,
+        run.lease_name.clone(),
+        identity.clone(),
+    );
     let leadership = elector.leadership();
     let fence = Fence::new(leadership.clone());
     let fenced = client::connect_fenced(config, CALL_DEADLINE, &metrics.api_calls, &fence)

@@ -235,6 +235,10 @@ pub struct Run {
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     pub lease_namespace: String,
 
+    /// Name of the operator's lease: one for each installation. Of two that share one, only one acts.
+    #[arg(long, env = "FIREHOSE_OPERATOR_LEASE_NAME", default_value = "firehose-operator")]
+    pub lease_name: String,
+
     /// Name of this process in the lease. No other process may have it.
     #[arg(long, env = "POD_NAME")]
     pub identity: Option<String>,

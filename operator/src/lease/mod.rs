@@ -27,13 +27,12 @@ pub use fence::{Fence, Permit};
 use clock::since_boot;
 use decide::{Decision, LEASE_DURATION, Memory, Observed, RENEW_DEADLINE, RETRY_PERIOD, decide};
 
-/// Name of the lease object.
-const NAME: &str = "firehose-operator";
-
 /// Takes part in the election until it is told to stop.
 #[derive(Debug)]
 pub struct Elector {
     api: Api<Lease>,
+    /// Name of the lease object.
+    name: String,
     me: String,
     leadership: Leadership,
     changes: watch::Sender<bool>,
@@ -60,10 +59,11 @@ impl Leadership {
 }
 
 impl Elector {
-    /// An elector under the name `me`, which no other process may have, for the lease of `namespace`.
-    pub fn new(client: Client, namespace: &str, me: String) -> Self {
+    /// An elector under the name `me`, which no other process may have, for the lease `name` of `namespace`.
+    pub fn new(client: Client, namespace: &str, name: String, me: String) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
+            name,
             me,
             leadership: Leadership::default(),
             changes: watch::Sender::new(false),
@@ -124,7 +124,7 @@ impl Elector {
     }
 
     async fn round(&self) -> Result<(), kube::Error> {
-        let lease = self.api.get_opt(NAME).await?;
+        let lease = self.api.get_opt(&self.name).await?;
         let observed = lease.as_ref().map(observe);
         let (decision, begun) = self.memory(|memory, now| {
             if let Some(observed) = &observed {
@@ -144,7 +144,7 @@ impl Elector {
             }
             (Decision::Renew | Decision::TakeOver, Some(lease)) => {
                 self.api
-                    .replace(NAME, &PostParams::default(), &self.lease(Some(&lease), &self.me))
+                    .replace(&self.name, &PostParams::default(), &self.lease(Some(&lease), &self.me))
                     .await
             }
         };
@@ -164,10 +164,10 @@ impl Elector {
 
     async fn release(&self) -> Result<(), kube::Error> {
         self.memory(|memory, _| memory.renewed = None);
-        match self.api.get_opt(NAME).await? {
+        match self.api.get_opt(&self.name).await? {
             Some(lease) if observe(&lease).holder == self.me => {
                 self.api
-                    .replace(NAME, &PostParams::default(), &self.lease(Some(&lease), ""))
+                    .replace(&self.name, &PostParams::default(), &self.lease(Some(&lease), ""))
                     .await?;
                 info!("released the lease");
                 Ok(())
@@ -185,7 +185,7 @@ impl Elector {
         let acquired = spec.and_then(|spec| spec.acquire_time.clone()).filter(|_| same_holder);
         Lease {
             metadata: ObjectMeta {
-                name: Some(NAME.to_owned()),
+                name: Some(self.name.clone()),
                 resource_version: before.and_then(|lease| lease.metadata.resource_version.clone()),
                 ..ObjectMeta::default()
             },
