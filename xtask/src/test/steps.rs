@@ -215,7 +215,7 @@ fn check(line: &str) -> Result<Tally> {
 
 /// Release images, a cluster, the tests on it, and the demonstration. Our own cluster ends with them.
 fn in_a_cluster() -> Result<Tally> {
-    let profile = "cluster".to_owned();
+    let profile = "release".to_owned();
     let tally = cluster::prepare_tests(&profile, None).and_then(count);
     let tally = tally.and_then(|tally| match tally.failed {
         0 => demo::run(&DemoArgs { profile }).map(|()| tally),
