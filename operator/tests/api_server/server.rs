@@ -210,7 +210,7 @@ impl ApiServer {
 
     /// The last of the grants. Returns when the API server goes by all of them.
     async fn grant_lease(&self) {
-        self.grant("firehose-operator-lease", rights::lease_rules()).await;
+        self.grant("firehose-operator-lease", &rights::lease_rules()).await;
         let operator = client(&self.url, OPERATOR);
         let leases: Api<Lease> = Api::namespaced(operator.clone(), "default");
         let pods: Api<Pod> = Api::namespaced(operator, "default");

@@ -25,7 +25,7 @@ fn rules() -> Vec<Rule> {
 }
 
 fn lease_rules() -> Vec<Rule> {
-    parse(rights::lease_rules())
+    parse(&rights::lease_rules())
 }
 
 /// A loop over no rules would find nothing wrong with them.

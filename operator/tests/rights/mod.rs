@@ -1,5 +1,5 @@
-//! The rights that the chart grants, as its templates write them: they hold no template language, so they can be read
-//! without rendering the chart.
+//! The rights that the chart grants, as its templates write them: they hold hardly any template language, so they can be
+//! read without rendering the chart.
 
 /// The chart's templates of its roles.
 pub(crate) const RBAC: &str = include_str!("../../../charts/firehose-operator/templates/rbac.yaml");
@@ -13,11 +13,14 @@ pub(crate) fn rules() -> &'static str {
     rules.split_once("{{- end }}").unwrap().0
 }
 
-/// What it may do with its lease, as YAML.
-pub(crate) fn lease_rules() -> &'static str {
+/// What it may do with its lease, as YAML, in a release `firehose-operator`.
+pub(crate) fn lease_rules() -> String {
     let (_, role) = RBAC.split_once(" }}-lease\n").unwrap();
     let (_, rules) = role.split_once("rules:\n").unwrap();
-    rules.split_once("---").unwrap().0
+    let (rules, _) = rules.split_once("---").unwrap();
+    let name = "{{ include \"firehose-operator.fullname\" . }}";
+    assert!(rules.contains(name), "the lease is named after the release");
+    rules.replace(name, "firehose-operator")
 }
 
 /// What people of a namespace may do with destinations, as YAML.
