@@ -252,14 +252,37 @@ async fn deletes_and_secrets(server: &ApiServer) {
     let evict = kube::api::EvictParams::default();
     is_refused("an eviction", pods.evict("shop", &evict).await, NO_RIGHT);
     is_refused("a pod", pods.delete("shop", &parameters).await, NO_RIGHT);
+    let claim = json!({
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    });
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(server.client.clone(), "default");
+    let claim = serde_json::from_value(claim).unwrap();
+    claims.create(&PostParams::default(), &claim).await.unwrap();
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), "default");
-    is_refused("a claim", claims.delete("data", &parameters).await, NO_RIGHT);
+    is_refused(
+        "a claim",
+        claims.delete("data", &parameters).await,
+        "the operator changes and deletes no claims but those of its destinations",
+    );
     let destinations: Api<firehose_operator_api::FirehoseDestination> = Api::namespaced(client, "default");
-    let spec = json!({"metadata": {"finalizers": ["firehose-operator.dev/a"]}, "spec": {"replicas": 1}});
-    let answer = destinations
-        .patch("orders", &PatchParams::default(), &Patch::Merge(&spec))
-        .await;
-    is_refused("a destination's spec", answer, NO_RIGHT);
+    for (what, change, message) in [
+        (
+            "a destination's spec",
+            json!({"spec": {"replicas": 1}}),
+            "of a destination the operator changes finalizers and its status",
+        ),
+        (
+            "a destination's finalizers",
+            json!({"metadata": {"finalizers": ["example.com/theirs"]}}),
+            "of a destination's finalizers the operator changes firehose-operator.dev/drain and no other",
+        ),
+    ] {
+        let answer = destinations
+            .patch("orders", &PatchParams::default(), &Patch::Merge(&change))
+            .await;
+        is_refused(what, answer, message);
+    }
 }
 
 fn named<K: serde::de::DeserializeOwned>(name: &str, object: Value) -> K {
