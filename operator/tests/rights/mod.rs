@@ -1,5 +1,5 @@
-//! The rights that the chart grants, as its templates write them: they hold hardly any template language, so they can be
-//! read without rendering the chart.
+//! The rights that the chart grants, as its templates write them: they hold hardly any template language, so they can
+//! be read without rendering the chart.
 
 /// The chart's templates of its roles.
 pub(crate) const RBAC: &str = include_str!("../../../charts/firehose-operator/templates/rbac.yaml");
