@@ -16,9 +16,6 @@ use serde::Serialize;
 
 use crate::plan::{self, Allowed, Paths};
 
-/// How much larger than its body the records of a request may be, as a proxy has it.
-const MOST_GROWTH: usize = 4;
-
 /// A destination's judgement of events.
 #[derive(Debug)]
 pub struct Explainer {
@@ -192,7 +189,7 @@ impl Explainer {
                 rules,
                 key: self.hash_key.as_ref(),
             }),
-            max_frame_bytes: self.max_request_bytes.saturating_mul(MOST_GROWTH),
+            max_frame_bytes: self.max_request_bytes.saturating_mul(event::MOST_GROWTH),
             sender: Sender {
                 source: &self.source,
                 field: self.source_field.as_ref(),

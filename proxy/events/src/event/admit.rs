@@ -29,6 +29,10 @@ use crate::{
     stream::{MAX_RECORD_BYTES, RoutingKey},
 };
 
+/// How many times as large as the largest body the records of one request may be. Small events grow by what
+/// is added to them, and a body of nothing but the smallest would grow thirtyfold.
+pub const MOST_GROWTH: usize = 4;
+
 /// What a request's events are judged by, and what they do not say themselves.
 pub struct Context<'a> {
     /// Where events go.

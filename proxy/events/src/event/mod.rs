@@ -15,7 +15,7 @@ mod rudder;
 mod sourced;
 
 pub use self::{
-    admit::{Admission, Context, Counts, Malformed, batch, single, write_key},
+    admit::{Admission, Context, Counts, MOST_GROWTH, Malformed, batch, single, write_key},
     invalid::{Invalid, Kept, MAX_REFUSED, Refused},
     rudder::Timestamp,
 };

@@ -32,10 +32,6 @@ use crate::{
     source::SourceName,
 };
 
-/// The records of a request may take so many times the bytes that its body may take: small events grow by what is added
-/// to them, and a body of nothing but the smallest would grow thirtyfold.
-const MOST_GROWTH: usize = 4;
-
 impl Gateway {
     /// Resolves when every valid event of the request is safe.
     pub(super) async fn ingest(
@@ -134,7 +130,7 @@ impl Gateway {
                 .map_or_else(String::new, |address| address.to_string()),
             received_at: (self.endpoint.clock)(),
             payload,
-            most_frame_bytes: body_limit(configuration).saturating_mul(MOST_GROWTH),
+            most_frame_bytes: body_limit(configuration).saturating_mul(event::MOST_GROWTH),
             recent: self.opened()?.intake.recent().clone(),
             random: Arc::clone(&self.endpoint.random),
         })
